@@ -1,5 +1,5 @@
 'use strict';
-// Values and objects that nobody should pass to a telemetry SDK, for the tests of bad input.
+// Values and objects that throw or misbehave, for tests of bad input.
 
 const HUGE = 10_000_000;
 
@@ -13,7 +13,7 @@ function fail() {
   throw new Error('evil');
 }
 
-/** Everything that can be done with it throws. */
+/** An object whose every operation throws. */
 function raising() {
   return new Proxy(function target() {}, new Proxy({}, { get: () => fail }));
 }
@@ -36,7 +36,7 @@ function cyclic() {
   };
 }
 
-/** Does something inside everything that reads it. */
+/** Values that run code when they are read. */
 function makeActing(act) {
   const target = { a: 1, code: 2, message: 'text', name: 'name', stack: 'stack' };
   const handler = {};

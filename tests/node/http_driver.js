@@ -1,7 +1,6 @@
 'use strict';
-// What the tests of the middleware share: telemetry that keeps its spans in memory, read back
-// through the official protobuf classes; servers on a free port; requests byte for byte, with
-// deadlines.
+// Shared by the tests of the middleware: telemetry with the memory exporter, decoded with the
+// official protobuf classes; servers on a free port; raw requests with deadlines.
 
 const http = require('node:http');
 const net = require('node:net');
@@ -16,7 +15,7 @@ const EXPRESS = [
   ['Express 4', 'express4'],
 ].map(([name, module]) => ({ name, express: require(module), five: module === 'express' }));
 
-/** A new beginning, with every span kept in memory. */
+/** Restarts telemetry with the memory exporter. */
 async function begin(options) {
   await telemetry.shutdown(1000);
   telemetry.init({
@@ -58,7 +57,7 @@ function spanOf(message) {
   };
 }
 
-/** Every span that ended since the last call. */
+/** Returns the spans that ended since the last call. */
 async function spans() {
   await telemetry.flush(5000);
   const found = [];
@@ -72,7 +71,7 @@ async function spans() {
 
 const isServer = (span) => span.kind === 2;
 
-/** Waits until `count` server spans ended, and a little longer when there should be none. */
+/** Waits until `count` server spans have ended, and briefly if there should be none. */
 async function serverSpans(count = 1) {
   const found = [];
   const deadline = Date.now() + DEADLINE_MS;
@@ -89,7 +88,7 @@ function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The exposition as {series: value}, those whose name begins with the prefix. */
+/** Returns the exposition as {series: value}, for names with the prefix. */
 async function samples(prefix) {
   const { body } = await exposeMetrics();
   const lines = String(body)
@@ -112,7 +111,7 @@ async function requestsTotal() {
   return found;
 }
 
-/** Listens; the returned function closes it with all of its connections. */
+/** Starts a server; the returned function closes it with all of its connections. */
 function listen(handler) {
   const server = handler instanceof http.Server ? handler : http.createServer(handler);
   return new Promise((resolve, reject) => {
@@ -124,7 +123,7 @@ function listen(handler) {
   });
 }
 
-/** One request on a connection of its own: {status, headers, body}. */
+/** Sends one request on a new connection: {status, headers, body}. */
 function request(port, path, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
     const options = {
@@ -154,15 +153,12 @@ function request(port, path, { method = 'GET', headers = {}, body } = {}) {
   });
 }
 
-/** The bytes of a request without a body. */
+/** Returns the bytes of a request without a body. */
 function wire(method, path, fields = [], host = 'localhost') {
   return [`${method} ${path} HTTP/1.1`, `host: ${host}`, ...fields, '', ''].join('\r\n');
 }
 
-/**
- * Sends bytes and resolves to everything that came until the server, or `until(text)`, ends the
- * connection.
- */
+/** Sends bytes; resolves to all data until the server, or `until(text)`, ends the connection. */
 function raw(port, bytes, until = () => false) {
   return new Promise((resolve, reject) => {
     let text = '';

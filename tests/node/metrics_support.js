@@ -1,12 +1,12 @@
 'use strict';
-// What tests of metrics share: samples of the exposition, messages, and a test that runs with
-// telemetry on.
+// Shared by the tests of metrics: samples of the exposition, messages, and a test with telemetry
+// on.
 
 const test = require('node:test');
 const { metricsText } = require('../../bindings/node/lib/metrics.js');
 const runtime = require('../../bindings/node/lib/runtime.js');
 
-/** { sample: value } of all samples whose name begins so. */
+/** Returns { sample: value } of all samples with this prefix. */
 function samples(prefix, accept) {
   const found = {};
   for (const line of metricsText(accept).split('\n')) {
@@ -24,7 +24,7 @@ const dropped = () =>
     'djp_telemetry_metric_recordings_total{outcome="dropped"}'
   ];
 
-/** What the function writes to standard error. */
+/** Returns what the function writes to standard error. */
 function said(run) {
   const lines = [];
   const { write } = process.stderr;

@@ -1,7 +1,6 @@
 'use strict';
-// Reads the operation log as core/include/djp/oplog.h describes it: for tests of what the writer
-// stores in a memory that no core reads. It shares the numbers with the writer, which follow from
-// that header, and nothing else.
+// Decodes the operation log as core/include/djp/oplog.h defines it, for tests of the writer without
+// a core. Shares only the generated numbers with the writer.
 
 const { HTTP, NO, OP, START, WORD } = require('../../bindings/node/lib/oplog_form.js');
 
@@ -17,10 +16,7 @@ class Reader {
     this.open = new Map(); // slot -> name
   }
 
-  /**
-   * Everything that is published and not consumed; consumes it. Throws for what cannot be an
-   * operation.
-   */
+  /** Consumes and returns the published operations. Throws for an invalid one. */
   read() {
     const operations = [];
     let position = this.control[WORD.CONSUMED];

@@ -1,6 +1,6 @@
 'use strict';
-// Reads exported OTLP trace requests (protobuf) for tests, independently of the core's encoder:
-// spans as plain objects.
+// Decodes exported OTLP trace requests (protobuf) into plain objects, independently of the encoder
+// of the core.
 
 function varint(data, at) {
   let value = 0n;
@@ -11,9 +11,7 @@ function varint(data, at) {
   }
 }
 
-/**
- * Calls visit(field, value) for each field: bytes for length-delimited ones, bigint for the others.
- */
+/** Calls visit(field, value) for each field: bytes for length-delimited ones, bigint for others. */
 function fields(data, visit) {
   let at = 0;
   while (at < data.length) {
@@ -60,7 +58,7 @@ function anyValue(data) {
   return plain(result);
 }
 
-/** Integers as numbers where that is exact, doubles as numbers. */
+/** Integers as numbers if that is exact, doubles as numbers. */
 function plain(value) {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   return value !== null &&
@@ -168,7 +166,7 @@ function scopeSpans(data, into) {
   fields(data, (field, value) => field === 2 && into.push(span(value, scope)));
 }
 
-/** The spans of one ExportTraceServiceRequest. */
+/** Returns the spans of an ExportTraceServiceRequest. */
 function decodeSpans(data) {
   const spans = [];
   fields(Buffer.from(data), (_, resource) =>

@@ -1,6 +1,5 @@
 'use strict';
-// What the tests of the Node package share: programs run in processes of their own, without any
-// variable that telemetry reads.
+// Shared by the tests: runs programs in separate processes, without any variable of telemetry.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -12,7 +11,7 @@ const READ =
   /^(OTEL_|TELEMETRY_|DJP_|ENABLE_|ENVIRONMENT$|ENV$|NODE_ENV$|SERVICE_NAME$|TRACES_|PROM_|JAEGER_)/;
 const DEADLINE_MS = 60000;
 
-/** This process's environment without the variables of telemetry, plus those given. */
+/** Returns this environment without the variables of telemetry, plus the given ones. */
 function cleanEnvironment(extra) {
   const kept = Object.entries(process.env).filter(([name]) => !READ.test(name));
   return { ...Object.fromEntries(kept), ...extra };
@@ -22,7 +21,7 @@ function temporary() {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'djp-node-'));
 }
 
-/** Telemetry into a file of spans, for the environment of a program. */
+/** Returns the variables of a program that exports spans into a file. */
 function intoFile(folder) {
   return {
     TELEMETRY_ENABLED: 'true',
@@ -34,9 +33,9 @@ function intoFile(folder) {
 }
 
 /**
- * Runs `source` as a program in which `t` is the package. Resolves to its end: code, signal,
- * stdout, stderr, and in `started` the lines of stderr that tell a start, which stderr then lacks.
- * `entry` is the file that is required as `t`.
+ * Runs `source` as a program in which `t` is the package. Resolves to code, signal, stdout and
+ * stderr; `started` has the lines of stderr that log a start, and stderr lacks them. `entry` is the
+ * file that `t` is loaded from.
  */
 function run(source, { env = {}, entry = ENTRY, folder = temporary(), preload = [] } = {}) {
   const file = path.join(folder, 'program.js');
@@ -58,13 +57,13 @@ function run(source, { env = {}, entry = ENTRY, folder = temporary(), preload = 
   });
 }
 
-/** Standard error without the lines that tell what a start switched on, and these. */
+/** Returns standard error without the lines that log a start, and those lines. */
 function withoutStart(text) {
   const START = /^djp-telemetry: Telemetry is on .*\n/gm;
   return { stderr: text.replace(START, ''), started: text.match(START) || [] };
 }
 
-/** Names of the spans in folder/spans.jsonl: one OTLP request as JSON on each line. */
+/** Returns the names of the spans in folder/spans.jsonl: one OTLP request as JSON per line. */
 function fileSpans(folder) {
   const file = path.join(folder, 'spans.jsonl');
   if (!fs.existsSync(file)) return [];

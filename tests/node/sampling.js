@@ -1,16 +1,15 @@
 'use strict';
-// Decides about trace ids, for the test that compares the languages: `sampling.js IDS OUT RATIO`
-// reads 16 bytes of each from IDS and writes to OUT.core what the addon decides for roots, to
-// OUT.root the flags of spans that were begun with those ids, and to OUT.below those of spans below
-// a remote parent that has them. Prints how many of the roots the core's reader kept and dropped,
-// as JSON.
+// Head decisions for the test that compares languages. `sampling.js IDS OUT RATIO` reads trace ids
+// of 16 bytes from IDS. It writes the decisions of the addon for roots to OUT.core, the flags of
+// root spans with these ids to OUT.root, and those of spans below a remote parent to OUT.below.
+// Prints how many roots the core sampled and dropped, as JSON.
 
 const fs = require('node:fs');
 const { native } = require('../../bindings/node/lib/loader.js');
 const telemetry = require('../../bindings/node/lib/index.js');
 
-const PER_SPAN = 6; // random words that a root takes: trace id, span id
-const STEP = 10000; // spans between two flushes, so that no buffer is ever full
+const PER_SPAN = 6; // random words per root: trace id, span id
+const STEP = 10000; // spans between two flushes, so that no buffer fills up
 const [, , idsFile, outFile, ratio] = process.argv;
 const ids = fs.readFileSync(idsFile);
 const count = ids.length / 16;
@@ -19,7 +18,7 @@ function hex(i) {
   return ids.toString('hex', 16 * i, 16 * i + 16);
 }
 
-/** Lets the next spans begin with the given ids, in the place where random words come from. */
+/** Gives the ids to the next spans, in place of random words. */
 function feed() {
   let next = 0;
   native.logRandom = (words) => {

@@ -1,7 +1,7 @@
 'use strict';
-// A receiver of OTLP over HTTP on a loopback port, for tests: reads every request with the official
-// protobuf classes and remembers its spans. It can be told to hang or to refuse. What it cannot
-// read is remembered too, and never hidden.
+// A receiver of OTLP over HTTP on a loopback port. Decodes every request with the official protobuf
+// classes and stores its spans. It can also hang or reject requests. Requests that it cannot decode
+// are stored in `bad`.
 
 const http = require('node:http');
 const zlib = require('node:zlib');
@@ -11,20 +11,20 @@ const { ExportTraceServiceRequest } = opentelemetry.proto.collector.trace.v1;
 
 class Sink {
   constructor() {
-    // 'hang': takes requests in and never answers; 'refuse': answers 400; 'busy': answers 503
+    // 'hang': accepts requests without a response; 'refuse': responds 400; 'busy': responds 503
     this.mode = 'ok';
     this.requests = 0; // complete ones
-    this.count = 0; // spans that were accepted
+    this.count = 0; // accepted spans
     this.spans = []; // { name, n, scope, at } of each, n being the attribute of that name; not when `light`
-    this.light = false; // true: only numbers are kept
-    this.cut = 0; // requests that ended in the middle
-    this.bad = []; // what complete requests could not be read for
-    this.held = new Set(); // connections that were left hanging
+    this.light = false; // true: only counts
+    this.cut = 0; // incomplete requests
+    this.bad = []; // errors of complete requests
+    this.held = new Set(); // connections without a response
     this.server = null;
     this.port = 0;
   }
 
-  /** Listens, at the same port again after stop(). */
+  /** Listens; on the same port again after stop(). */
   start() {
     this.server = http.createServer((request, response) => this.receive(request, response));
     this.server.keepAliveTimeout = 60000;
@@ -37,7 +37,7 @@ class Sink {
     });
   }
 
-  /** Ends every connection; whoever sends meanwhile is refused. */
+  /** Closes every connection; the port rejects new ones. */
   stop() {
     const { server } = this;
     if (server === null) return Promise.resolve();
@@ -48,7 +48,7 @@ class Sink {
     });
   }
 
-  /** Answers again; what was left hanging is cut off, so that it is sent again. */
+  /** Responds again, and closes hanging connections, so that their requests are sent again. */
   release() {
     this.mode = 'ok';
     for (const socket of this.held) socket.destroy();
@@ -59,7 +59,7 @@ class Sink {
     return `http://127.0.0.1:${this.port}/v1/traces`;
   }
 
-  /** The environment of a program that sends everything here. */
+  /** Returns the environment of a program that exports to this receiver. */
   environment(extra) {
     return {
       TELEMETRY_ENABLED: 'true',
@@ -119,14 +119,14 @@ class Sink {
     }
   }
 
-  /** How often each name arrived. */
+  /** Returns the number of spans by name. */
   names() {
     const found = {};
     for (const { name } of this.spans) found[name] = (found[name] || 0) + 1;
     return found;
   }
 
-  /** Waits until `what()` holds; throws after `ms`. */
+  /** Waits until `what()` is true; throws after `ms`. */
   async until(what, ms, text = 'it did not happen') {
     const end = Date.now() + ms;
     while (!what()) {

@@ -1,7 +1,7 @@
 'use strict';
-// Load without end for the Node package: requests through Express, spans, metrics and log lines, a
-// receiver that comes and goes, restarts of telemetry. Forces garbage collections, watches heap,
-// external and resident memory, descriptors and threads, and the books of spans; fails on growth.
+// A soak test of the Node package: requests through Express, spans, metrics and log lines, a
+// receiver that stops and restarts, restarts of telemetry. Forces garbage collections and checks
+// heap, external and resident memory, descriptors, threads and span counts; fails on growth.
 //
 //   node --expose-gc tests/node/soak.js [--seconds 600]
 
@@ -13,16 +13,15 @@ const { Writable } = require('node:stream');
 
 const DEFAULT_SECONDS = 600;
 const ROUND_MS = 1000;
-const WARM = 0.25; // of the samples are left out ...
-const SHORT_WARM = 0.6; // ... and of a soak under SHORT seconds: the engine's own memory takes some ten thousand requests to settle
+const WARM = 0.25; // share of samples left out
+const SHORT_WARM = 0.6; // below SHORT seconds: the memory of the engine settles late
 const SHORT = 60;
 const MIB = 1 << 20;
-// What the level may rise between the medians of the first and of the last third behind the
-// warm-up.
+// Allowed growth between the medians of the first and last third after the warm-up.
 const GROWTH = { heap: 4 * MIB, external: 4 * MIB, resident: 24 * MIB, descriptors: 4, threads: 2 };
-const SLACK_MS = 3000; // that a busy machine may add to a deadline
+const SLACK_MS = 3000; // added to deadlines for a busy machine
 
-// ---- the receiver: a process of its own, so that what it keeps is not ours ---------------------
+// ---- the receiver: a separate process, so that its memory is not measured -----------------------
 
 async function receive() {
   const { Sink } = require('./sink.js');
@@ -175,7 +174,7 @@ class Load {
     });
   }
 
-  /** One of eight that send requests until the end of the round. */
+  /** One of eight clients that send requests until the end of the round. */
   async client(end) {
     for (let n = 0; Date.now() < end; n++) {
       const id = Math.floor(Math.random() * 1e6);
@@ -203,7 +202,7 @@ class Load {
     return result;
   }
 
-  /** Ends telemetry, looks at its books, and begins anew. */
+  /** Ends telemetry, checks its counts, and starts it again. */
   async restart() {
     await this.timed('shutdown', 500);
     const { spans, dropped } = this.telemetry.telemetryStatus();
@@ -254,8 +253,8 @@ function measure() {
 const middle = (values) => values.slice().sort((a, b) => a - b)[values.length >> 1];
 
 /**
- * Between the medians of the first and of the last third, after the warm-up; and the slope of a
- * line through all, per sample.
+ * Returns the growth between the medians of the first and last third after the warm-up, and the
+ * slope per sample.
  */
 function growth(samples, what, seconds) {
   const warm = seconds < SHORT ? SHORT_WARM : WARM;

@@ -1,5 +1,5 @@
 'use strict';
-// What the tests of spans share: telemetry into memory and its spans, decoded.
+// Shared by the tests of spans: telemetry with the memory exporter, and its decoded spans.
 
 const assert = require('node:assert');
 const telemetry = require('../../bindings/node/lib/index.js');
@@ -7,7 +7,7 @@ const { decodeSpans } = require('./otlp_decoder.js');
 
 const LIMIT = 10000;
 
-/** Starts telemetry into memory; every trace is kept unless the options say otherwise. */
+/** Starts telemetry with the memory exporter; samples every trace by default. */
 async function restart(options) {
   await telemetry.shutdown(LIMIT);
   telemetry.init({
@@ -20,7 +20,7 @@ async function restart(options) {
   });
 }
 
-/** Everything that has ended so far. */
+/** Returns all spans that have ended. */
 async function take() {
   assert.strictEqual(await telemetry.flush(LIMIT), true);
   const spans = telemetry.takeExported().flatMap(decodeSpans);
@@ -36,7 +36,7 @@ async function take() {
   return spans;
 }
 
-/** The attributes that the application gave. */
+/** Returns the attributes that the application set. */
 function own(span) {
   const { 'sampling.reason': reason, ...rest } = span.attributes;
   return rest;

@@ -1,16 +1,15 @@
 'use strict';
-// A million simulated requests through the API, the operation log, the tail decision and the
-// encoder: 1 % fail, 0.5 % are slow, and what was exported, counted by its weights, is the truth
-// within 1 %.
+// A million simulated requests through the API, the operation log, tail sampling and the encoder: 1
+// % fail, 0.5 % are slow. The sums of the exported adjusted counts are correct within 1 %.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
 const { LIMIT, restart, take, telemetry } = require('./support.js');
 
-// Under a sanitizer a tenth is enough; the bounds widen with what chance leaves of it.
+// A tenth under a sanitizer, with wider bounds.
 const COUNT = (process.env.LD_PRELOAD || '').includes('asan') ? 100000 : 1000000;
 const WIDER = Math.sqrt(1000000 / COUNT);
-// requests between two looks at what was exported, so that no buffer is ever full
+// requests between two reads of the exporter, so that no buffer fills up
 const STEP = 10000;
 const START = new Date(1700000000000);
 const SOON = new Date(1700000000020);
@@ -19,7 +18,7 @@ const TWO_56 = 2n ** 56n;
 
 after(() => telemetry.shutdown(LIMIT));
 
-/** Of the failing ones, every other fails in a child. */
+/** Every other failing request fails in a child span. */
 function request(n, options) {
   const root = telemetry.startSpan('request', undefined, options);
   const kind = n % 1000;
@@ -44,7 +43,7 @@ async function count(sums) {
   }
 }
 
-/** The counts by weight, by the reason for which the traces were kept. */
+/** Returns the sums of adjusted counts by sampling reason. */
 async function simulate(optionsOf) {
   const sums = {};
   for (let n = 0; n < COUNT; n++) {
@@ -64,16 +63,16 @@ function check(sums, bound) {
   assert.ok(Math.abs(total / COUNT - 1) < bound, `${total}`);
 }
 
-// 1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a
-// ratio of 1 % it would be one.
+// 1 % is 5.7 standard deviations here: a correct implementation fails once in 10^8 runs. With a
+// ratio of 1 % it would be one standard deviation.
 test('counts by weight at a quarter with ids of our own', { timeout: 120000 }, async () => {
   await restart({ sampleRatio: 0.25 });
   const options = { root: true, startTime: START };
   check(await simulate(() => options), 0.01 * WIDER);
 });
 
-// Callers that leave the decision to us, with trace ids that lie evenly: what is left of the error
-// is that of the weights.
+// Without a decision by the caller, and with equidistant trace ids, only the error of the adjusted
+// counts remains.
 test('counts by weight at one percent with ids that lie evenly', { timeout: 120000 }, async () => {
   await restart({ sampleRatio: 0.01, sampler: 'traceidratio' });
   const parent = { traceId: '', spanId: '00f067aa0ba902b7', traceFlags: 0 };

@@ -1,6 +1,6 @@
 'use strict';
-// Input that is wrong, huge or hostile through everything that records: never an exception in the
-// application, and what was not kept is counted. The twin of tests/python/test_bad_input.py.
+// Wrong, huge or hostile input through everything that records: no exception reaches the
+// application, and dropped data is counted. As tests/python/test_bad_input.py.
 
 const assert = require('node:assert');
 const { after, before, describe, test } = require('node:test');
@@ -26,7 +26,7 @@ function everyArgumentOfSpans(evil) {
   tracer.startSpan('s', evil, evil).end();
   withSpan(evil, () => {});
   if (typeof evil !== 'function') {
-    // those would be called, and their errors are the application's
+    // these would be called, and their errors belong to the application
     withSpan('s', evil, () => {});
     withSpan('s', evil, evil, () => {});
     withSpan('s', evil);
@@ -140,7 +140,7 @@ describe('more of it', { timeout: 120000 }, () => {
     const spans = await take();
     const { dropped } = telemetry.telemetryStatus();
     for (const span of spans) {
-      const size = Math.min(Number(span.name.slice(1)), 500_000); // what one span has room for
+      const size = Math.min(Number(span.name.slice(1)), 500_000); // the limit of a span
       if ('text' in span.attributes) assert.ok(span.attributes.text.length >= size);
     }
     assert.strictEqual(spans.one('s100000').attributes.wide, '€'.repeat(10_000));

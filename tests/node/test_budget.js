@@ -1,6 +1,6 @@
 'use strict';
-// The telemetry budget, end to end: costs of what was exported are told, and the file survives a
-// restart.
+// The telemetry budget, end to end: the status has the costs of exported data, and the file
+// survives a restart.
 
 const assert = require('node:assert');
 const fs = require('node:fs');

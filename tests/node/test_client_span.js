@@ -1,6 +1,6 @@
 'use strict';
-// The span of an outgoing request: its name and attributes in each form of the conventions, from
-// which status on it is an error, and what of an address is shown.
+// Client spans: name and attributes in each form of the semantic conventions, the status from which
+// they are errors, and the recorded parts of the URL.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -26,7 +26,7 @@ after(async () => {
   await telemetry.shutdown(LIMIT);
 });
 
-/** One request, up to its end. */
+/** Makes one request and ends it. */
 function requested(path, options = {}) {
   return new Promise((resolve, reject) => {
     const sent = http.request(
@@ -40,7 +40,7 @@ function requested(path, options = {}) {
   });
 }
 
-/** The span of one request. */
+/** Returns the span of one request. */
 async function spanOf(path, options) {
   await requested(path, options);
   const found = await take();

@@ -1,5 +1,5 @@
 'use strict';
-// The current span through promises, timers, events and generators, and the outcome of functions
+// The current span through promises, timers, events and generators, and the results of functions
 // inside of spans.
 
 const assert = require('node:assert');

@@ -1,6 +1,6 @@
 'use strict';
-// Several copies of the package in one process, and bundles that took a part of it along: one
-// telemetry, one current span.
+// Several copies of the package in one process, and bundles that contain a part of it, share one
+// SDK and one current span.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -13,7 +13,7 @@ const ADDON = 'build/Release/djp_telemetry.node';
 const HEAD =
   "const begin = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1 };";
 
-/** The package at another place, with an addon of its own. */
+/** Returns the package at another path, with a separate addon. */
 function copy(folder = temporary()) {
   for (const part of ['package.json', 'bindings/node/lib', 'middleware', ADDON]) {
     fs.cpSync(path.join(ROOT, part), path.join(folder, part), { recursive: true });
@@ -22,8 +22,8 @@ function copy(folder = temporary()) {
 }
 
 /**
- * Code of the package as a bundler leaves it: at another depth, with the package itself beside it
- * when `installed`.
+ * Returns code of the package as a bundler writes it: at another path, next to the package if
+ * `installed`.
  */
 function bundle(installed) {
   const folder = temporary();

@@ -1,7 +1,7 @@
 'use strict';
 
-// The correlation context: isolation, what passes through, what is taken from outside, and that
-// Express and Fastify handlers really run inside of it.
+// The correlation context: isolation, propagation, validation of headers, and that handlers of
+// Express and Fastify run inside of it.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -155,7 +155,8 @@ for (const [kind, manager] of [
 }
 
 /**
- * What the middleware does with given headers: the context inside of next, and the header it sets.
+ * Returns the result of the middleware for headers: the context inside of next, and the header that
+ * it sets.
  */
 function through(headers) {
   const set = {};
@@ -247,7 +248,7 @@ test('an id from outside that is no plain short text is replaced', () => {
   for (const value of [
     'x'.repeat(128),
     '550e8400-e29b-41d4-a716-446655440000',
-    '45321234-5678-4010-8123-453212345678', // which has the digits of a card
+    '45321234-5678-4010-8123-453212345678', // with the digits of a card
     '45321234-5678-4010-8123-453212345678'.replace('4532', 'ABCD'),
     'Root=1-67891233-abcdef012345678912345678',
     'a/b+c=:._-',
@@ -301,7 +302,7 @@ function request(port, { path = '/', headers = {}, body } = {}) {
   });
 }
 
-/** The express of a major version, under whichever of its usual names it is installed. */
+/** Returns Express of a major version, under any of its installed names. */
 function express(major) {
   for (const name of ['express', `express${major}`]) {
     try {

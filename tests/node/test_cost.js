@@ -1,7 +1,7 @@
 'use strict';
-// What a span costs, in figures that a busy machine does not move: calls into native code, bytes in
-// the operation log, bytes of heap. Measured in a process of its own, whose addon counts its calls.
-// Nothing here looks at a clock.
+// The costs of a span that do not depend on the load of the machine: calls of native code, bytes in
+// the operation log, bytes of heap. Measured without a clock, in a separate process whose addon
+// counts its calls.
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
@@ -10,17 +10,16 @@ const v8 = require('node:v8');
 
 const DEADLINE_MS = 60000;
 const SPANS = 1000;
-// the first ones run before the engine has compiled, later than usual on a busy machine
+// the first ones run before compilation, which is late on a busy machine
 const ROUNDS = 40;
-// In units of 8 bytes. A span: its start 8, three texts that came before 2 each, two numbers 2
-// each, its end 2. A request: its start 8, its end 6. Another figure is a change of the format or
-// of the writer: where it is meant, write it here.
+// In units of 8 bytes. A span: start 8, three texts of 2, two numbers of 2, end 2. A request: start
+// 8, end 6. After an intended change of the format or the writer, change these numbers.
 const LOG_BYTES = { span: 176, request: 128 };
-const HEAP_BYTES = 300; // of a span: itself, the readings of the clock, boxed numbers
-const RANDOM_CALLS = 8; // of 1,000 spans; 6 words each, 1,024 at a time
-const WAKES = 20; // of 1,000 spans: one when the core sleeps, one at each quarter of the ring
+const HEAP_BYTES = 300; // per span: the object, clock readings, boxed numbers
+const RANDOM_CALLS = 8; // per 1,000 spans; 6 words each, 1,024 at a time
+const WAKES = 20; // per 1,000 spans: one if the core sleeps, one per quarter of the ring
 
-/** Counts the calls of every function of the addon, before the rest of the package takes them. */
+/** Counts the calls of each function of the addon, before the package loads it. */
 function countCalls() {
   const { native } = require('../../bindings/node/lib/loader.js');
   const found = { calls: {}, memory: null };
@@ -59,7 +58,7 @@ function used() {
   return v8.getHeapStatistics().used_heap_size;
 }
 
-/** The calls and the bytes of the log that `count` times of `record` take. */
+/** Returns the calls and log bytes of `count` calls of `record`. */
 function costOf(found, count, record) {
   const control = new Int32Array(found.memory, 0, 64);
   const before = control[0];
@@ -85,7 +84,7 @@ async function measure() {
   recordSpans(telemetry, SPANS);
   recordRequests(server, SPANS);
   await telemetry.flush(DEADLINE_MS);
-  // Well before the ring's end, whose padding belongs to nobody.
+  // Well before the end of the ring, whose padding would be counted.
   const spans = costOf(found, SPANS, (count) => recordSpans(telemetry, count));
   const requests = costOf(found, SPANS, (count) => recordRequests(server, count));
   for (let i = 0; i < ROUNDS; i++) {
@@ -103,7 +102,7 @@ async function measure() {
 if (process.argv[2] === '--measure') {
   measure().then((result) => process.stdout.write(JSON.stringify(result)));
 } else {
-  // Room for all that a round allocates, so that no collection falls into one.
+  // Space for all allocations of a round, so that no collection runs in one.
   const flags = ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'];
   const output = execFileSync(process.execPath, [...flags, __filename, '--measure'], {
     timeout: DEADLINE_MS,

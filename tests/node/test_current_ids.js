@@ -1,6 +1,6 @@
 'use strict';
-// What a log line takes from telemetry, whichever is asked first: each program is a process of its
-// own that uses one way alone.
+// Ids and settings of telemetry in log lines, for each way of reading them first: each program runs
+// in a separate process.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

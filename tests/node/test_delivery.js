@@ -1,7 +1,7 @@
 'use strict';
-// What reaches a receiver, whatever happens to the process, its threads and the receiver: programs
-// of their own send to a loopback receiver that decodes with the official classes, and the books of
-// every program must agree with what arrived.
+// Delivery to a receiver, whatever happens to the process, its threads and the receiver. Programs
+// in separate processes export to a loopback receiver that decodes with the official classes; the
+// counts of each program must match the received spans.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -18,7 +18,7 @@ const ARRIVAL_MS = 30000;
 const children = new Set();
 let sink;
 
-/** A program that runs while the test goes on: its lines of standard output, and its end. */
+/** A running program: its lines of standard output, and its end. */
 function start(source, env) {
   const folder = temporary();
   const file = path.join(folder, 'program.js');
@@ -56,8 +56,8 @@ const program = (source, env) =>
   run(`const ENTRY = ${JSON.stringify(ENTRY)};\n${source}`, { env: sink.environment(env) });
 
 /**
- * A status of a program: every span that was begun is accounted for. `count` is what the program
- * itself counted.
+ * Checks a status of a program: every started span is counted. `count` is the number that the
+ * program counted.
  */
 function assertBalanced(status, count, delivered) {
   const { started, ...rest } = status.books;
@@ -82,7 +82,7 @@ function assertBalanced(status, count, delivered) {
   assert.deepEqual([spans.not_sampled, spans.live], [0, 0], text);
 }
 
-/** Numbers that arrived, each once. */
+/** Returns the received numbers, without repeats. */
 function numbers(name) {
   const found = sink.spans.filter((span) => span.name === name).map((span) => span.n);
   assert.equal(new Set(found).size, found.length, 'a span arrived twice');
@@ -195,8 +195,8 @@ describe('ways out', { timeout: 300000 }, () => {
       await program(`${DEEP} t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();
       deep(200, () => { t.startSpan('inmost').end(); process.exit(4); });`);
     assert.deepEqual([done.code, done.signal], [4, null], done.stderr);
-    // The 200 open spans never ended and are not invented. What ended inside of them waits for
-    // nobody: its trace is certain to be kept.
+    // The 200 open spans never ended and are not exported. Spans that ended inside of them do not
+    // wait, because their trace is sampled.
     assert.deepEqual(sink.names(), { ended: 500, inmost: 1 });
   });
 
@@ -367,7 +367,7 @@ describe('several lives', { timeout: 300000 }, () => {
     assert.deepEqual(JSON.parse(done.stdout), Array(5).fill([true, 200]));
   });
 
-  /** Another copy of the package; its addon is the same file, or one of its own. */
+  /** Another copy of the package, with the same addon file or a separate one. */
   function copyPackage(place) {
     const copy = temporary();
     for (const part of ['package.json', 'bindings/node/lib']) {

@@ -1,8 +1,7 @@
 'use strict';
-// The examples of the documents are programs: each JavaScript block runs in a process of its own,
-// in a project that has the package and its peers installed, as it stands and without any variable
-// of telemetry, and prints what the comments behind its console.log() promise. Tables of calls are
-// compared with the code.
+// The examples in the documents are programs. Each JavaScript block runs unchanged in a separate
+// process, in a project with the package and its peers and without variables of telemetry, and
+// prints what the comments after console.log() state. Tables of calls are compared with the code.
 
 const assert = require('node:assert');
 const { spawn } = require('node:child_process');
@@ -25,7 +24,7 @@ const BLOCK = /^```js\n(.*?)^```$/gms;
 const PROMISE = /console\.log\(.*\)[;)]* \/\/ (.+)$/;
 const PEERS = ['express', 'fastify', 'pino', 'winston'];
 const DEADLINE_MS = 30000;
-// Servers of the examples take any free port, and do not keep the process alive.
+// Servers of the examples use a free port and do not keep the process alive.
 const LISTEN = `{
   const { Server } = require('node:net');
   const listen = Server.prototype.listen;
@@ -39,7 +38,7 @@ const read = (page) => fs.readFileSync(path.join(ROOT, page), 'utf8');
 const project = makeProject();
 after(() => fs.rmSync(project, { recursive: true, force: true }));
 
-/** An application's folder: the package and its peers lie in its node_modules. */
+/** The folder of an application: its node_modules has the package and its peers. */
 function makeProject() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'djp-docs-'));
   const modules = path.join(folder, 'node_modules');
@@ -60,7 +59,7 @@ function examples(page) {
   }));
 }
 
-/** What the comments behind console.log() say that it prints. */
+/** Returns the expected output: the comments after console.log(). */
 function promised(source) {
   return source.split('\n').flatMap((line) => (PROMISE.test(line) ? [PROMISE.exec(line)[1]] : []));
 }
@@ -76,7 +75,7 @@ function missingPeer(source) {
 
 let programs = 0;
 
-/** Runs a program of the project to its end. */
+/** Runs a program of the project until it ends. */
 function execute(source) {
   const file = path.join(project, `program${(programs += 1)}.js`);
   fs.writeFileSync(file, /\.listen\(/.test(source) ? LISTEN + source : source);

@@ -1,5 +1,5 @@
 'use strict';
-// The attribute `error` and the status: what one says, the other shows, under the documented names.
+// The attribute `error` and the status are consistent, under the documented names.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');

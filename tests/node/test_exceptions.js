@@ -1,5 +1,5 @@
 'use strict';
-// What spans and log lines tell of an error that has others in it.
+// Spans and log lines of an error that contains others.
 
 const assert = require('node:assert/strict');
 const { after, beforeEach, describe, test } = require('node:test');
@@ -8,7 +8,7 @@ const { createLogger } = require('../../bindings/node/lib/logging');
 
 const { withSpan } = telemetry;
 
-/** The event and the status of a span in which this was thrown. */
+/** Returns the event and the status of a span in which this was thrown. */
 async function thrown(error) {
   assert.throws(
     () =>

@@ -1,6 +1,6 @@
 'use strict';
-// Exemplars: those of the current span only while its trace is sampled, those that a caller gives
-// only when they are ids, and looking for one without end costs no recording.
+// Exemplars: those of the current span only if its trace is sampled, those of the caller only if
+// the ids are valid; a search without a result costs no recording.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -13,7 +13,7 @@ const SPAN = '13579bdf2468ace0';
 
 after(() => telemetry.shutdown(1000));
 
-/** The lines of a metric in OpenMetrics that carry an exemplar, as [sample, ids]. */
+/** Returns the OpenMetrics lines of a metric with an exemplar, as [sample, ids]. */
 function exemplars(name) {
   return metricsText(OPENMETRICS)
     .split('\n')

@@ -1,6 +1,6 @@
 'use strict';
-// How processes and worker threads end: what had ended is sent, whatever the way out, and the
-// application's own way stays.
+// The end of processes and worker threads: all ended spans are exported however the process ends,
+// and exit code and signals are unchanged.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');

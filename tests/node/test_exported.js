@@ -1,5 +1,5 @@
 'use strict';
-// What the tests of an application read from the memory exporter.
+// The memory exporter, as tests of an application read it.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');

@@ -1,6 +1,6 @@
 'use strict';
-// The Express middleware: what is recorded of a request, that its context follows the handlers, and
-// that the application notices nothing.
+// The Express middleware: the recorded data of a request, the context of its handlers, and
+// unchanged behavior of the application.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -28,7 +28,7 @@ const {
 const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
 const ids = () => [telemetry.getCurrentTraceId(), telemetry.getCurrentSpanId()];
 
-/** An application behind the middleware, listening until the test ends. */
+/** Starts an application with the middleware; it listens until the test ends. */
 async function serve(t, { express }, routes, options) {
   const app = express();
   app.set('env', 'test');

@@ -1,7 +1,7 @@
 'use strict';
-// Route templates where the path that a client sent says little: other letter cases, expressions,
-// patterns, lists, routers behind functions, rewritten addresses, routers that come later. The
-// label is what the program wrote, and no client makes another.
+// Route templates for paths in other letter cases, expressions, patterns, lists, routers behind
+// functions, rewritten URLs and routers that are added later. The label is a text of the program;
+// no request creates another.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -22,7 +22,7 @@ const { writtenMounts } = require('../../middleware/express/written.js');
 
 const answer = (req, res) => res.send('ok');
 
-/** The templates of requests, one after the other; '' for none. */
+/** Returns the templates of requests, in order; '' for none. */
 async function templatesOf(port, asked) {
   const found = [];
   for (const one of asked) {
@@ -244,7 +244,7 @@ each('two applications in one process keep their own state', async (app, port, {
   );
   t.after(() => Promise.all(servers.map(({ close }) => close())));
   for (let i = 0; i < 2; i++) await request(servers[0].port, '/state');
-  await request(servers[2].port, '/'); // a probe of a port that has nothing but metrics
+  await request(servers[2].port, '/'); // a probe of a port that serves only metrics
   assert.equal((await serverSpans(0)).length, 0);
   await request(servers[1].port, '/state');
   await request(port, '/');
@@ -335,7 +335,7 @@ for (const version of EXPRESS) {
   });
 }
 
-/** Paths that a scanner might try, the same ones each time. */
+/** Paths as of a scanner, constant. */
 function* scannedPaths(count) {
   let state = 12345;
   const below = (n) => (state = (state * 1103515245 + 12345) % 2147483648) % n;

@@ -1,6 +1,6 @@
 'use strict';
-// Route templates: routers, mount paths with parameters, mounted applications, lists, patterns,
-// handlers without a route, and what answered when several matched. Never a raw path.
+// Route templates of routers, mount paths with parameters, mounted applications, lists, patterns,
+// handlers without a route, and several matching routes. Never a request path.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -68,7 +68,7 @@ function addApplications(app, { express }) {
   app.use('/second/:o', second);
 }
 
-// [path, template]; the first of an application comes before anything of it was seen.
+// [path, template]; the first request is the first of its application.
 const PATHS = [
   ['/plain?token=secret', '/plain'],
   ['/orders/42', '/orders/:id'],

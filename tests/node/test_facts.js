@@ -1,6 +1,6 @@
 'use strict';
-// What a request says about itself: the scheme behind a proxy, a traceparent that came twice,
-// methods that clients invent, the length of a body, and websockets behind recorded requests.
+// Properties of a request: the scheme behind a proxy, a repeated traceparent, unknown methods, the
+// length of a body, and websockets after recorded requests.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -107,7 +107,7 @@ test('an adapter may call a method what it likes: 32 characters and 64 names are
     }),
   );
   t.after(close);
-  // The method is read when the request ends, so that an adapter's own stands.
+  // The method is read at the end of the request, so that a change by an adapter is kept.
   const shown = async (name) => {
     method = name;
     await request(port, '/');

@@ -1,5 +1,5 @@
 'use strict';
-// Fastify as the documents have it: templates, errors that it answers by itself, the scrape.
+// Fastify as documented: templates, errors that it handles itself, metrics.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -9,7 +9,7 @@ const { begin, request, requestsTotal, serverSpans } = require('./http_driver.js
 
 const ROOT = path.resolve(__dirname, '../..');
 
-/** The block of the page, with our own modules and its application given back. */
+/** Returns the block of the page, with the modules of this package, and its application. */
 function recipe() {
   const page = fs.readFileSync(path.join(ROOT, 'docs/express.md'), 'utf8');
   const [, block] = /### Fastify\n\n```js\n(.*?)^```$/ms.exec(page);

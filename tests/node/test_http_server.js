@@ -1,6 +1,6 @@
 'use strict';
-// Plain HTTP servers: listeners, whole servers, websocket handshakes, and what stands in for a
-// route template.
+// Plain HTTP servers: listeners, whole servers, websocket handshakes, and labels without a route
+// template.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -132,7 +132,7 @@ server('an error that a listener throws goes on, and is on the span', async (t, 
   });
   const caught = new Promise((resolve) => process.once('uncaughtException', resolve));
   const listeners = process.rawListeners('uncaughtException').filter((one) => !one.listener);
-  // the test runner's own
+  // those of the test runner
   for (const one of listeners) process.removeListener('uncaughtException', one);
   const bytes = raw(port, wire('GET', '/'), (text) => text.includes('part'));
   assert.equal((await caught).message, 'thrown');

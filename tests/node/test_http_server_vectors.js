@@ -1,6 +1,6 @@
 'use strict';
-// tests/vectors/http_server.json through Express: the same spans, statuses and labels for the same
-// requests as in every other language.
+// tests/vectors/http_server.json through Express: the same spans, statuses and labels as in every
+// other language.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -25,7 +25,7 @@ class Boom extends Error {
   }
 }
 
-/** {id} as Express writes it. */
+/** {id} in the syntax of Express. */
 function ours(value) {
   if (typeof value === 'string')
     return value.replace(/\{(\w+)\}/g, ':$1').replace(/^CLASS$/, 'Boom');

@@ -1,6 +1,6 @@
 'use strict';
-// Beginning and end: options, environment, idempotence, honest status. How processes end is in
-// test_exit.js.
+// Start and end: options, environment, idempotence, status. test_exit.js tests the end of
+// processes.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -38,7 +38,7 @@ function nativeThreads() {
     try {
       return fs.readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim();
     } catch {
-      return ''; // it ended meanwhile
+      return ''; // it has ended
     }
   });
   return names.filter((name) => name.startsWith('djp'));

@@ -1,6 +1,6 @@
 'use strict';
-// What an installation says that could not build the addon: the true cause and the packages to
-// install. And npm rebuild, which must build again where the addon that lies there does not work.
+// Messages of an installation that could not build the addon: the cause and the packages to
+// install. And npm rebuild, which must build again if the existing addon does not work.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -66,7 +66,7 @@ for (const [output, cause, remedy] of OUTPUTS) {
   });
 }
 
-/** The package without a build, and a PATH that has everything but the tools named. */
+/** Returns the package without a build, and a PATH without the named tools. */
 function packageWithout(...tools) {
   const folder = temporary();
   for (const part of ['binding.gyp', 'package.json', 'core', 'bindings/node'])
@@ -129,7 +129,7 @@ test(
     const there = packageWithout('make', 'gmake');
     const release = path.join(there.folder, 'build/Release');
     fs.mkdirSync(release, { recursive: true });
-    // As an earlier installation of the same sources left it, but for the bytes of the addon.
+    // As left by an earlier installation of the same sources, except for the bytes of the addon.
     const program = `const fs = require('fs'); const write = fs.writeFileSync; const done = require('child_process');
     done.spawnSync = (...given) => { if (given[1][0] !== '-e') write(${JSON.stringify(path.join(release, 'djp_telemetry.node'))}, 'x'); return { status: 0, stdout: '', stderr: '' }; };
     require(${JSON.stringify(path.join(there.folder, 'bindings/node/install.js'))});`;

@@ -1,5 +1,5 @@
 'use strict';
-// Contexts of this process as parents: how many are known at a time, and which give way.
+// Contexts of this process as parents: how many are known, and which are replaced.
 
 const assert = require('node:assert');
 const { after, describe, test } = require('node:test');
@@ -23,7 +23,7 @@ describe('contexts that were handed out', { timeout: 60000 }, () => {
     const kept = new Set(
       (await take()).map((span) => span.name).filter((name) => name.startsWith('root ')),
     );
-    // By chance a place may be needed, with one in a hundred for each.
+    // Each place is in use with a probability of one in a hundred.
     assert.ok(kept.size >= 15, `${kept.size} of 20 roots are kept by the error of their child`);
   });
 });

@@ -1,6 +1,6 @@
 'use strict';
-// What ends after its root, and what starts below a span context: no error of it is lost, and its
-// weight is its own.
+// Spans that end after their root, and spans below a span context: their errors are not lost, and
+// each has the correct adjusted count.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');

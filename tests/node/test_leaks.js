@@ -1,7 +1,7 @@
 'use strict';
-// Objects that a call, a request or a metric used are given back: weak references die when nothing
-// of the application holds them any more, on every path that keeps something for a while. One
-// process with a collector that can be called.
+// Objects of a call, request or metric are freed: WeakRefs are cleared once the application holds
+// no reference, on every path that stores one temporarily. Runs in one process that exposes the
+// garbage collector.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

@@ -1,7 +1,6 @@
 'use strict';
-// What outlives what: telemetry that begins again before its end is over, copies of the package
-// that are loaded again and again, and runtimes in which there can be no native code. Each in a
-// process of its own.
+// Lifetimes: telemetry that starts again before its end is complete, copies of the package that are
+// loaded repeatedly, and runtimes without native code. Each program is a separate process.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -34,7 +33,7 @@ function run(program, flags) {
   }
 }
 
-/** Runs a program, which answers with one line of JSON. */
+/** Runs a program, which prints one line of JSON. */
 function answerOf(program, flags = []) {
   const done = run(program, flags);
   assert.equal(done.status, 0, `${done.signal} ${done.stderr}`);

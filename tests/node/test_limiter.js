@@ -1,6 +1,6 @@
 'use strict';
-// The rate limit of a logger: how many lines pass at its edge, with a clock that this file sets,
-// and that counting what was held back never keeps a process alive.
+// The rate limit of a logger: the number of lines at its limit, with a clock of this file; counting
+// suppressed lines does not keep a process alive.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -9,7 +9,7 @@ const { createLogger } = require('../../bindings/node/lib/logging');
 const RATE = 5;
 let now = 1000;
 
-/** A logger whose limiter reads this file's clock; `lines` are the parsed lines so far. */
+/** Returns a logger whose limiter uses the clock of this file; `lines` has the parsed lines. */
 function limited(t, rate = RATE) {
   const { performance } = globalThis;
   const real = Object.getOwnPropertyDescriptor(performance, 'now');

@@ -1,5 +1,5 @@
 'use strict';
-// Without the native core: the same surface, no exception, one warning with the reason.
+// Without the native core: the same API, no exception, one warning with the reason.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -44,8 +44,8 @@ async function check(env, reason, entry) {
 }
 
 /**
- * The package as installed somewhere else, with `content` as its addon (undefined: none) and the
- * entry point to require.
+ * Installs the package at another path, with `content` as its addon (undefined: none). Returns the
+ * entry point.
  */
 function copyOfPackage(content, reason) {
   const folder = temporary();

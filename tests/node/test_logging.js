@@ -1,7 +1,7 @@
 'use strict';
 
-// The logger's lines: fields, overloads, levels, children, redaction, and that no call throws or
-// loses its line.
+// Lines of the logger: fields, overloads, levels, children, redaction; no call throws or loses its
+// line.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -22,7 +22,7 @@ class Lines extends Writable {
     done();
   }
 
-  /** Parsed lines; a line with a name twice fails here. */
+  /** Parsed lines; a repeated name in a line is an error. */
   get all() {
     return this.texts.map((text) => {
       assert.ok(text.endsWith('\n') && text.indexOf('\n') === text.length - 1, 'one line');

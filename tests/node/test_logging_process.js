@@ -1,6 +1,6 @@
 'use strict';
 
-// The logger in programs of its own: without pino, with and without pino-pretty, and at the end of
+// The logger in separate programs: without pino, with and without pino-pretty, and at the end of
 // the process.
 
 const test = require('node:test');
@@ -10,7 +10,7 @@ const path = require('node:path');
 
 const MODULE = path.resolve(__dirname, '../../bindings/node/lib/logging');
 
-/** Runs a script with the logging module as `logging`; pino and pino-pretty can be made missing. */
+/** Runs a script with `logging`; pino and pino-pretty can be hidden. */
 function run(script, { without = [], env = {} } = {}) {
   const prelude = `const Module = require('node:module'); const load = Module._load;
     Module._load = function (name, ...rest) { if (${JSON.stringify(without)}.includes(name)) {

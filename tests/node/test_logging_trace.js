@@ -1,6 +1,7 @@
 'use strict';
 
-// trace_id and span_id on lines: the logger's own, pino's by the mixin and winston's by the format.
+// trace_id and span_id on lines of the logger, of pino with the mixin, and of winston with the
+// format.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');

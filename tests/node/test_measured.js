@@ -1,6 +1,5 @@
 'use strict';
-// What the recorders make of numbers, texts and truth at their edges, seen in the metrics that they
-// record.
+// Conversion of numbers, texts and booleans by the recorders, seen in their metrics.
 
 const assert = require('node:assert/strict');
 const { after, beforeEach, test } = require('node:test');
@@ -9,7 +8,7 @@ const { LIMIT, restart, telemetry } = require('./support.js');
 beforeEach(() => restart({ backend: 'hybrid' }));
 after(() => telemetry.shutdown(LIMIT));
 
-/** The samples of a metric as [labels, value]. */
+/** Returns the samples of a metric as [labels, value]. */
 function samples(name) {
   return telemetry
     .metricsText()

@@ -1,6 +1,5 @@
 'use strict';
-// What somebody who is woken at night reads on standard error: the reason and what to do, and
-// nothing where silence was asked for.
+// Warnings on standard error: each has the reason and what to do; none if they are off.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -15,7 +14,9 @@ const ASKED = {
   OTEL_TRACES_EXPORTER: 'memory',
 };
 
-/** The library's folder at another depth, as a bundler leaves it, or with a file as its addon. */
+/**
+ * The folder of the library at another path, as a bundler leaves it, or with a file as its addon.
+ */
 function elsewhere(...parts) {
   const folder = temporary();
   fs.cpSync(path.join(ROOT, 'bindings/node/lib'), path.join(folder, ...parts), { recursive: true });

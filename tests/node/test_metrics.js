@@ -1,6 +1,6 @@
 'use strict';
-// Counter, Gauge and Histogram: shapes as in prom-client, meaning as in Python, never an exception
-// into a recording, bounded memory.
+// Counter, Gauge and Histogram: shapes of prom-client, semantics of Python, no exception from a
+// recording, bounded memory.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -540,7 +540,7 @@ on('exemplars come from the current span', () => {
     ),
   );
   assert.match(text, /^ex_total 3 # \{trace_id="a{32}",span_id="b{16}"\} 1(\.0)? /m);
-  assert.equal(text.match(/trace_id/g).length, 3); // each bucket, without a scrape in between
+  assert.equal(text.match(/trace_id/g).length, 3); // each bucket, without an exposition in between
   for (let i = 0; i < 200; i++) histogram.observe({ a: 1 }, 0.2);
   assert.equal(histogram.labels(1).count, 204);
 });
@@ -561,7 +561,7 @@ on('ones are exact beyond 2^32', () => {
   counter.inc();
   let expected = 1;
   for (let i = 0; i < 12; i++) {
-    const quarter = 0x40000000 - 2; // as many calls of inc() between two scrapes would leave it
+    const quarter = 0x40000000 - 2; // the value after as many inc()
     counter._ints[counter._int] = (counter._ints[counter._int] + quarter) | 0;
     for (let j = 0; j < 4; j++) counter.inc();
     expected += quarter + 4;

@@ -1,6 +1,5 @@
 'use strict';
-// Functions that give gauges their values: what a scrape waits for, for how long, and that nothing
-// of the wait is left behind.
+// Callbacks of gauges: what an exposition waits for and how long; nothing of the wait remains.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -16,7 +15,7 @@ const LONGEST_MS = 2000;
 
 after(() => telemetry.shutdown(1000));
 
-/** Collects what the body writes to standard error. */
+/** Returns what the body writes to standard error. */
 function heard(t) {
   const lines = [];
   const { write } = process.stderr;
@@ -26,7 +25,7 @@ function heard(t) {
   return lines;
 }
 
-/** A gauge whose function is asked until the test ends. */
+/** A gauge whose callback runs until the test ends. */
 function gaugeOf(t, name, collect) {
   let over = false;
   t.after(() => (over = true));

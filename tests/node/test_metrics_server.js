@@ -1,5 +1,5 @@
 'use strict';
-// The stand-alone listener that a program opens: where it listens, what it refuses, and its end.
+// The Prometheus endpoint of a program: where it listens, what it rejects, and its end.
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -56,7 +56,7 @@ describe('startMetricsServer', { timeout: 60000 }, () => {
     const { write } = process.stderr;
     process.stderr.write = (text) => lines.push(text) > 0;
     try {
-      // Whether these two can be had is the machine's affair: they are ports.
+      // Whether these two are available depends on the machine: both are valid ports.
       for (const port of [1, 65535]) telemetry.startMetricsServer(port, '127.0.0.1');
     } finally {
       process.stderr.write = write;

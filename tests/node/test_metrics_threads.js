@@ -1,6 +1,6 @@
 'use strict';
-// Metrics of many threads: every completed recording is shown, whatever ends when; two independent
-// judges read the exposition.
+// Metrics of many threads: every completed recording is exposed, whichever thread ends when; two
+// independent parsers read the exposition.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -47,7 +47,7 @@ function workerMain() {
   if (done === null) record(count, null);
   while (done !== null) {
     plain.inc();
-    done[0] += 1n; // behind the recording: what is counted here was recorded
+    done[0] += 1n; // after the recording: a counted one is recorded
   }
   parentPort.postMessage('done');
   if (workerData.stay) parentPort.once('message', () => process.exit());

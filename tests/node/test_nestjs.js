@@ -1,6 +1,6 @@
 'use strict';
-// NestJS on Express as the documents have it: the middleware names its routes, and the filter of
-// the page tells the span the exceptions that Nest answers by itself.
+// NestJS on Express as documented: the middleware finds its routes, and the documented filter
+// records exceptions that Nest handles.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -14,7 +14,7 @@ const { begin, request, serverSpans } = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
 const { recordRequestError } = require('../../middleware/http');
 
-/** The filter of the page, compiled as Nest's own projects are. */
+/** The documented filter, compiled as in a Nest project. */
 function filterOfThePage() {
   const page = fs.readFileSync(path.resolve(__dirname, '../../docs/express.md'), 'utf8');
   const [, block] = /### NestJS\n.*?```ts\n(.*?)^```$/ms.exec(page);

@@ -1,7 +1,7 @@
 'use strict';
-// register() of Next.js in processes of their own: it starts in the node runtime only, and a server
-// that keeps its match as Next does is recorded from the first request on. The program stands in
-// for Next's server: the build of a whole application is too heavy for here.
+// register() of Next.js in separate processes: it starts in the node runtime only, and a server
+// that stores its match as Next does is recorded from the first request on. The program simulates
+// the server of Next, because the build of an application takes too long.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');

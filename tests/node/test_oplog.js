@@ -1,6 +1,6 @@
 'use strict';
-// The writer of the operation log against memory that no core reads: a full ring, every end of it,
-// slots, symbols, and that the log stays whole whatever happens in the middle of an operation.
+// The writer of the operation log in memory that no core reads: a full ring, all of its ends,
+// slots, symbols, and a log that stays valid after an error within an operation.
 
 const assert = require('node:assert');
 const path = require('node:path');
@@ -14,8 +14,8 @@ const ALWAYS_ON = 4;
 const HEAD_ONLY = 16;
 
 /**
- * What the core answers about roots at a threshold of 56 bits, 2^56 for never: it, and the words of
- * a decision for yes and for no.
+ * Replies of the core about roots at a threshold of 56 bits, 2^56 for never: the threshold, and the
+ * decision words for sampled and other roots.
  */
 function headOf(threshold) {
   const halves = (value) => [Number(BigInt.asIntN(32, value)), Number(value >> 32n)];
@@ -25,8 +25,8 @@ function headOf(threshold) {
 }
 
 /**
- * The library on a memory of its own: {control, reader, calls, startSpan, ...}. onDrain stands for
- * the core that helps.
+ * Returns the library with separate memory: {control, reader, calls, startSpan, ...}. onDrain
+ * simulates a core that drains.
  */
 function load(
   units,
@@ -237,7 +237,7 @@ test('forgotten spans give their slots back, the oldest first', () => {
   );
   const reused = of(operations, 'START').filter((one) => one.reused).length;
   assert.strictEqual(of(operations, 'END').length, 40000 - lost);
-  // given up, and for some nobody needed the slot yet
+  // reclaimed, and for some the slot was not needed yet
   assert.strictEqual(reused + reader.open.size, lost);
 });
 
@@ -296,7 +296,7 @@ test('a used-up call stack leaves the log whole', () => {
       startSpan('s', { a: { b: 1 } }).end();
       deeper();
     } catch {
-      // The stack's end may be anywhere, also inside the writer.
+      // The stack can end anywhere, also inside the writer.
     }
   })();
   try {
@@ -393,7 +393,7 @@ test('names and keys without number do not use up each other', () => {
   }
 });
 
-/** What the log says of one attribute `k`, value for value: [operations, values]. */
+/** Returns the log of one attribute `k`, per value: [operations, values]. */
 function written({ startSpan, reader }, values) {
   const found = [];
   values.forEach((value, i) => {
@@ -414,7 +414,7 @@ test('a text that comes again and again gets a symbol', () => {
     assert.strictEqual(of(found, 'DEFINE').filter((one) => one.text === value).length, 1);
     assert.deepStrictEqual([ops[0], ops[9]], ['TEXT', 'SYMBOL']);
   }
-  // A name that is a value, too, has one symbol.
+  // A name that is also a value has one symbol.
   const both = written(log, Array(10).fill('s'));
   assert.strictEqual(of(both.found, 'DEFINE').filter((one) => one.text === 's').length, 0);
   assert.strictEqual(both.ops[9], 'SYMBOL');
@@ -426,7 +426,7 @@ test('texts that differ get none, and equal ones are told apart from alike ones'
   const seen = written(log, distinct);
   assert.deepStrictEqual(seen.values, distinct);
   assert.strictEqual(seen.ops.filter((op) => op === 'SYMBOL').length, 0);
-  // The same length, the same characters at the ends and in the middle: one place and one mark.
+  // The same length, and the same characters at the ends and in the middle: one place and one mark.
   const alike = Array.from({ length: 300 }, (_, i) => `a${i % 3}bcd`);
   assert.deepStrictEqual(written(log, alike).values, alike);
 });
@@ -446,7 +446,7 @@ test('values leave symbols for names', () => {
 test('a text with a symbol is cut as any other', () => {
   const log = load(1 << 16);
   written(log, Array(10).fill('professional'));
-  log.control[35] = 4; // a limit, and the attachment that brings it
+  log.control[35] = 4; // a limit, and the attachment that sets it
   log.control[36]++;
   log.control[33]++;
   assert.deepStrictEqual(written(log, ['professional', 'free']).values, ['prof', 'free']);

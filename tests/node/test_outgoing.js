@@ -1,6 +1,6 @@
 'use strict';
-// Outgoing requests of fetch, http and https: which headers they carry, to whom, with which spans,
-// and that nothing else changes.
+// Outgoing requests of fetch, http and https: their headers by destination, their spans, and no
+// other change.
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -9,7 +9,7 @@ const { LIMIT, own, restart, take, telemetry } = require('./support.js');
 
 const { instrumentOutgoing, withSpan } = telemetry;
 
-/** What a request of http.request got: its body as JSON. */
+/** Returns the response of http.request: its body as JSON. */
 function request(url, options) {
   return new Promise((resolve, reject) => {
     const sent = http.request(url, options, (response) => {

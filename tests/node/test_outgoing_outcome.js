@@ -1,6 +1,6 @@
 'use strict';
-// How outgoing requests end: what the caller gave up is no error, what took too long or was cut off
-// is; what spans show of an address; and requests of other agents, which are left alone.
+// Results of outgoing requests: an abort by the caller is not an error, a timeout or a cut
+// connection is one; recorded parts of the URL; requests of other agents are not recorded.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -11,7 +11,7 @@ const SOON_MS = 20;
 const test = (name, body) => plainTest(name, { timeout: 30000 }, body);
 const soon = (fn) => setTimeout(fn, SOON_MS);
 
-/** Answers that never come, come slowly, or break off. */
+/** Responses that never arrive, are slow, or break off. */
 function answer(incoming, outgoing) {
   const { pathname } = new URL(incoming.url, 'http://x');
   if (pathname === '/never') return;
@@ -35,7 +35,7 @@ before(async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   ({ port } = server.address());
   url = `http://127.0.0.1:${port}`;
-  await fetch(url); // the first one takes long
+  await fetch(url); // the first one is slow
 });
 beforeEach(() => {
   uninstall?.();
@@ -49,7 +49,7 @@ after(async () => {
   await telemetry.shutdown(LIMIT);
 });
 
-/** One request by http.get, which `act` may disturb; resolves when it is over. */
+/** Makes one request by http.get, which `act` may disturb; resolves at its end. */
 const get = (path, options, act = () => {}) =>
   new Promise((resolve) => {
     const request = http.get(
@@ -66,7 +66,7 @@ const read = async (path, options) => {
   try {
     await (await fetch(url + path, options)).text();
   } catch {
-    // The span tells.
+    // The span shows it.
   }
 };
 const aborting = (reason) => {
@@ -75,7 +75,7 @@ const aborting = (reason) => {
   return controller.signal;
 };
 
-/** Status code, error.type of the one client span. */
+/** Returns status code and error.type of the one client span. */
 async function outcome() {
   await new Promise((resolve) => setTimeout(resolve, 10));
   const span = (await take()).one('http.client');

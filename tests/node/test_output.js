@@ -1,7 +1,6 @@
 'use strict';
-// Between a logger and the stream of its lines: flush() waits for every line and for nothing else,
-// a stream that fails costs lines and one warning, and nothing that was only needed for a wait is
-// left.
+// Between a logger and its stream: flush() waits for every line and for nothing else, a failing
+// stream loses lines with one warning, and nothing of a wait remains.
 
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
@@ -12,7 +11,7 @@ const LONGEST_MS = 5000;
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A stream that counts its writes and takes lines when it is told to. */
+/** A stream that counts its writes and accepts lines on request. */
 class Slow extends EventEmitter {
   writableLength = 0;
   waiting = [];
@@ -31,7 +30,7 @@ class Slow extends EventEmitter {
 const loggerTo = (destination, more) =>
   createLogger({ service: 's', environment: 'e', destination, ...more });
 
-/** Whether a promise is settled after everything that can run has run. */
+/** Whether a promise is settled after all pending tasks. */
 async function isSettled(promise) {
   let settled = false;
   promise.then(() => (settled = true));

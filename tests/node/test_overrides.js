@@ -1,5 +1,5 @@
 'use strict';
-// Switching telemetry while it runs: by the program and by a file, in this process and in others.
+// Overrides of running telemetry: by the program and by a file, in this process and in others.
 
 const assert = require('node:assert');
 const { fork } = require('node:child_process');
@@ -46,8 +46,8 @@ test('requests are counted while spans are off', async () => {
 });
 
 /**
- * The spans that left are those whose flags said so, with the tracestate that was propagated,
- * whatever was switched meanwhile.
+ * Asserts that exactly the spans with the sampled flag were exported, with the propagated
+ * tracestate, whatever was switched in between.
  */
 async function agree(start) {
   const told = new Map();
@@ -81,8 +81,8 @@ test('so they do below remote parents', async () => {
 });
 
 /**
- * Failing traces below remote parents of the lowest and the highest randomness: what goes
- * downstream, and what leaves.
+ * Failing traces below remote parents with the lowest and the highest randomness: the propagated
+ * flags, and the exported spans.
  */
 async function outsideAndInside(flags) {
   const told = [];

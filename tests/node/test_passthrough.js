@@ -1,6 +1,6 @@
 'use strict';
-// Context goes on where nothing is recorded: off, metrics only, no exporter, switched off, without
-// the core. What came in goes out as it was, and log lines have its ids.
+// Propagation while nothing is recorded: off, metrics only, no exporter, turned off, without the
+// core. Incoming context is propagated unchanged, and log lines have its ids.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,9 +18,7 @@ const SENT = {
   baggage: 'tenant=acme;p=1,k=v%20w',
 };
 
-/**
- * What a program sees of a context that came in, in code and in a request that a server answers.
- */
+/** Returns the incoming context as a program sees it, in code and in a request handler. */
 const PROGRAM = `const http = require('http');
 const { telemetryListener } = require(${JSON.stringify(path.join(LIB, '../../../middleware/http'))});
 const { traceMixin } = require(${JSON.stringify(path.join(LIB, 'logging'))});

@@ -1,5 +1,5 @@
 'use strict';
-// Trace context and baggage in and out of carriers of every kind, and carriers that misbehave.
+// Trace context and baggage with carriers of every kind, and carriers that throw.
 
 const assert = require('node:assert/strict');
 const { test, afterEach } = require('node:test');

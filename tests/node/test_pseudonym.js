@@ -1,12 +1,12 @@
 'use strict';
-// Pseudonyms of ids in log lines: the same for the same id and key, another for another key, never
-// the id itself, and no more of them kept than a fixed number.
+// Pseudonyms of ids in log lines: constant for an id and key, different for another key, never the
+// id, and a bounded cache.
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const test = require('node:test');
 
-// Counted before the package takes it: how often an id was hashed tells whether it was kept.
+// Counts hashes before the package is loaded, to detect cached ids.
 let hashed = 0;
 const { createHmac } = crypto;
 crypto.createHmac = (...given) => {
@@ -24,7 +24,7 @@ crypto.createHmac = createHmac;
 const KEPT = 1000;
 const FORM = /^h1_[0-9a-f]{16}$/;
 
-/** The pseudonym that a mixin writes for an id. */
+/** Returns the pseudonym that a mixin writes for an id. */
 function pseudonyms(options) {
   const mixin = traceMixin(options);
   return (userId) =>

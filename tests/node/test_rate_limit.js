@@ -1,6 +1,6 @@
 'use strict';
-// A limit of spans a second, end to end: nothing passes it, what is left out is counted, and
-// weights are on what is left.
+// A limit of spans per second, end to end: it is never exceeded, dropped spans are counted, and
+// exported ones have an adjusted count.
 
 const assert = require('node:assert');
 const { after, test } = require('node:test');

@@ -1,5 +1,5 @@
 'use strict';
-// Spans recorded after the fact: names, attributes, times and status under both conventions.
+// Spans recorded after the fact: names, attributes, times and status in both conventions.
 
 const assert = require('node:assert');
 const { after, describe, test } = require('node:test');

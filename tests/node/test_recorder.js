@@ -1,6 +1,6 @@
 'use strict';
-// What a middleware is told to leave alone and where it answers a scrape: every form of the options
-// and of a request's target.
+// The options of a middleware for excluded paths and the path of its metrics, with every form of
+// option and request target.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -19,7 +19,7 @@ const { instrumentServer, telemetryListener } = require('../../middleware/http')
 
 after(() => telemetry.shutdown(1000));
 
-/** Serves the targets one after the other; resolves to those that were recorded, by their order. */
+/** Requests the targets in order; resolves to those that were recorded, by their order. */
 async function recorded(t, options, targets) {
   await begin();
   let seen = 0;

@@ -1,6 +1,6 @@
 'use strict';
-// The recorders of documented metrics by the shared vectors, declarations of documented families by
-// the application, and names and units of other systems' forms.
+// Recorders of documented metrics with the shared vectors, declarations of documented families by
+// the application, and names and units in the form of other systems.
 
 const assert = require('node:assert');
 const { after, describe, test } = require('node:test');
@@ -149,8 +149,7 @@ describe('documented families', { timeout: 60000 }, () => {
   });
 });
 
-// Last: what is declared here lives on, and one of the names is that of a documented family with
-// other labels.
+// Last: the declarations remain, and one has the name of a documented family with other labels.
 describe('names and units', { timeout: 120000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// Redaction of text and objects: what must go, what must stay, and that no input is slow or throws.
+// Redaction of text and objects: what it removes, what it keeps; no input is slow or throws.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -342,8 +342,8 @@ test('a rule that throws costs the text, not the caller', () => {
   );
 });
 
-// Time for a text and for one four times as long: linear gives four, quadratic sixteen. Minima, and
-// three tries, because the machine has other work.
+// Compares the time for a text and for one four times as long: linear is 4, quadratic 16. Uses
+// minima and three tries, because the machine is shared.
 function growth(make) {
   const time = (text) => {
     let least = Infinity;

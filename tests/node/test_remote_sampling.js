@@ -1,7 +1,7 @@
 'use strict';
-// Remote sampling against a server of the test: changes while running, and what can go wrong
-// between. What the core does with every answer is in tests/python/test_remote_sampling.py and
-// tests/c/control/test_remote_strategy.c; here is that decisions in JavaScript follow.
+// Remote sampling with a server of the test: decisions in JavaScript follow changes and failures at
+// run time. The tests of the responses are tests/python/test_remote_sampling.py and
+// tests/c/control/test_remote_strategy.c.
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -37,13 +37,13 @@ const operations = (defaultSamplingProbability, named, lower = 0) => ({
   },
 });
 
-/** A sampling server; `answer` is an object, a text, or null: then it hangs. */
+/** A sampling server; `answer` is an object, a text, or null: no response. */
 class Server {
   constructor() {
     this.answer = probability(1);
     this.status = 200;
     this.paths = [];
-    this.cut = 0; // questions that were given up
+    this.cut = 0; // aborted requests
     this.port = 0;
   }
 
@@ -97,14 +97,14 @@ const following = (options) =>
     ...options,
   });
 
-/** Sends another answer, and waits until one that was asked for afterwards holds. */
+/** Changes the response, and waits until a response to a later request is in effect. */
 async function follow(answer) {
   server.answer = answer;
   const { requests } = remote();
   await until(() => remote().responses > 0 && remote().requests > requests + 1);
 }
 
-/** How many of so many roots were kept. */
+/** Returns the number of sampled roots out of so many. */
 async function kept(name, count = 1000) {
   await take();
   record(name, count);

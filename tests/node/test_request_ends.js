@@ -1,7 +1,6 @@
 'use strict';
-// Who ended a request: a client that leaves is no error, whichever part of the service notices it;
-// what the service cuts is its own failure and never the client's doing; the status is the one that
-// was sent. And servers that never close.
+// The end of a request: a client that leaves is not an error; a connection that the service closes
+// is a failure of the service; the status is the one that was sent. And servers that never close.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -30,8 +29,8 @@ const {
 } = require('../../middleware/http');
 
 /**
- * What is said of a request: [status of the metrics, status of the span, its status code, who left,
- * errors].
+ * Returns the outcome of a request: [status of the metrics, status of the span, its status code,
+ * who left, errors].
  */
 async function told(span) {
   const total = Object.keys(await requestsTotal()).map((label) => label.split(' ').pop());
@@ -66,8 +65,8 @@ function each(name, body) {
 }
 
 /**
- * Sends the beginning of `count` requests and leaves while they are in the service, with or without
- * a word.
+ * Sends the start of `count` requests and leaves while they run, with or without closing the
+ * connection cleanly.
  */
 async function leave({ port, server }, text, abruptly, count = 1) {
   const begun = new Promise((resolve) => server.on('request', () => --count === 0 && resolve()));
@@ -84,7 +83,7 @@ const PART =
 const CHUNK =
   'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":';
 
-/** Reads a body as upload libraries do, and says by itself what went wrong. */
+/** Reads a body as upload libraries do, and reports errors itself. */
 function upload(req, res, next) {
   const sink = new Writable({ write: (chunk, encoding, done) => done() });
   req.on('aborted', () => next(new Error('Request aborted')));
@@ -414,7 +413,7 @@ test('HTTP/2: a reset by the client, and one of our own', { timeout: 30000 }, as
   assert.deepEqual([own.counted, own.status, own.left], ['500', 'error', undefined]);
 });
 
-// The last ones: light-my-request changes the prototype of all responses of Express.
+// Last: light-my-request changes the prototype of all responses of Express.
 each(
   'no socket: what an adapter calls ends when its answer is complete',
   async (t, version, serve) => {

@@ -1,7 +1,7 @@
 'use strict';
-// The context of a request in what happens to it from outside: its body's events, streams that it
-// is piped into, its end and that of its answer. And where nothing is recorded: what the request
-// carries goes on, and nothing of anybody else does.
+// The context of events of a request: those of its body, of streams that it is piped into, of its
+// end and that of its response. If nothing is recorded, only the context of the request is
+// propagated.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -28,7 +28,7 @@ const ROOT = path.resolve(__dirname, '../..');
 const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
 const POST = { method: 'POST', body: 'abc', headers: { 'content-type': 'text/plain' } };
 
-/** Every kind of server, around one listener. */
+/** Every kind of server, with one listener. */
 const SERVERS = [
   ['a listener', (handler) => http.createServer(telemetryListener(handler))],
   ['a server', (handler) => instrumentServer(http.createServer(handler))],
@@ -47,10 +47,7 @@ async function until(found) {
   while (!found() && Date.now() < deadline) await sleep(5);
 }
 
-/**
- * Which of the events were heard, each with whether its listener ran in the context of its own
- * request.
- */
+/** Returns the emitted events, each with whether its listener ran in the context of its request. */
 function notes() {
   const seen = {};
   return { seen, note: (name) => (seen[name] = telemetry.getCurrentSpanId()) };

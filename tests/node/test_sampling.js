@@ -1,6 +1,6 @@
 'use strict';
-// Trees of samplers through the package's surface: the shared vectors, the functions that make
-// their text, and HTTP requests.
+// Composite samplers through the API: the shared vectors, the functions that build their text, and
+// HTTP requests.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

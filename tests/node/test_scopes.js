@@ -1,6 +1,6 @@
 'use strict';
-// More tracers than a process may name: bounded, counted and told, and no span has another one's
-// name.
+// More tracers than the limit of the process: bounded, counted and reported; no span has the name
+// of another scope.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');

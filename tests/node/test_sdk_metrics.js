@@ -1,6 +1,6 @@
 'use strict';
-// The SDK's own metrics under the names of the conventions: what a scrape shows, judged by promtool
-// and a strict parser.
+// Metrics of the SDK under the names of the semantic conventions: the exposition, checked by
+// promtool and a strict parser.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');

@@ -1,6 +1,6 @@
 'use strict';
-// Places of metrics over the end of threads: what ended threads counted stays, whichever moment a
-// scrape meets, and places of removed series have no writer left when they are used again.
+// Places of metrics after the end of threads: counts of ended threads remain, whenever an
+// exposition runs, and a reused place has no other writer.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -75,7 +75,7 @@ test(
       one.inc(1000);
       old.push(one);
       counter.remove(`gone${i}`);
-      one.inc(1000); // nobody's any more
+      one.inc(1000); // records nothing
       old[i >> 1].inc(1000);
       kept[i % 20].inc();
       expected++;

@@ -1,6 +1,6 @@
 'use strict';
-// What is left after the end: no port, no descriptor, no thread, no listener and nothing that keeps
-// the process, however often telemetry begins and ends. Each program is a process of its own.
+// After shutdown no port, descriptor, thread or listener remains, and nothing keeps the process
+// alive, however often telemetry starts and ends. Each program is a separate process.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -35,7 +35,8 @@ const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 
 `;
 
 /**
- * What the program gives answer(), as it was; it must end by itself, at once and without a word.
+ * Returns the argument of answer(), unchanged; the program must end by itself, at once and without
+ * output.
  */
 async function answerOf(source) {
   const end = await run(

@@ -1,7 +1,7 @@
 'use strict';
-// A configuration that lets nothing out opens no connection and no socket, whatever happens:
-// errors, slow traces, rules, sampled callers, worker threads, flushes, the end. The receiver
-// counts who connects; with any other ratio the same program does.
+// A configuration that exports nothing opens no connection and no socket, whatever happens: errors,
+// slow traces, rules, sampled callers, worker threads, flushes, the end. The receiver counts
+// connections; with any other ratio the same program connects.
 
 const assert = require('node:assert/strict');
 const net = require('node:net');
@@ -103,10 +103,7 @@ const NOTHING = {
 };
 const SOMETHING = { 'any other ratio': { OTEL_TRACE_SAMPLE: '0.000000001' } };
 
-/**
- * Runs the program against a receiver that takes every connection, counts it and what comes, and
- * ends it.
- */
+/** Runs the program with a receiver that accepts, counts and closes every connection. */
 async function outcome(protocol, settings) {
   const seen = { connections: 0, bytes: 0 };
   const server = net.createServer((socket) => {

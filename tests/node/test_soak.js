@@ -1,5 +1,5 @@
 'use strict';
-// The soak for a few seconds; `make soak-node` runs it for ten minutes.
+// The soak test for a few seconds; `make soak-node` runs it for ten minutes.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');

@@ -1,5 +1,5 @@
 'use strict';
-// Spans: what they record, how they end, what they carry, and under whom they stand.
+// Spans: recorded data, end, propagation, and parent.
 
 const assert = require('node:assert');
 const { after, beforeEach, describe, test } = require('node:test');

@@ -1,6 +1,6 @@
 'use strict';
-// Tail-sampling rules through the package's surface: the shared vectors, and the variable's option
-// in this language's spelling.
+// Tail-sampling rules through the API: the shared vectors, and the option in the spelling of this
+// language.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

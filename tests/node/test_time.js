@@ -1,6 +1,6 @@
 'use strict';
-// Times that callers give, at the edges of each form: milliseconds, nanoseconds, dates, pairs and
-// readings of performance.now(). What is none means now.
+// Times at the edges of each form: milliseconds, nanoseconds, dates, pairs and readings of
+// performance.now(). An invalid one means now.
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
@@ -12,7 +12,7 @@ const SECOND = 1_000_000_000n;
 before(() => restart());
 after(() => telemetry.shutdown(LIMIT));
 
-/** The start of a span that was given this one, in nanoseconds; null when it is now. */
+/** Returns the start of a span with this start time, in nanoseconds; null if it is now. */
 async function startOf(startTime) {
   const from = BigInt(Date.now() - 1000) * 1_000_000n;
   telemetry.startSpan('s', undefined, { startTime }).end();

@@ -1,6 +1,6 @@
 'use strict';
-// Tracers with everything that a scope has, names of any shape, wrapped functions that stay what
-// they were, and spans of generators.
+// Tracers with all fields of a scope, names of any shape, wrapped functions with unchanged
+// properties, and spans of generators.
 
 const assert = require('node:assert/strict');
 const { after, beforeEach, describe, test } = require('node:test');

@@ -1,5 +1,5 @@
 'use strict';
-// Which authorities count: those that the operator of a Node program names in the usual ways.
+// Certificate authorities, as the operator of a Node program configures them in the usual ways.
 
 const assert = require('node:assert/strict');
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -76,7 +76,7 @@ describe('authorities', { skip, timeout: 180000 }, () => {
   });
   after(() => server.close());
 
-  /** Whether a span arrives where these variables are set. */
+  /** Whether a span arrives with these variables. */
   async function arrives(env) {
     const had = requests;
     const done = await run(

@@ -1,6 +1,6 @@
 'use strict';
-// The types are those of the code: a service that uses the whole surface compiles under `tsc
-// --strict`, and names every export.
+// The types match the code: a service that uses the whole API compiles under `tsc --strict`, and
+// the types contain every export.
 
 const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -161,7 +161,7 @@ test(
 
 // ---- comments and the status -------------------------------------------------------------------
 
-/** Names of what a file of types exports, and of the members of these, that have no comment. */
+/** Returns the exported names of a file of types, and their members, without a comment. */
 function uncommented(ts, file) {
   const source = ts.createSourceFile(
     file,

@@ -1,6 +1,6 @@
 'use strict';
-// How much one attribute may hold, at its edges; and what would never end or grows with what
-// clients send, in processes with a limit of memory of their own.
+// Limits of the size of an attribute, at their edges; and values that are endless or grow with
+// input of clients, in processes with limited memory.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -15,7 +15,7 @@ const DEPTH = 30;
 before(() => restart({ ringBytes: 16 << 20, logLevel: 'none' }));
 after(() => telemetry.shutdown(LIMIT));
 
-/** What became of a value, beside one that must arrive; undefined when it was refused. */
+/** Returns a recorded value, next to one that must arrive; undefined if it was rejected. */
 async function kept(value) {
   telemetry.startSpan('s', { v: value, beside: 1 }).end();
   const span = (await take()).one('s');
@@ -30,7 +30,7 @@ for (const [count, whole] of [
   [NODES + 1, false],
 ]) {
   test(`${count} values in one attribute are ${whole ? 'kept' : 'refused'}`, async () => {
-    const list = Array(count).fill(1); // the list itself is a value, too
+    const list = Array(count).fill(1); // the list itself also counts
     const same = (found, expected) =>
       assert.ok(whole ? isDeepStrictEqual(found, expected) : found === undefined);
     same(await kept(list), list);

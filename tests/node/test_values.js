@@ -1,6 +1,6 @@
 'use strict';
-// Values of everyday types as attributes: kept as the shared vectors say, of whatever realm, and
-// what cannot be kept is named once.
+// Values of common types as attributes: recorded as in the shared vectors, of any realm; one
+// warning for a dropped value.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -13,7 +13,7 @@ const { run } = require('./programs.js');
 const { startSpan } = telemetry;
 const vectors = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors/values.json'), 'utf8'));
 
-/** What became of values under keys of their own. */
+/** Returns the recorded values, under distinct keys. */
 async function kept(values) {
   const span = startSpan('s', values);
   for (const [key, value] of Object.entries(values)) span.setAttribute(`set ${key}`, value);

@@ -1,5 +1,5 @@
 'use strict';
-// The shared vectors, which every language reads, through the addon's functions.
+// The shared vectors of all languages, through the functions of the addon.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
-// The W3C trace-context harness, end to end: an Express service answers POST /test by posting on to
-// the addresses it is given, and what arrives there must be right for each of the 41 cases. Header
-// fields are sent byte for byte, duplicates and casing included.
+// The W3C trace-context harness, end to end: an Express service handles POST /test by posting to
+// the given addresses, and the headers there must be correct in each of the 41 cases. Header fields
+// are sent byte for byte, including duplicates and case.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -15,7 +15,7 @@ const CASES = ['traceparent', 'tracestate']
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const VALID = '00-12345678901234567890123456789012-1234567890123456-01';
 
-/** Remembers the header fields of every POST, in the order in which they came, by path. */
+/** Stores the header fields of every POST in order, by path. */
 function collector() {
   const received = new Map();
   const server = net.createServer((socket) => {
@@ -43,7 +43,7 @@ function collector() {
   );
 }
 
-/** One request over a socket of its own; resolves to its status. */
+/** Makes one request over a new socket; resolves to its status. */
 async function post(port, path, body, headers) {
   const lines = [
     `POST ${path} HTTP/1.1`,
@@ -57,7 +57,7 @@ async function post(port, path, body, headers) {
   return Number(answer.split(' ')[1]);
 }
 
-/** The service under test: knows nothing of tracing but inject(). */
+/** The service under test: uses only inject(). */
 function service(express) {
   const app = express();
   app.use(telemetryMiddleware());
@@ -81,7 +81,7 @@ function service(express) {
   return app;
 }
 
-/** The members that the service did not add itself. */
+/** Returns the members that the service did not add. */
 function members(values) {
   return values
     .flatMap((value) => value.split(','))
@@ -89,7 +89,7 @@ function members(values) {
     .filter((item) => item !== '' && !item.startsWith('ot='));
 }
 
-/** What arrived at the collector: [{traceId, parentId, flags, states}]. */
+/** Returns what the collector received: [{traceId, parentId, flags, states}]. */
 async function sentOn(port, there, name, headers, callbacks = 1) {
   const path = `/callback/${name}`;
   const before = (there.received.get(path) || []).length;

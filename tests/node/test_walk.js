@@ -1,6 +1,6 @@
 'use strict';
-// The bounds of a redacted copy at their edges, in log lines and in what is redacted by call; and
-// what a name decides about the value beside it.
+// Limits of a redacted copy at their edges, in log lines and in redaction calls; and the effect of
+// a name on its value.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -10,7 +10,7 @@ const NODES = 10_000;
 const DEPTH = 100;
 const TEXT = 1 << 20;
 
-/** What one line tells of a value. */
+/** Returns the copy of a value in one line. */
 function logged(metadata, message = 'm') {
   const texts = [];
   const log = createLogger({

@@ -1,7 +1,6 @@
 'use strict';
-// Websocket handshakes of a recorded server: the status in whatever form it is written, what the
-// application's socket is afterwards, and connections that end before, during and after the
-// handshake.
+// Websocket handshakes of a recorded server: the status in any form, an unchanged socket of the
+// application, and connections that end before, during and after the handshake.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -19,7 +18,7 @@ const HEAD = (status) => `HTTP/1.1 ${status} X\r\nconnection: close\r\n\r\n`;
 
 after(() => telemetry.shutdown(1000));
 
-/** The span of one handshake that the server answers with answer(socket, req). */
+/** Returns the span of one handshake, which answer(socket, req) completes. */
 async function spanOf(t, answer, options) {
   await begin();
   const plain = http.createServer();

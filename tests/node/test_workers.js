@@ -1,7 +1,7 @@
 'use strict';
-// Worker threads by the hundred, each with spans and metrics, a quarter of them terminated in the
-// middle: every completed recording arrives or is counted as lost, nothing crashes, and memory
-// comes back. Under every version of Node that is here.
+// Hundreds of worker threads with spans and metrics, a quarter of them terminated at any point:
+// every completed recording arrives or is counted as lost, nothing crashes, and memory is freed.
+// With every installed version of Node.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -13,11 +13,11 @@ const { isMainThread, workerData, Worker } = require('node:worker_threads');
 const telemetry = require('../../bindings/node/lib/index.js');
 
 const ROUNDS = 6;
-const THREADS = 20; // of a round
-const SPANS = 300; // of a thread that ends by itself
+const THREADS = 20; // per round
+const SPANS = 300; // per thread that ends normally
 const WARM = 2; // rounds until caches and arenas have their size
 const RSS_GROWTH = 24 << 20;
-const VIRTUAL_GROWTH = 256 << 20; // the logs of the later rounds would be more
+const VIRTUAL_GROWTH = 256 << 20; // the logs of later rounds would take more
 const DEADLINE_MS = 120000;
 const SANITIZED = (process.env.LD_PRELOAD || '').includes('asan');
 
@@ -28,7 +28,7 @@ function pause(ms) {
 
 // ---- a thread ----------------------------------------------------------------------------------
 
-/** done[2i] counts ended spans, done[2i + 1] increments; both right behind the recording. */
+/** done[2i] counts ended spans, done[2i + 1] increments; both after the recording. */
 function threadMain() {
   const { index, endless } = workerData;
   const done = new Int32Array(workerData.shared);
@@ -121,7 +121,7 @@ async function processMain() {
 
 // ---- the tests ---------------------------------------------------------------------------------
 
-/** This Node, and those that tools/node-find.sh has fetched before. */
+/** This Node, and those that tools/node-find.sh has downloaded. */
 function versions() {
   const cache =
     process.env.DJP_CACHE ||
@@ -150,9 +150,7 @@ function runProcess(node, environment) {
   });
 }
 
-/**
- * Every thread that was terminated may have completed one recording that it did not come to count.
- */
+/** Each terminated thread may have completed one recording without counting it. */
 function assertBetween(value, least, what) {
   const most = least + (ROUNDS * THREADS) / 4;
   assert.ok(

@@ -1,5 +1,5 @@
-// The package beside Express, pino and winston as TypeScript sees them: checked by `tsc --strict`,
-// never run. One line must not compile.
+// The package with Express, pino and winston in TypeScript: checked by `tsc --strict`, never run.
+// One line must not compile.
 import { createServer } from 'node:http';
 import express from 'express';
 import pino from 'pino';

@@ -1,4 +1,5 @@
-// A service as TypeScript sees the package: checked by `tsc --strict --noEmit`, never run. Lines under @ts-expect-error must not compile.
+// The API of the package in TypeScript: checked by `tsc --strict --noEmit`, never run. Lines after
+// @ts-expect-error must not compile.
 import * as http from 'http';
 import {
   Counter,

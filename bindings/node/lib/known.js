@@ -1,7 +1,7 @@
 'use strict';
 // Spans whose context was returned as a plain object. The object, or a copy, can come back as a
 // parent; the child then joins the local trace of its parent. Stores numbers only, in a
-// set-associative table by span id, so nothing is kept alive. A context whose place was reused
+// set-associative table by span id, so it keeps no object alive. A context whose place was reused
 // starts a new local trace.
 
 const SETS = 1024; // selected by the span id
