@@ -1,5 +1,4 @@
-/* Between the counters of the SDK and the calculation of the budget. Warnings are said once for
- * each part of the budget and month, and without a lock. */
+/* Feeds the SDK's counters to the budget. Warns once per threshold and month, without a lock. */
 #include "control/account.h"
 
 #include <errno.h>
@@ -40,13 +39,12 @@ djp__account_init(djp__account *account, const djp__control_host *host)
         djp__account_step(account);
         if (account->file_next == 0) {
             djp__account_tick(account, djp__clock_monotonic(),
-                              -1); /* what was spent before this start counts at once */
+                              -1); /* earlier spending counts at once */
         }
     }
 }
 
-/* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the
- * budget says. */
+/* A sampler tree, a sampling server or the first minute: the budget does not change the ratio. */
 static const char *
 account_reduction(const djp__account *account, const djp__budget_view *view)
 {
@@ -115,7 +113,7 @@ djp__account_step(djp__account *account)
     }
 }
 
-/* A file that does not work is told of once; the account goes on without. */
+/* Warns once of an unusable file; the account continues without it. */
 static void
 account_warn_file(djp__account *account, djp__budget_merged merged, int error)
 {
@@ -139,7 +137,7 @@ account_warn_file(djp__account *account, djp__budget_merged merged, int error)
     }
 }
 
-/* The work on the file is done on a copy: whoever looks at the status does not wait for a disk. */
+/* Works on a copy, so that readers of the status do not wait for the disk. */
 static djp__budget_merged
 account_merge(djp__account *account)
 {
@@ -197,7 +195,8 @@ djp__account_end(djp__account *account)
     if (!account->on || account->file_next == UINT64_MAX) {
         return;
     }
-    /* Processes of one service end together and meet at the file; there is no next time to try. */
+    /* Processes of one service often end together and compete for the file; there is no later
+     * try. */
     const struct timespec pause = {0, ACCOUNT__END_PAUSE_NS};
     uint64_t deadline = djp__clock_monotonic() + ACCOUNT__END_NS;
     while (account_merge(account) == DJP_BUDGET_BUSY && djp__clock_monotonic() < deadline) {

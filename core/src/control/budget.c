@@ -1,6 +1,6 @@
-/* The account: costs are added step by step, a month begins with an empty one, and the forecast
- * goes on by the rate of about the last hour. What would be spent without restraint is followed
- * beside it, so that restraint ends when it is not needed any more and not when it works. */
+/* The account: adds costs step by step, starts empty each month, and forecasts from the rate of
+ * about the last hour. The unreduced spending is tracked too, so that a reduction ends when it is
+ * no longer needed, not when it takes effect. */
 #include "control/budget.h"
 
 #include <math.h>
@@ -68,7 +68,7 @@ budget__open(djp__budget *it, int month, double since)
     it->alarms = 0;
 }
 
-/* Which month it is. A clock that goes back a little stands still; one that goes back by more was
+/* The month. A clock that goes back a little counts as no time; one that goes back by more was
  * wrong before. */
 static void
 budget__turn(djp__budget *it, double now)
@@ -124,7 +124,7 @@ djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns,
     }
     if (seconds > 0) {
         it->learned += seconds;
-        /* The mean of all until there is enough to forget. */
+        /* The mean of all samples until the smoothing period is over. */
         double weight = fmax(1 - exp(-seconds / BUDGET__SMOOTH), fmin(seconds / it->learned, 1));
         double wanted = sum + fmax(load->wanted * seconds - spans, 0) * it->span_cost;
         it->rate = budget__smooth(it->rate, sum / seconds, weight);

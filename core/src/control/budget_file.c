@@ -1,5 +1,5 @@
-/* One line of text, replaced by a rename while a lock is held on a file beside it, so that no
- * reader ever sees a half of it and no process adds to an old sum. */
+/* One line of text, replaced by rename under a lock on a second file, so that a reader never sees
+ * half of it and no process adds to an old sum. */
 #include "control/budget_file.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum { BUDGET_FILE__MAX = 256 };
 #define BUDGET_FILE__HEAD "djp-telemetry budget 1 "
-/* seconds of running after which our own clock is not the one that is wrong */
+/* seconds after which the own clock counts as correct */
 #define BUDGET_FILE__TRUST 3600.0
 
 typedef struct budget_file__state {
@@ -25,8 +25,8 @@ typedef struct budget_file__state {
     double since, spent;
 } budget_file__state;
 
-/* Never waits, whatever the path names, and takes only a regular file that has no other name:
- * another one may be somebody else's. */
+/* Does not block for any path, and accepts only a regular file with one link: another may belong to
+ * somebody else. */
 static int
 budget_file__open(const char *path, int flags)
 {
@@ -53,8 +53,8 @@ budget_file__open_lock(const char *path)
     return file < 0 && errno == EEXIST ? budget_file__open(path, O_RDWR) : file;
 }
 
-/* A file of our own. With the lock, one that is already there was left by a process that died;
- * whatever else has the name stays. */
+/* Creates a file. The lock is held: an existing one was left by a process that died; another kind
+ * of file remains. */
 static int
 budget_file__create(const char *path)
 {
@@ -110,7 +110,7 @@ budget_file__number(double *out, djp_text text, const char *prefix, double limit
            *out < limit;
 }
 
-/* "2026-11 since=1762000000 spent=12.5\n" behind the head. */
+/* "2026-11 since=1762000000 spent=12.5\n" after the head. */
 static int
 budget_file__parse(budget_file__state *out, djp_text text)
 {
@@ -126,7 +126,7 @@ budget_file__parse(budget_file__state *out, djp_text text)
            budget_file__number(&out->spent, spent, "spent=", 1e15);
 }
 
-/* 1: read; 0: there is none; -1: it cannot be understood; -2: it cannot be read. */
+/* 1: read; 0: no file; -1: malformed; -2: unreadable. */
 static int
 budget_file__read(budget_file__state *out, const char *path)
 {
@@ -163,7 +163,7 @@ budget_file__write(const char *path, const char *beside, const djp__budget *acco
     return good && rename(beside, path) == 0;
 }
 
-/* With the lock. */
+/* The lock is held. */
 static djp__budget_merged
 budget_file__merge(const char *path, const char *beside, djp__budget *account)
 {
@@ -173,11 +173,11 @@ budget_file__merge(const char *path, const char *beside, djp__budget *account)
         return DJP_BUDGET_UNUSABLE;
     }
     if (found == 1 && state.month > account->month + 1 && account->learned >= BUDGET_FILE__TRUST) {
-        /* by a clock that was wrong: waiting for that month would be to share nothing for years */
+        /* written by a wrong clock: waiting for that month would disable sharing for years */
         found = -1;
     }
     if (found == 1 && state.month > account->month) {
-        /* our clock is behind, or theirs ahead: the next month will tell */
+        /* one of the clocks is wrong: the next month resolves it */
         return DJP_BUDGET_MERGED;
     }
     djp__budget before = *account;
@@ -206,7 +206,7 @@ budget_file__locked(const char *path, const char *lock, const char *beside, djp_
         merged = DJP_BUDGET_BUSY;
     }
     int error = errno;
-    flock(file, LOCK_UN); /* a child that was forked meanwhile has the file, too */
+    flock(file, LOCK_UN); /* a child forked meanwhile has the file too */
     close(file);
     errno = error;
     return merged;

@@ -1,5 +1,5 @@
-/* The small file in which the spending of a month survives restarts and is shared by the processes
- * of a host. */
+/* The file that keeps the month's spending across restarts and shares it among the processes of a
+ * host. */
 #ifndef DJP_CONTROL_BUDGET_FILE_H
 #define DJP_CONTROL_BUDGET_FILE_H
 
@@ -7,15 +7,15 @@
 
 typedef enum djp__budget_merged {
     DJP_BUDGET_MERGED,
-    DJP_BUDGET_BUSY, /* another process is at it: try again later */
-    DJP_BUDGET_DAMAGED, /* merged, but what was there could not be understood and was given up */
-    DJP_BUDGET_UNUSABLE /* nothing could be read or written; errno says why */
+    DJP_BUDGET_BUSY, /* another process uses it: try again later */
+    DJP_BUDGET_DAMAGED, /* merged, but the malformed content was replaced */
+    DJP_BUDGET_UNUSABLE /* not readable or writable; errno has the reason */
 } djp__budget_merged;
 
-/* Adds what the account spent since the last time, and takes what the others spent into it. Never
- * waits for another process. A file of an older month is begun anew; one of a younger month, by a
- * clock that is ahead, is left alone, but counts as damaged where it is of a month after the next
- * and the account has run for an hour. */
+/* Adds the account's new spending to the file and the spending of others to the account. Never
+ * waits for another process. A file of an older month is replaced. A file of a later month, by a
+ * clock that is ahead, remains; it counts as damaged if it is later than next month and the account
+ * has run for an hour. */
 djp__budget_merged djp__budget_file_merge(const char *path, djp__budget *account);
 
 #endif

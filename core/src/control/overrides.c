@@ -1,5 +1,5 @@
-/* What the file, the program, a sampling server, a target and the configuration ask for, and which
- * of them holds. */
+/* The requests of file, program, sampling server, target and configuration, and which of them
+ * applies. */
 #include "control/overrides.h"
 
 #include <string.h>
@@ -41,8 +41,7 @@ overrides_decide(const djp__overrides *it)
     return out;
 }
 
-/* Applies the plan; returns 1 when anything is different from before. `plan` says what becomes of
- * the sampler. The mutex is held. */
+/* Applies the plan; returns 1 if anything changed. `plan` has the sampler. The mutex is held. */
 static int
 overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
 {
@@ -52,7 +51,7 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
         return 0;
     }
     if (out.ratio > 0 && !host->exports) {
-        /* there is nothing that could take a span out of the process */
+        /* there is no exporter */
         out.ratio = DJP_RATIO_UNSET;
         out.ratio_by = "configuration";
     }
@@ -61,7 +60,7 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
     plan.canary = out.canary;
     *result = djp__recorder_apply(host->recorder, &plan);
     if (*result != 0) {
-        /* What was decided before still holds; on and off need no memory. */
+        /* The previous ratio remains; on and off need no memory. */
         out.ratio = before.ratio;
         out.canary = before.canary;
         out.ratio_by = before.ratio_by;
@@ -97,8 +96,8 @@ overrides_tell(const djp__overrides *it, const djp__overrides_view *holds, int l
     }
 }
 
-/* Applies what holds now and reports it; level is that of the message. The mutex is held, and given
- * up here. Returns what the recorder said. */
+/* Applies the requests and logs a change; level is that of the message. The mutex is held, and
+ * released here. Returns the recorder's result. */
 static int
 overrides_complete(djp__overrides *it, djp__recorder_plan plan, int level)
 {
@@ -107,7 +106,7 @@ overrides_complete(djp__overrides *it, djp__recorder_plan plan, int level)
     djp__overrides_view holds = it->holds;
     djp__mutex_unlock(&it->mutex);
     if (changed || plan.sampler) {
-        it->host->changed(it->host->user); /* another tree may have the name of the one before */
+        it->host->changed(it->host->user); /* a new tree may have the same name */
     }
     if (changed) {
         overrides_tell(it, &holds, level);
@@ -158,8 +157,8 @@ djp__overrides_set_target(djp__overrides *overrides, double ratio, const char *b
     overrides_complete(overrides, overrides_same_sampler, DJP_LOG_DEBUG);
 }
 
-/* The simple strategy is a ratio; nothing at all is a ratio of 0, unless callers may still want
- * their traces. */
+/* A simple strategy is a ratio; one that samples nothing is a ratio of 0, unless a parent may be
+ * sampled. */
 static int
 overrides_is_ratio(const djp__overrides *it, const djp__strategy *strategy)
 {
@@ -186,7 +185,7 @@ djp__overrides_follow(djp__overrides *overrides, const djp__strategy *strategy)
     if (overrides_complete(overrides, plan, DJP_LOG_DEBUG) != DJP_ERETRY) {
         return 0;
     }
-    /* The tree was not taken. Only this thread writes the two. */
+    /* The recorder has not accepted the tree. Only this thread writes the two. */
     djp__mutex_lock(&overrides->mutex);
     overrides->remote = remote;
     overrides->remote_ratio = remote_ratio;
@@ -194,7 +193,7 @@ djp__overrides_follow(djp__overrides *overrides, const djp__strategy *strategy)
     return DJP_ERETRY;
 }
 
-/* Applies what the program asks for. The mutex is held, and given up here. */
+/* Applies a request of the program. The mutex is held, and released here. */
 static void
 overrides_ask(djp__overrides *it, djp__overrides_view *out)
 {
@@ -212,7 +211,7 @@ djp__overrides_set_enabled(djp__overrides *overrides, int enabled)
     return overrides->host->recorder && holds.enabled == (enabled != 0) ? 0 : DJP_EUNSUPPORTED;
 }
 
-/* Whether what holds is what the program wants; by: who set it. */
+/* Whether the program's request applies; by: the source of the active value. */
 static int
 overrides_judge(const djp__overrides *it, double wanted, double holds, const char *by)
 {

@@ -1,5 +1,5 @@
-/* The file that operators write. It is only ever read, about once a second and only where it
- * changed; what cannot be understood changes nothing. */
+/* The overrides file, written by operators. It is only read, about once a second and only after a
+ * change; a malformed file changes nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -49,8 +49,7 @@ djp__overrides_parse(djp__override *out, int *line, const char *text, size_t siz
     return 1;
 }
 
-/* Everything that is in the file; below 0: it cannot be read. Never waits, whatever the path
- * names. */
+/* Reads the whole file; below 0: unreadable. Does not block for any path. */
 static ssize_t
 overrides_file_read(char *out, const char *path)
 {
@@ -111,7 +110,7 @@ overrides_file_differs(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
-/* A file that was written a moment ago may be written again without another time of change. */
+/* A file written just now may change again with the same modification time. */
 static int
 overrides_file_is_fresh(const struct stat *file)
 {

@@ -1,5 +1,5 @@
-/* The control plane's step, once a second: reads the counters, keeps the account of what telemetry
- * costs, lets the controller calculate, and has the overrides apply what comes of it. */
+/* The control plane's step, once a second: reads the counters, updates the budget account, runs the
+ * ratio controller, and applies the result through the overrides. */
 #include "control/plane.h"
 
 #include <math.h>
@@ -69,7 +69,7 @@ djp__control_start(djp__control *control)
     control_start_steering(control);
 }
 
-/* Of a span on the wire, as far as is known; records in the ring are about as long. */
+/* Bytes of a span on the wire, as known so far; a record in the ring has about the same size. */
 static double
 control_span_bytes(const djp__control_host *host, uint64_t sampled)
 {
@@ -95,7 +95,7 @@ control_load(djp__ratio_load *out, const djp__control_host *host)
     out->span_bytes = control_span_bytes(host, out->head + out->other);
 }
 
-/* Spans a second that would leave if the budget reduced nothing; below 0: not known. */
+/* Spans per second without a reduction by the budget; below 0: unknown. */
 static double
 control_wanted(const djp__control *control)
 {
@@ -106,8 +106,8 @@ control_wanted(const djp__control *control)
     return control->targeted && target > 0 ? fmin(wanted, target) : wanted;
 }
 
-/* left: spans a second that the budget leaves, below 0 for no limit. It may lower the ratio, and a
- * target as well; only a target raises the ratio above what was configured. */
+/* left: spans per second that the budget allows, below 0 for no limit. The budget may lower the
+ * ratio, also below a target; only a target raises it above the configured one. */
 static void
 control_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, double left)
 {

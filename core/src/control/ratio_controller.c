@@ -1,18 +1,19 @@
-/* The controller of the head ratio. What a ratio of 1 would keep follows from what the present one
- * kept, so one look is enough to aim and smoothing keeps chance from steering. */
+/* The controller of the head ratio. It derives the spans at a ratio of 1 from those at the present
+ * one, so one step is enough to reach a target; smoothing keeps random variation from moving the
+ * ratio. */
 #include "control/ratio_controller.h"
 
 #include <math.h>
 #include <string.h>
 
-#define RATIO_CONTROLLER__SMOOTH 0.5 /* weight of the newest second */
+#define RATIO_CONTROLLER__SMOOTH 0.5 /* smoothing factor of the latest second */
 #define RATIO_CONTROLLER__NORMAL (1.0 / 64) /* the same for the usual share of failures */
-/* part of the target that the head keeps when everything else fills it */
+/* share of the target reserved for the head */
 #define RATIO_CONTROLLER__RESERVE 0.1
-#define RATIO_CONTROLLER__RISE 2.0 /* most that one step raises the ratio by */
-/* ratios per halving: a small set, and no step for a small difference */
+#define RATIO_CONTROLLER__RISE 2.0 /* limit of one step upwards */
+/* ratios per halving: few values, and no step for a small difference */
 #define RATIO_CONTROLLER__STEPS 16.0
-#define RATIO_CONTROLLER__FAILED_LEAST 5u /* fewer failing spans are no incident */
+#define RATIO_CONTROLLER__FAILED_LEAST 5u /* fewer failing spans are ignored */
 
 void
 djp__ratio_controller_init(djp__ratio_controller *it, double target_spans, double target_bytes,
@@ -41,7 +42,7 @@ djp__ratio_controller_expect(const djp__ratio_controller *it, double ratio)
     return it->potential < 0 ? -1 : it->potential * ratio + it->other;
 }
 
-/* Spans a second. */
+/* Spans per second. */
 static double
 ratio_controller_target(const djp__ratio_controller *it, double span_bytes)
 {
@@ -51,8 +52,8 @@ ratio_controller_target(const djp__ratio_controller *it, double span_bytes)
     return it->raised ? 2 * target : target;
 }
 
-/* Whether more fails than usual. What lasts becomes usual within minutes, so that no incident
- * doubles the cost for ever. */
+/* Detects more failures than usual. A lasting rate becomes usual within minutes, so that no
+ * incident doubles the cost for ever. */
 static void
 ratio_controller_watch_failures(djp__ratio_controller *it, uint64_t failed, uint64_t ended)
 {
@@ -65,7 +66,7 @@ ratio_controller_watch_failures(djp__ratio_controller *it, uint64_t failed, uint
     it->normal += RATIO_CONTROLLER__NORMAL * (share - it->normal);
 }
 
-/* Counts that are below those of the step before began anew in a forked child. */
+/* Counts below those of the previous step restarted in a forked child. */
 static int
 ratio_controller_is_anew(const djp__ratio_load *now, const djp__ratio_load *before)
 {
@@ -105,14 +106,14 @@ djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double us
     it->other = ratio_controller_smooth(it->other, (double)(load->other - before.other) / seconds);
     double target = ratio_controller_target(it, load->span_bytes);
     double wanted = fmax(target - it->other, RATIO_CONTROLLER__RESERVE * target);
-    /* Multiplied rather than divided: nothing kept says that there is room. */
+    /* Multiplied, not divided: the potential may be 0. */
     double aim = wanted >= it->potential * it->ceiling ? it->ceiling : wanted / it->potential;
     double step = aim / it->ratio;
     if (aim == it->ceiling && step <= RATIO_CONTROLLER__RISE) {
-        it->ratio = aim; /* which need not lie on the scale */
+        it->ratio = aim; /* possibly between values of the scale */
         return aim;
     }
-    /* Around the goal a difference below a step of the scale is chance. */
+    /* Near the target, a difference below one step of the scale is random. */
     if (fabs(log2(step)) * RATIO_CONTROLLER__STEPS >= 1) {
         it->ratio = fmin(ratio_controller_round(it->ratio * fmin(step, RATIO_CONTROLLER__RISE)),
                          it->ceiling);

@@ -1,6 +1,6 @@
-/* Asks a sampling server about every interval, in steps between the worker's other work, so that no
- * answer, however slow, holds up an export, a flush or the end. What cannot be had or understood
- * changes nothing. */
+/* Requests the strategy from a sampling server, once per interval, in steps between the worker's
+ * other work, so that no slow response delays an export, a flush or the end of the process. A
+ * failed or malformed response changes nothing. */
 #include "control/remote.h"
 
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "djp/version.h"
 #include "net/curl_global.h"
 
-#define REMOTE__ANSWER_NS 5000000000ull /* an answer that takes longer is none */
-#define REMOTE__LOOK_MIN_NS 1000000ull /* between two looks for it */
+#define REMOTE__ANSWER_NS 5000000000ull /* timeout of a response */
+#define REMOTE__LOOK_MIN_NS 1000000ull /* between two checks for it */
 #define REMOTE__LOOK_MAX_NS 20000000ull
 #define REMOTE__FIRST_PAUSE_NS 1000000000ull
 #define REMOTE__LONG_PAUSE_NS 30000000000ull

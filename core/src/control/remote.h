@@ -1,5 +1,5 @@
-/* Remote sampling: the worker asks a server how this service is to sample, and what it answers
- * holds until it answers otherwise. */
+/* Remote sampling: the worker requests the sampling strategy of this service from a server; a
+ * response applies until the next one. */
 #ifndef DJP_CONTROL_REMOTE_H
 #define DJP_CONTROL_REMOTE_H
 
@@ -12,20 +12,20 @@ struct djp_buf;
 
 typedef struct djp__remote {
     const djp__control_host *host;
-    djp__overrides *overrides; /* which follow what the server says */
-    /* NULL: nobody is asked. Set by djp_sdk_new; used by the worker */
+    djp__overrides *overrides; /* which apply the strategy */
+    /* NULL: no server. Set by djp_sdk_new; used by the worker */
     djp__strategy_client *client;
 
-    /* Touched by the worker only, and by the child of a fork. */
-    /* monotonic time of the next question, or of the next look for its answer; UINT64_MAX: no
+    /* Used only by the worker, and by the child of a fork. */
+    /* monotonic time of the next request, or of the next check for its response; UINT64_MAX: no
      * client */
     uint64_t next;
-    uint64_t begun; /* of the question that is under way */
+    uint64_t begun; /* of the current request */
     int asking;
-    int warned; /* 1: that it fails was said */
+    int warned; /* 1: a failure was logged */
     DJP_ATOMIC(uint64_t) warned_at; /* djp__every_minute guard */
 
-    /* Written by the worker, relaxed; read by anybody. */
+    /* Written by the worker, relaxed; any thread reads. */
     DJP_ATOMIC(uint64_t) asked;
     DJP_ATOMIC(uint64_t) answered;
     DJP_ATOMIC(uint64_t) failures;
@@ -34,28 +34,27 @@ typedef struct djp__remote {
 
     /* Guarded by mutex, a leaf; "" for none. */
     djp_mutex mutex;
-    char strategy[192]; /* what was answered last, for people */
-    char error[256]; /* of the newest question that failed */
+    char strategy[192]; /* the latest strategy, for messages */
+    char error[256]; /* of the latest failed request */
 } djp__remote;
 
-/* Makes the client where the sampler asks for one. Returns 0, or a code when there was no
- * memory. */
+/* Creates the client if the sampler needs one. Returns 0, or a code without memory. */
 int djp__remote_init(djp__remote *remote, const djp__control_host *host, djp__overrides *overrides);
 void djp__remote_fini(djp__remote *remote);
-/* Does what is due, and never waits. By the worker; neither `state` nor `work` is held. */
+/* Runs the step that is due, without waiting. Worker only; neither `state` nor `work` is held. */
 void djp__remote_tick(djp__remote *remote, uint64_t now);
-/* When the worker must be awake for it. */
+/* The time of the next step. */
 uint64_t djp__remote_next(const djp__remote *remote);
-/* The worker's last act: a question that is under way is given up. */
+/* At the end of the worker: cancels the current request. */
 void djp__remote_stop(djp__remote *remote);
-/* In a forked child: its worker asks on its own; what the parent was told still holds. Allocates
- * nothing. */
+/* In a forked child, whose worker sends separate requests; the parent's strategy still applies.
+ * Allocates nothing. */
 void djp__remote_fork_child(djp__remote *remote);
-/* One object of JSON; there is a client. */
+/* One JSON object; there is a client. */
 void djp__remote_status(struct djp_buf *out, djp__remote *remote);
 
-/* The pause before the next question, after so many failures in a row; 0: the last one was
- * answered. random is uniform. */
+/* The pause before the next request, after that many failures in a row; 0: the last one succeeded.
+ * random is uniform. */
 uint64_t djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_ns,
                            uint64_t random);
 

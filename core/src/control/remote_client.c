@@ -1,5 +1,5 @@
-/* The client of a sampling server: one GET at a time, stepped by a thread that has other things to
- * do. It follows no redirect, reads no more than its limit and waits for nothing. */
+/* The client of a sampling server: one GET at a time, in steps that do not wait. It follows no
+ * redirect and reads no more than its limit. */
 #include "control/remote_client.h"
 
 #include <stdio.h>
@@ -19,15 +19,15 @@
 #include "net/outcome.h"
 
 struct djp__strategy_client {
-    djp__destination destination; /* that of spans with another endpoint; its texts are borrowed */
+    djp__destination destination; /* the one of spans with another endpoint; borrowed texts */
     char *user_agent;
     djp__curl_target target;
     djp__curl_headers headers;
-    djp__curl_session *session; /* NULL until the first question */
+    djp__curl_session *session; /* NULL before the first request */
     djp__curl_exchange exchange;
-    djp__http_head head; /* of the answer */
+    djp__http_head head; /* of the response */
     int asking;
-    char failure[128]; /* why the question could not even begin; "" when it did */
+    char failure[128]; /* why the request could not be sent; "" if it was */
 };
 
 static void
@@ -37,7 +37,7 @@ strategy_client_on_header(void *user, const char *line, size_t size)
     djp__http_head_line(&client->head, line, size, djp__clock_realtime());
 }
 
-/* Scheme and host of an URL, as far as the port. */
+/* Scheme and host of a URL, without the port. */
 static void
 strategy_client_split(djp_text *scheme, djp_text *host, const char *url)
 {
@@ -62,7 +62,7 @@ strategy_client_same(djp_text a, djp_text b)
     return a.size > 0 && a.size == b.size && strncasecmp(a.data, b.data, a.size) == 0;
 }
 
-/* 1 when the exporter sends its credentials to that host in that way, too. */
+/* 1: the exporter sends its credentials to that host over that scheme too. */
 static int
 strategy_client_trusts(const djp_options *options)
 {
@@ -152,7 +152,7 @@ void
 djp__strategy_client_leave(djp__strategy_client *client)
 {
     djp__sigpipe guard;
-    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
+    djp__sigpipe_block(&guard); /* closing TLS may write to a closed connection */
     djp__strategy_client_give_up(client);
     djp__curl_session_free(client->session);
     client->session = NULL;
@@ -193,7 +193,7 @@ djp__strategy_client_ask(djp__strategy_client *client)
     djp__curl_session_begin(client->session, 0, exchange);
 }
 
-/* The server's own words about an error, when they are text. */
+/* The server's error message, if it is text. */
 static void
 strategy_client_reason(djp__strategy_client *client, djp__strategy_response *out)
 {
@@ -255,7 +255,7 @@ djp__strategy_client_step(djp__strategy_client *client, djp__strategy_response *
     if (!running) {
         client->asking = 0;
         strategy_client_judge(client, out);
-        djp__buf_fini(&client->exchange.response); /* a large one is not kept for the next time */
+        djp__buf_fini(&client->exchange.response); /* a large buffer is not reused */
     }
     return running;
 }
@@ -277,7 +277,7 @@ djp__strategy_client_abandon(djp__strategy_client *client)
     client->session = NULL;
     client->asking = 0;
     client->failure[0] = '\0';
-    /* the fork may have met it half grown: forgotten as it is */
+    /* the fork may have interrupted its growth: discarded without a free */
     djp__buf_init(&client->exchange.response, 0);
     if (session != NULL) {
         djp__curl_session_abandon(session);

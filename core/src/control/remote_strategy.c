@@ -1,5 +1,5 @@
-/* Reads sampling strategies. Bytes from outside: sizes, counts and numbers are checked here, so
- * that nobody behind has to. */
+/* Parses sampling strategies. The input is untrusted: sizes, counts and numbers are checked
+ * here. */
 #include "control/remote_strategy.h"
 
 #include <stdarg.h>
@@ -34,7 +34,7 @@ typedef struct strategy_reader {
 static int strategy_refuse(strategy_reader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The first reason is the one that is told. */
+/* The first error is reported. */
 static int
 strategy_refuse(strategy_reader *reader, const char *format, ...)
 {
@@ -65,9 +65,8 @@ strategy_no_json(strategy_reader *reader)
 /* Reads the value of the member `which` of an object's list. */
 typedef int (*strategy_member)(strategy_reader *reader, int which, const char *name, void *user);
 
-/* Walks an object and hands on the members of the list (NULL-terminated); null counts as absent,
- * other members are skipped, and one that comes twice is refused, because nobody can say which one
- * was meant. */
+/* Walks an object and passes on the members in the list (NULL-terminated). null counts as absent,
+ * other members are skipped, and a repeated one is an error, because it is ambiguous. */
 static int
 strategy_object(strategy_reader *reader, const char *const *names, strategy_member member,
                 void *user)
@@ -147,7 +146,8 @@ strategy_read_rate(strategy_reader *reader, double *out)
 /* ---- operations ---- */
 
 typedef struct strategy_item {
-    char name[DJP_STRATEGY_OPERATION_MAX + 4]; /* a longer one is cut to more than that */
+    /* a longer one is still longer than the limit after the cut */
+    char name[DJP_STRATEGY_OPERATION_MAX + 4];
     size_t size;
     double probability;
 } strategy_item;
@@ -183,12 +183,12 @@ strategy_grow(strategy_reader *reader)
     return 1;
 }
 
-/* A name that came before gets the newer probability. */
+/* A repeated name gets the later probability. */
 static int
 strategy_add(strategy_reader *reader, const strategy_item *item)
 {
     djp__strategy *out = reader->out;
-    char name[3 * sizeof item->name]; /* a bad byte becomes three */
+    char name[3 * sizeof item->name]; /* an invalid byte becomes three */
     size_t size = djp__utf8_repair(name, sizeof name, item->name, item->size, NULL);
     if (size > DJP_STRATEGY_OPERATION_MAX) {
         out->operations_left_out++;
@@ -264,7 +264,7 @@ strategy_read_operations(strategy_reader *reader)
 
 /* ---- the answer ---- */
 
-/* A word, or the number of the enumeration, which some servers write. */
+/* A word, or the enumeration's number, which some servers send. */
 static int
 strategy_read_type(strategy_reader *reader)
 {
@@ -306,8 +306,8 @@ strategy_take_part(strategy_reader *reader, int which, const char *name, void *u
     }
 }
 
-/* Which of the parts counts: the operations, then what is there; the type matters only where both
- * of the others are. */
+/* Selects the part to use: the operations, else the part present; the type decides only between the
+ * other two. */
 static int
 strategy_choose(strategy_reader *reader)
 {

@@ -1,5 +1,5 @@
-/* Strategies as trees. The size of a strategy is bounded where it is read, and each tree takes the
- * place of the one before. */
+/* Converts strategies to sampler trees. The parser limits the size of a strategy; each tree
+ * replaces the previous one. */
 #include "control/remote_tree.h"
 
 _Static_assert(2 * (DJP_STRATEGY_OPERATIONS_MAX + 1) + 2 <= (int)DJP_SAMPLER_NODES_MAX,

@@ -1,6 +1,6 @@
-/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared
- * by all languages, span and metrics fed by one duration. It must never record a raw path, a header
- * or anything else that the client chose freely. */
+/* Records one HTTP request or websocket connection: names, attributes and status rules for all
+ * languages; span and metrics use the same duration. It must not record a raw path, a header or
+ * other values chosen by the client. */
 #include "djp/http.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ struct djp_http_server {
     char *methods; /* owned copy that method_list points into */
     char *excluded; /* owned */
     struct {
-        djp_text_words words; /* of those that are short enough, as all usual ones are */
+        djp_text_words words; /* of the short ones, as all usual methods are */
         djp_text text;
     } method_list[HTTP_SERVER_METHODS];
     size_t method_count;
@@ -145,7 +145,7 @@ http_server_name(djp_http_type type)
     return type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
 }
 
-/* A websocket lives as long as its peers like. */
+/* A websocket stays open as long as its peers like. */
 static djp_span *
 http_server_began(djp_span *span, djp_http_type type)
 {
@@ -177,7 +177,7 @@ djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type
     return span;
 }
 
-/* The method when it is a known one, else the constant for all others. */
+/* The method if it is known, else the constant for all others. */
 static djp_text
 http_server_method(const djp_http_server *server, djp_text method)
 {
@@ -263,8 +263,8 @@ http_server_set_text(djp_span *span, djp_key key, djp_text text)
     }
 }
 
-/* "{method} {route}", or the method alone; only under the stable conventions, the documented name
- * is a constant. */
+/* "{method} {route}", or the method without a route; only under the stable conventions, otherwise
+ * the name is a constant. */
 static void
 http_server_rename(djp_span *span, djp_text method, const djp_http_result *result)
 {
@@ -280,7 +280,7 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
     djp_span_update_name(span, (djp_text){name, size});
 }
 
-/* 1 for a method that is short and made of letters, as methods are: the client chose it. */
+/* 1: the method is short and consists of letters. The client chose it. */
 static int
 http_server_is_token(djp_text method)
 {
@@ -293,8 +293,7 @@ http_server_is_token(djp_text method)
     return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
 }
 
-/* 0 when the client left before a response: the status that metrics count it under was never
- * sent. */
+/* 0: the client disconnected before a response; the status in metrics was not sent. */
 static int
 http_server_has_response(const djp_http_result *result, int status)
 {
@@ -314,8 +313,8 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
     }
     http_server_set_text(span, server->stable.scheme, result->scheme);
     http_server_set_text(span, server->stable.version, result->version);
-    /* The convention wants a path and allows its scrubbing: the template is the part of it that
-     * names no person. */
+    /* The convention requires a path and allows scrubbing: the template is its part without
+     * personal data. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
     djp_span_set_string(span, server->stable.path, path);
     if (result->error_type.size > 0) {
@@ -366,15 +365,14 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
     int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
     djp_text method = http_server_method(server, result->method);
-    /* unsigned: end_ns may come from anywhere */
+    /* unsigned: end_ns may be any value */
     uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor();
     djp_span_context context;
     if (span != NULL) {
         http_server_finish_span(server, span, method, result, status, duration_ns);
         djp_span_get_context(&context, span);
         djp_span_end(span, end_unix_ns);
-        /* An exemplar leads to a trace: to one that is exported, whatever flag the caller got when
-         * it began. */
+        /* An exemplar refers to an exported trace, whatever flag was propagated at its start. */
         context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {

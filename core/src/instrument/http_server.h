@@ -1,23 +1,23 @@
-/* Requests whose beginning was noted elsewhere; see djp/http.h for all others. */
+/* For requests whose start was recorded in an oplog; djp/http.h has all others. */
 #ifndef DJP_INSTRUMENT_HTTP_SERVER_H
 #define DJP_INSTRUMENT_HTTP_SERVER_H
 
 #include "djp/http.h"
 #include "trace/span_seed.h"
 
-/* As djp_http_server_new. Reads the options and borrows the others, which may be NULL. */
+/* As djp_http_server_new. Reads the options; borrows the others, which may be NULL. */
 int djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder,
                          djp_builtin *standard);
 
 enum { DJP_HTTP_SAMPLING_ATTRIBUTES = 4, DJP_HTTP_SAMPLING_NAME = 1024 };
-/* Room for what samplers see of a request. */
+/* Storage for the sampler input of a request. */
 typedef struct djp_http_sampling {
     char name[DJP_HTTP_SAMPLING_NAME];
     djp_text name_text;
     djp_attribute attributes[DJP_HTTP_SAMPLING_ATTRIBUTES];
     size_t count;
 } djp_http_sampling;
-/* Fills it in. Borrows from request and server for as long as out is used. */
+/* Fills out, which borrows from request and server. */
 void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
                         const djp_http_request *request);
 

@@ -1,13 +1,12 @@
-/* The logs of one instance: which are attached, who replays them and when, and what a fork does to
- * them. */
+/* The oplogs of one instance: attachment, replay, and fork. */
 #include <string.h>
 
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
 #include "trace/recorder_state.h"
 
-/* Units replayed in one go: how long a writer that helps itself may have to wait; and how many a
- * writer replays that has no worker to wake. */
+/* Units per replay slice, which limits the wait of a writer that drains by itself; and units that a
+ * writer replays without a worker. */
 enum { OPLOG_ATTACH__SLICE = 4096, OPLOG_ATTACH__ALONE = 1024 };
 
 int
@@ -23,7 +22,7 @@ djp__oplog_next(djp__oplog_state state, djp__oplog_event event)
     return next[state][event];
 }
 
-/* The log's link is held. Returns 0 where the table has no such event. */
+/* The oplog's link is held. Returns 0 for an event without a table entry. */
 static int
 oplog_attach_take(djp_oplog *log, djp__oplog_event event, djp__oplogs *owner)
 {
@@ -51,12 +50,12 @@ djp__oplogs_fini(djp__oplogs *oplogs)
 
 /* ---- replay ---- */
 
-/* One log, in slices, so that a writer that wants to help itself does not wait long.
+/* Replays one oplog in slices, so that a writer that drains by itself does not wait long.
  * DJP__OPLOGS_*. */
 static int
 oplog_attach_replay(const djp__oplogs *oplogs, djp_oplog *log, int gently)
 {
-    /* What comes meanwhile is for the next time: a fast writer must not keep its reader for
+    /* Later operations belong to the next round: a fast writer must not keep its reader for
      * ever. */
     uint32_t end = djp__oplog_published(log);
     const djp_ring *ring = gently ? oplogs->host.ring : NULL;
@@ -103,7 +102,7 @@ djp__oplogs_request_wake(djp__oplogs *oplogs)
     return awake;
 }
 
-/* The owner of a log, with a reference to its instance, or NULL. */
+/* Returns the owner of an oplog, with a reference to its instance, or NULL. */
 static djp__oplogs *
 oplog_attach_ref_owner(djp_oplog *log)
 {
@@ -123,12 +122,12 @@ djp_oplog_wake(djp_oplog *log)
     if (owner == NULL) {
         return;
     }
-    /* Without the link: starting a thread takes long, and a failure to do so is reported to the
+    /* Without the link lock: starting a thread takes long, and a failure is reported to the
      * host. */
     if (owner->host.ring == NULL) {
         djp_oplog_drain(log, OPLOG_ATTACH__ALONE); /* metrics only: there is no worker */
     } else if (!owner->host.wake(owner->host.user)) {
-        /* no thread could be had: asked for again */
+        /* the thread could not start: request it again */
         djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
     }
     owner->host.unref(owner->host.user);
@@ -173,7 +172,7 @@ djp__oplogs_notify_writers(djp__oplogs *oplogs)
     djp__mutex_unlock(&oplogs->mutex);
 }
 
-/* The list's and the log's mutex are held, and the instance is open: its end will find the log in
+/* The mutexes of list and oplog are held, and the instance is open: its end will find the oplog in
  * the list. */
 static int
 oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
@@ -182,7 +181,7 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     if (djp__oplog_next(log->state, DJP__OPLOG_ATTACH) < 0) {
         return DJP_EEXIST;
     }
-    if (log->server != NULL) { /* what a fork left of the parent's attachment */
+    if (log->server != NULL) { /* left by a fork from the parent's attachment */
         djp__oplog_close_all(log);
         djp_http_server_free(log->server);
     }
@@ -190,8 +189,7 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     if (result != 0) {
         return result;
     }
-    /* What was written before stays unheard, but for the symbols, which the writer will not define
-     * again. */
+    /* Earlier operations are skipped, except symbols, which the writer will not define again. */
     djp__oplog_replay_until(log, djp__oplog_published(log), UINT32_MAX, NULL);
     djp__mutex_lock(&log->link);
     oplog_attach_take(log, DJP__OPLOG_ATTACH, oplogs);
@@ -222,7 +220,7 @@ djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log)
     return result;
 }
 
-/* The log is out of the list; the list's mutex is held. Gives back the list's reference. */
+/* The oplog is out of the list; the list's mutex is held. Releases the list's reference. */
 static void
 oplog_attach_release(djp_oplog *log)
 {
@@ -235,7 +233,7 @@ oplog_attach_release(djp_oplog *log)
     djp__mutex_lock(&log->link);
     oplog_attach_take(log, DJP__OPLOG_DETACH, NULL);
     djp__mutex_unlock(&log->link);
-    djp_http_server_free(log->server); /* only now: decisions look at it while there is an owner */
+    djp_http_server_free(log->server); /* last: decisions use it while there is an owner */
     log->server = NULL;
     djp__mutex_unlock(&log->mutex);
     djp_oplog_unref(log);
@@ -299,8 +297,8 @@ void
 djp__oplogs_fork_child(djp__oplogs *oplogs)
 {
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
-        /* Its writer's half-written operations and open spans are the parent's; the memory stays,
-         * and something may still store to it. */
+        /* Incomplete operations and open spans of its writer belong to the parent; the memory
+         * remains, and a thread may still store to it. */
         djp_store_relaxed(&log->control[DJP_OPLOG_ACTIVE], 0u);
         log->recorder = NULL;
         oplog_attach_take(log, DJP__OPLOG_FORKED, NULL);

@@ -1,5 +1,5 @@
-/* Head decisions for writers of operation logs, which need them before the core replays the start:
- * by ratio below a remote parent, and by a tree of samplers for every local root. */
+/* Head decisions for writers of oplogs, needed before the replay of a start: by ratio below a
+ * remote parent, and by a sampler tree for every local root. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -129,8 +129,8 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
     djp__mutex_unlock(&log->link);
 }
 
-/* What the policy in force says about roots without a parent, as two decisions. A tree is asked for
- * each root instead. */
+/* The active policy for roots without a parent, as two decisions. With a tree, each root is decided
+ * separately. */
 static void
 oplog_decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
 {

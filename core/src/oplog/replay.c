@@ -1,5 +1,5 @@
-/* One operation after the other, as calls of the recording functions. The bytes come from another
- * language's code: whatever they say, the worst is a record that is not right. */
+/* Replays operations as calls of the recording functions. The input comes from another language's
+ * code: invalid bytes can at worst yield a wrong record. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,8 +10,7 @@
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP = 40 };
 
-/* For what is rare: inlined, it would make every replay save registers and clear a stack that only
- * it needs. */
+/* Rare cases, not inlined: they would make every replay save registers and clear a stack. */
 #define OPLOG_REPLAY__RARE static __attribute__((noinline))
 
 static uint32_t
@@ -30,7 +29,7 @@ oplog_replay_long(const unsigned char *data, size_t at)
     return value;
 }
 
-/* Ids come as words, the highest digit of each in its highest bits; two of them at a time. */
+/* Reads ids from words, the highest digit of each in its highest bits; two at a time. */
 static inline void
 oplog_replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
 {
@@ -41,7 +40,7 @@ oplog_replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
     }
 }
 
-/* Words {bytes, 0} and the text, filled up to 8. */
+/* Words {bytes, 0} and the text, padded to 8. */
 static int
 oplog_replay_sized(djp_text *out, const unsigned char **at, const unsigned char *end)
 {
@@ -102,7 +101,7 @@ oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
         symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
         symbol->refused = symbol->scope == 0;
         if (symbol->refused && log->owner) {
-            djp_store_relaxed(&log->owner->scopes_full, 1); /* reported where no lock is held */
+            djp_store_relaxed(&log->owner->scopes_full, 1); /* reported later, without a lock */
         }
     }
     return symbol->scope;
@@ -139,7 +138,7 @@ typedef struct oplog_start {
     unsigned flags;
 } oplog_start;
 
-/* What follows the words that every start has. */
+/* The optional data after the words of a start. */
 OPLOG_REPLAY__RARE int
 oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 {
@@ -202,8 +201,8 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *o
     return !more || oplog_start_read_more(out, operation);
 }
 
-/* The parent of a local root, as a context of another process or of one that is not known any more;
- * NULL for none that is valid. The caller drops its state. */
+/* The parent of a local root, as a context of another process or of an unknown local span; NULL if
+ * none is valid. The caller releases its state. */
 OPLOG_REPLAY__RARE const djp_span_context *
 oplog_start_parent(djp_span_context *out, const oplog_start *start)
 {
@@ -220,13 +219,13 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
     return out;
 }
 
-/* No span came of it. */
+/* The start created no span. */
 OPLOG_REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
     if ((djp_load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
         (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
-        /* Begun before the writer saw that recording is off. */
+        /* Started before the writer noticed that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);
         djp__count(recorder, DJP_COUNT_DROP(SWITCHED_OFF));
@@ -244,7 +243,7 @@ oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
         return 0;
     }
     if (__builtin_expect(log->spans[slot].span != NULL, 0)) {
-        djp__oplog_close(log, slot, 0); /* the writer gave up an old span to have its slot */
+        djp__oplog_close(log, slot, 0); /* the writer reuses the slot of an old span */
     }
     if (!log->recorder) {
         return 1;
@@ -285,7 +284,7 @@ oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
 static inline void
 oplog_replay_number(djp_span *span, djp_key key, double real)
 {
-    /* A language that has one kind of number means an integer by a whole one. */
+    /* A language with one number type means an integer by a whole number. */
     if (real >= -9007199254740992.0 && real <= 9007199254740992.0 &&
         (double)(int64_t)real == real) {
         djp_span_set_int(span, key, (int64_t)real);
@@ -308,7 +307,7 @@ oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key,
     return 1;
 }
 
-/* An attribute of a kind that most are of. 0: the operation makes no sense. */
+/* A plain attribute. 0: invalid operation. */
 static inline int
 oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind, djp_text payload)
 {
@@ -462,7 +461,7 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
         return 0;
     }
     if (!log->owner) {
-        return 1; /* not attached: before the attachment, or in a child whose parent was attached */
+        return 1; /* not attached: before an attachment, or in a child of an attached parent */
     }
     double bytes;
     memcpy(&bytes, data + 16, sizeof bytes);
@@ -568,7 +567,7 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     if (operation->kind == DJP_OP_HTTP_END) {
         return oplog_replay_http_end(log, span, operation);
     }
-    /* Operations on a span that the core does not have are no mistake: it may have been refused, or
-     * belong to an ended SDK. */
+    /* An operation on an unknown span is valid: the span may have been refused, or belong to an
+     * ended SDK. */
     return span != NULL ? oplog_replay_span(log, span, operation) : operation->kind < DJP_OP_LAST;
 }

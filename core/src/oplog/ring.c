@@ -1,5 +1,4 @@
-/* The memory of an operation log and the reader's way through it. The reader never waits for the
- * writer and never trusts what it wrote. */
+/* The memory of an oplog and its reader, which neither waits for the writer nor trusts its data. */
 #include <sched.h>
 #include <string.h>
 
@@ -8,8 +7,8 @@
 #include "oplog/oplog.h"
 #include "trace/recorder_state.h"
 
-/* Units replayed before the writer is shown the room that is free again; tries of a writer that
- * helps itself while another thread replays. */
+/* Units replayed before the writer sees the free space; tries of a writer that drains by itself
+ * while another thread replays. */
 enum { OPLOG_RING__STEP = 512, OPLOG_RING__YIELDS = 50, OPLOG_RING__ARENA_BYTES = 1 << 20 };
 #define OPLOG_RING__SYMBOLS_BYTES (DJP_OPLOG_SYMBOLS * sizeof(djp__oplog_symbol))
 #define OPLOG_RING__SPANS_BYTES (DJP_OPLOG_SLOTS * sizeof(djp__oplog_span))
@@ -107,7 +106,7 @@ djp__oplog_consumed(const djp_oplog *log)
     return djp_load_relaxed(&log->control[DJP_OPLOG_CONSUMED]);
 }
 
-/* What the writer counted as lost since the last look becomes ours to report. */
+/* Takes over the writer's losses since the last check. */
 void
 djp__oplog_take_losses(djp_oplog *log)
 {
@@ -130,7 +129,7 @@ djp__oplog_take_losses(djp_oplog *log)
     }
 }
 
-/* The operation at a position; 0 when it cannot be one. */
+/* The operation at a position; 0 if it is invalid. */
 static int
 oplog_ring_read(djp__oplog_operation *out, const djp_oplog *log, uint32_t position, uint32_t left)
 {
@@ -150,14 +149,14 @@ djp__oplog_is_half_full(const djp_ring *ring)
     return ring && djp__ring_used(ring) > djp__ring_capacity(ring) / 2;
 }
 
-/* Replays until `end`, until the budget is used up or, given a ring, until an end of a span finds
- * that half full; the mutex is held. */
+/* Replays until `end`, or until the budget is used up, or, with a ring, until the end of a span
+ * finds it half full; the mutex is held. */
 void
 djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring *ring)
 {
     uint32_t position = djp__oplog_consumed(log), begin = position, shown = position;
     if (end - position > log->units) {
-        position = end; /* nothing in between can be trusted */
+        position = end; /* the rest cannot be trusted */
         log->damaged++;
     }
     while (position != end && position - begin < budget) {
@@ -198,7 +197,7 @@ djp_oplog_drain(djp_oplog *log, size_t units)
             djp__mutex_unlock(&log->mutex);
             break;
         }
-        sched_yield(); /* whoever holds it does the same work, a slice at a time */
+        sched_yield(); /* its owner does the same work, a slice at a time */
         if (djp_load_acquire(&log->control[DJP_OPLOG_CONSUMED]) != before) {
             break;
         }

@@ -1,4 +1,4 @@
-/* Instrumentation scopes of operation logs, which come as the text of a symbol. */
+/* Parses instrumentation scopes of oplogs, which are the text of a symbol. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { OPLOG_SCOPE__ATTRIBUTES = 64 };
 
-/* Cuts the next field off at its separator; NULL when there are no more. */
+/* Splits off the next field; NULL after the last. */
 static char *
 oplog_scope_next(char **rest)
 {
@@ -24,7 +24,7 @@ oplog_scope_next(char **rest)
     return field;
 }
 
-/* A value behind the letter of its type; numbers do not depend on a locale. */
+/* A value after the letter of its type; independent of the locale. */
 static int
 oplog_scope_value(djp_value *out, const char *field)
 {

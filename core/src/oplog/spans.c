@@ -1,6 +1,5 @@
-/* The spans that a writer has open, by slot, and the local traces they belong to, by number. A
- * local trace stays known for a while after its last span ended, so that late spans follow its
- * decision. */
+/* The open spans of a writer, by slot, and their local traces, by number. A local trace remains for
+ * a while after its last span ended, so that late spans follow its decision. */
 #include <string.h>
 
 #include "oplog/oplog.h"
@@ -14,7 +13,7 @@ oplog_spans_place(const djp_oplog *log, uint32_t number)
     return number * 2654435761u & (log->trace_places - 1);
 }
 
-/* The trace of that number, or the free place where it would be; the table has places. */
+/* The trace of that number, or its free place; the table has free places. */
 static djp__oplog_trace *
 oplog_spans_seek(const djp_oplog *log, uint32_t number)
 {
@@ -59,7 +58,7 @@ oplog_spans_has_room(djp_oplog *log)
     return log->trace_count * 2 < log->trace_places || oplog_spans_grow(log);
 }
 
-/* Takes a trace out and closes the gap behind it, so that every other one is still found. */
+/* Removes a trace and closes the gap, so that others are still found. */
 static void
 oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
 {
@@ -78,7 +77,8 @@ oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
     }
 }
 
-/* A local trace without open spans waits in a list for late ones; the oldest is forgotten. */
+/* A local trace without open spans is retained in a list for late spans; the oldest is
+ * discarded. */
 static void
 oplog_spans_retain(djp_oplog *log, djp__oplog_trace *trace)
 {
@@ -121,9 +121,9 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
         trace = oplog_spans_find(log, number);
     } else if (!oplog_spans_has_room(log)) {
         trace = NULL;
-        is_root = 0; /* no memory to know the trace by: spans of it become separate roots */
+        is_root = 0; /* no memory for the trace: its spans become separate roots */
     } else if ((trace = oplog_spans_seek(log, number))->root) {
-        /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
+        /* a repeated number: the writer is wrong, or 2^32 traces have passed */
         trace = NULL;
         is_root = 0;
     } else {
@@ -139,8 +139,8 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
     log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
 }
 
-/* The trace that counts a span as open. Its number alone does not tell: when the root's slot was
- * taken away, a span that came after it began another trace under the same number. */
+/* The trace that counts a span as open. Its number is not enough: after the root's slot was reused,
+ * another trace may have begun under the same number. */
 static djp__oplog_trace *
 oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
 {
@@ -148,8 +148,7 @@ oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
     return trace && trace->serial == span->serial ? trace : NULL;
 }
 
-/* An ended root stays for the sake of its local trace only: what its record took from the heap is
- * given back at once. */
+/* An ended root remains only for its local trace: frees its heap record. */
 static void
 oplog_spans_shrink(djp_span *root)
 {
@@ -170,7 +169,7 @@ djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
     if (!closed.is_root) {
         djp_span_release(closed.span);
     } else if (trace != NULL && !ended) {
-        /* What still belongs to the trace goes on without its root. */
+        /* The rest of the trace continues without its root. */
         oplog_spans_remove(log, trace);
         return;
     } else if (trace != NULL) {

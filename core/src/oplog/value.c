@@ -1,5 +1,5 @@
-/* Values as an operation log holds them, turned into djp_value. The bytes are the writer's: every
- * size is checked, depth and number are bounded, and nothing is copied but the lists of items. */
+/* Converts values of an oplog to djp_value. The bytes are untrusted: every size is checked, depth
+ * and number are limited, and only the lists of items are copied. */
 #include <string.h>
 
 #include "oplog/oplog.h"
@@ -32,8 +32,7 @@ oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *
 static int oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
                             const unsigned char *end, unsigned depth);
 
-/* Items in the arena. Each needs a byte at least, which bounds the count before memory is asked
- * for. */
+/* Items in the arena. Each takes at least a byte, which limits the count before the allocation. */
 static void *
 oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
                   const unsigned char *end)
@@ -83,7 +82,7 @@ oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at,
     return 1;
 }
 
-/* The recursion is as deep as the value; writers go one level beyond what the core keeps, so that
+/* The recursion is as deep as the value; writers send one level more than the core records, so that
  * it can count the cut. */
 static int
 oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,

@@ -1,5 +1,5 @@
-/* The head decision: by ratio, by the parent's flag, or by a tree of samplers. Allocates only to
- * change a tracestate, and goes on with the old one when that fails. */
+/* The head decision: by ratio, by the parent's flag, or by a sampler tree. Allocates only to change
+ * a tracestate; if that fails, the old one remains. */
 #include "sampling/head.h"
 
 #include "sampling/tree.h"
@@ -12,7 +12,7 @@ head_set_sampled(djp__decision *out, int sampled, uint8_t reason)
     out->reason = sampled ? reason : DJP_REASON_NONE;
 }
 
-/* Nothing of the local trace is recorded; the flag stays what it is. */
+/* The local trace is not recorded; the flag is unchanged. */
 static void
 head_drop(djp__decision *out)
 {
@@ -21,8 +21,8 @@ head_drop(djp__decision *out)
     out->threshold = DJP_THRESHOLD_NONE;
 }
 
-/* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else
- * erased. */
+/* The parent's flag decides. Its threshold is propagated only if it agrees with that flag, else
+ * removed. */
 static void
 head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
 {
@@ -44,8 +44,8 @@ head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
     }
 }
 
-/* The decided threshold goes into the tracestate to propagate; root_state is that of sampled roots
- * without one. */
+/* Writes the threshold into the tracestate to propagate; root_state is for sampled roots without
+ * one. */
 static void
 head_put_threshold(djp__head *out, djp_tracestate *root_state, djp_text ot)
 {
@@ -67,7 +67,7 @@ head_by_ratio(djp__head *out, const djp__policy *policy, const uint8_t trace_id[
     head_put_threshold(out, policy->root_state, ot);
 }
 
-/* A borrowed tracestate becomes a reference of the head. */
+/* Replaces a borrowed tracestate by a reference of the head. */
 static void
 head_own_state(djp__head *out)
 {
@@ -77,9 +77,9 @@ head_own_state(djp__head *out)
     }
 }
 
-/* Outside of the recorded share nothing is recorded, whatever the parent says; its flag and its
- * threshold are passed on as they came, because others decide for themselves. Inside, our spans
- * count for those outside, too. */
+/* Outside the recorded share nothing is recorded; the parent's flag and threshold are propagated
+ * unchanged, because other services decide for themselves. Inside, the spans also represent those
+ * outside. */
 static void
 head_apply_share(djp__decision *out, uint64_t recorded, uint64_t random)
 {

@@ -1,27 +1,27 @@
-/* Head sampling by consistent probability: one 56-bit threshold against the randomness of the trace
- * id, so that every service and language decides alike for the same trace. */
+/* Head sampling by consistent probability: a 56-bit threshold is compared with the randomness of
+ * the trace id, so that all services and languages decide alike for one trace. */
 #ifndef DJP_SAMPLING_HEAD_H
 #define DJP_SAMPLING_HEAD_H
 
 #include "sampling/decision.h"
 #include "sampling/threshold.h"
 
-/* How roots are decided. Never changed once a recorder uses it, because local traces borrow the
- * tracestate: another decision is another policy (trace/policy.c). */
+/* The policy for roots. Constant once a recorder uses it, because local traces borrow its
+ * tracestate: a change creates another policy (trace/policy.c). */
 typedef struct djp__policy {
     uint64_t threshold; /* 56 bits, as djp_recorder_options; never below recorded */
-    uint64_t recorded; /* the same: a local trace below it is not recorded at all; 0: all are */
+    uint64_t recorded; /* the same: a local trace below it is not recorded; 0: all are */
     /* "ot=th:..." of sampled roots, lent to local traces; may be NULL */
     djp_tracestate *root_state;
     uint8_t always_on;
     uint8_t drop_all;
-    uint8_t tree; /* 1: the recorder's tree of samplers decides, see policy_tree.c */
+    uint8_t tree; /* 1: the recorder's sampler tree decides, see policy_tree.c */
 } djp__policy;
 
 struct djp_sampler;
 struct djp__sampler_input;
 
-/* Decides for a root without any parent. Borrows all. */
+/* Decides for a root without a parent. Borrows all. */
 static inline void
 djp__head_decide_root(djp__head *out, const djp__policy *policy, const uint8_t trace_id[16])
 {
@@ -45,17 +45,16 @@ djp__head_decide_root(djp__head *out, const djp__policy *policy, const uint8_t t
     out->extras = 0;
 }
 
-/* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for
- * sampled roots without a tracestate of their own, is lent to out. Allocates only when a tracestate
- * must change. */
+/* Decides for a local root with a valid parent. Borrows everything; out borrows the policy's
+ * root_state for sampled roots without a tracestate. Allocates only to change a tracestate. */
 void djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based,
                       const uint8_t trace_id[16], const djp_span_context *parent);
-/* Decides for a local root by a tree. Borrows everything; fills in the randomness of input.
+/* Decides for a local root by a sampler tree. Borrows everything; sets the randomness of input.
  * recorded: as in a policy. */
 void djp__head_decide_by_tree(djp__head *out, struct djp_sampler *tree,
                               struct djp__sampler_input *input, uint64_t recorded);
-/* The head of a local root below parent (NULL: none) about which a writer has decided. Whatever it
- * wrote, the worst is an adjusted count that is not right. Borrows. */
+/* The head of a local root below parent (NULL: none) that a writer has decided. Invalid input can
+ * at worst yield a wrong adjusted count. Borrows. */
 static inline void
 djp__head_adopt(djp__head *out, const djp__decision *decision, const djp_span_context *parent)
 {

@@ -1,8 +1,7 @@
-/* Three parts. A table of routes with what each asked for in the windows before; a division of the
- * limit by max-min fairness, once a window, from which follows the part of each route that is kept;
- * and the bound: the sum of the last slots of a second, which nothing passes. The part is cut
- * further when the bound is near, by the past alone, so that weights stay true in a burst as
- * well. */
+/* A table of routes with the spans they requested in past windows. Once per window, the limit is
+ * divided by max-min fairness, which yields the sampled share of each route. A hard bound: the sum
+ * of the slots of the last second. Near the bound the shares are reduced further, based only on the
+ * past, so that adjusted counts stay correct in a burst. */
 #include "sampling/rate_limit.h"
 
 #include <math.h>
@@ -18,46 +17,47 @@ enum {
     RATE_LIMIT__SETS = 64,
     RATE_LIMIT__WAYS = 4,
     RATE_LIMIT__PLACES = RATE_LIMIT__SETS * RATE_LIMIT__WAYS,
-    RATE_LIMIT__OTHERS = RATE_LIMIT__PLACES, /* for all routes without a place, and for guests */
+    /* for all routes without a place, and for routes in their first window */
+    RATE_LIMIT__OTHERS = RATE_LIMIT__PLACES,
     RATE_LIMIT__UNKNOWN, /* for traces without a known route */
     RATE_LIMIT__ALL,
     RATE_LIMIT__SLOTS = 32, /* of a second */
-    RATE_LIMIT__RING = RATE_LIMIT__SLOTS + 1, /* no second touches more */
-    RATE_LIMIT__IDLE = 60, /* windows after which a place is free again */
+    RATE_LIMIT__RING = RATE_LIMIT__SLOTS + 1, /* a second overlaps at most as many */
+    RATE_LIMIT__IDLE = 60, /* unused windows after which a place is free */
     RATE_LIMIT__BISECTIONS = 48,
     RATE_LIMIT__PATIENCE = 4096
 };
 #define RATE_LIMIT__SLOT_NS (1000000000ull / RATE_LIMIT__SLOTS)
-/* part of the limit that is divided: what is left takes the noise */
+/* share of the limit that is divided: the rest absorbs fluctuations */
 #define RATE_LIMIT__AIM 0.95
-/* of that: what the head keeps when everything else asks for all */
+/* of that: reserved for the head when traces of adjusted count 1 request all */
 #define RATE_LIMIT__RESERVE 0.1
-#define RATE_LIMIT__SMOOTH 0.5 /* weight of the newest window */
-/* part of the limit that only routes within their share may use */
+#define RATE_LIMIT__SMOOTH 0.5 /* smoothing factor of the latest window */
+/* share of the limit only for routes within their share */
 #define RATE_LIMIT__FREE 0.05
-/* and the part above it in which those beyond their share are slowed down */
+/* share above it in which routes beyond their share are reduced */
 #define RATE_LIMIT__BRAKE 0.15
 
 typedef struct rate_limit__route {
     uint64_t hash; /* 0: free place */
     uint64_t born, seen; /* windows */
-    uint64_t now[DJP_RATE_CLASSES]; /* spans that this window asked for */
-    uint64_t passed[DJP_RATE_CLASSES]; /* of these, kept */
+    uint64_t now[DJP_RATE_CLASSES]; /* spans requested in this window */
+    uint64_t passed[DJP_RATE_CLASSES]; /* of these, sampled */
     double demand[DJP_RATE_CLASSES]; /* spans a second, smoothed */
-    double part[DJP_RATE_CLASSES]; /* that is kept */
+    double part[DJP_RATE_CLASSES]; /* the sampled share */
 } rate_limit__route;
 
 struct djp__rate_limit {
     uint64_t spans; /* the limit */
-    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over
-     * fork counts as free. Acquire, release. */
+    /* 0, or the generation of the process whose thread holds the lock, plus one: a lock inherited
+     * over fork counts as free. Acquire, release. */
     DJP_ATOMIC(uint32_t) owner;
     DJP_ATOMIC(uint64_t) routes, shared, level; /* for readers; by the owner, relaxed */
     uint64_t slot; /* number of the newest slot */
-    uint64_t window, opened; /* number of the window, and the slot that it began with */
+    uint64_t window, opened; /* number of the window, and its first slot */
     uint64_t used; /* spans of all slots */
     uint64_t slots[RATE_LIMIT__RING];
-    /* spans that a route may pass in this window before it is slowed down */
+    /* spans of a route in this window before it is reduced */
     double share[DJP_RATE_CLASSES];
     rate_limit__route table[RATE_LIMIT__ALL];
 };
@@ -75,7 +75,7 @@ djp__rate_limit_new(djp__rate_limit **out, uint64_t spans)
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
         limit->table[i].part[DJP_RATE_SELF] = limit->table[i].part[DJP_RATE_HEAD] = 1;
     }
-    /* of a first flood, before anything is known */
+    /* for a burst before the first window ends */
     limit->share[DJP_RATE_SELF] = (double)spans / 2;
     limit->share[DJP_RATE_HEAD] = (double)spans / 4;
     return 0;
@@ -87,8 +87,8 @@ djp__rate_limit_free(djp__rate_limit *limit)
     djp__free(limit);
 }
 
-/* A fork may have met its holder between two stores: what the sum says must be what the slots say,
- * or it would be wrong for ever. */
+/* A fork may have interrupted the lock's owner between two stores: recomputes the sum from the
+ * slots. */
 static void
 rate_limit__recount(djp__rate_limit *limit)
 {
@@ -98,7 +98,8 @@ rate_limit__recount(djp__rate_limit *limit)
     }
 }
 
-/* Held for a moment and, once a window, for a few microseconds; who waits too long does without. */
+/* Held briefly and, once a window, for a few microseconds; a thread that waits too long proceeds
+ * without it. */
 static int
 rate_limit__enter(djp__rate_limit *limit)
 {
@@ -120,8 +121,8 @@ rate_limit__enter(djp__rate_limit *limit)
 
 /* ---- division ---- */
 
-/* The level to which routes are filled with budget: none gets more, and whoever asks for less is
- * satisfied. HUGE_VAL: all are. */
+/* The level of budget per route: routes with a smaller demand get all of it, no route gets more.
+ * HUGE_VAL: no route is limited. */
 static double
 rate_limit__level(const djp__rate_limit *limit, int group, double budget)
 {
@@ -153,7 +154,7 @@ rate_limit__asked(const djp__rate_limit *limit, int group, double level)
     return sum;
 }
 
-/* Routes satisfied have a part of 1 and may grow into what nobody asked for. */
+/* Satisfied routes have the share 1 and may grow into the unused budget. */
 static void
 rate_limit__grant(djp__rate_limit *limit, int group, double budget)
 {
@@ -188,9 +189,8 @@ rate_limit__divide(djp__rate_limit *limit)
     djp_store_relaxed(&limit->level, lowest < HUGE_VAL ? (uint64_t)lowest : UINT64_MAX);
 }
 
-/* The end of a window that took `seconds`: what was asked for is learned, places of routes that
- * stayed away are free again. A place that was not asked for again after the window that made it
- * never was a route's own. */
+/* Ends a window that took `seconds`: updates the demands and frees the places of idle routes. A
+ * place not used after its first window is freed too. */
 static void
 rate_limit__close(djp__rate_limit *limit, double seconds)
 {
@@ -200,8 +200,8 @@ rate_limit__close(djp__rate_limit *limit, double seconds)
         rate_limit__route *route = &limit->table[i];
         for (int group = 0; group < DJP_RATE_CLASSES; group++) {
             double rate = (double)route->now[group] / seconds;
-            /* The first window that a route has for itself is all that is known of it, and guests
-             * that have left ask no more. */
+            /* The first window of a route is all that is known of it; the demand of routes without
+             * a place drops at once. */
             int at_once = route->born + 1 == limit->window ||
                           (i == RATE_LIMIT__OTHERS && rate < route->demand[group]);
             double now = at_once ? 1 : weight;
@@ -255,8 +255,8 @@ rate_limit__spend(djp__rate_limit *limit, uint64_t spans)
 
 /* ---- routes ---- */
 
-/* The place that a route's local traces are counted in. A route is a guest among the others in its
- * first window, so that a flood of invented routes has one share and not one for each. */
+/* Returns the place that counts a route's local traces. In its first window a route shares the
+ * place of others, so that many invented routes get one share together. */
 static rate_limit__route *
 rate_limit__find(djp__rate_limit *limit, uint64_t hash)
 {
@@ -283,8 +283,8 @@ rate_limit__find(djp__rate_limit *limit, uint64_t hash)
     return place;
 }
 
-/* The part of these that is kept: what the division said and, for a route beyond its share, less
- * the nearer the bound is. Nothing of this depends on the trace at hand. */
+/* The sampled share: that of the division and, for a route beyond its share, less near the bound.
+ * Independent of the current trace. */
 static double
 rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, int group)
 {
@@ -296,8 +296,8 @@ rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, i
     return part * fmin(fmax((room - RATE_LIMIT__FREE) / RATE_LIMIT__BRAKE, 0), 1);
 }
 
-/* The threshold that keeps this part of those that met `own`, in steps that a decision has room for
- * (span_block.h). */
+/* The threshold that samples this share of the traces that passed `own`, in steps that a decision
+ * can store (span_block.h). */
 static uint64_t
 rate_limit__raise(uint64_t own, double part)
 {
@@ -332,7 +332,7 @@ djp__rate_found
 djp__rate_limit_look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
 {
     if (!rate_limit__enter(limit)) {
-        return DJP_RATE_BURST; /* a bound that gives way under pressure would be none */
+        return DJP_RATE_BURST; /* the bound is strict */
     }
     rate_limit__advance(limit, look->now_ns);
     djp__rate_found found = rate_limit__look(limit, look, threshold);

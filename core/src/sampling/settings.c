@@ -1,5 +1,5 @@
-/* Reads the texts of settings: a tree of samplers and the tail-sampling rules. The configuration
- * warns of what is wrong. */
+/* Parses the settings of sampler trees and tail-sampling rules. The configuration warns of
+ * errors. */
 #include "sampling/settings.h"
 
 #include "djp/error.h"

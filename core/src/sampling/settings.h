@@ -1,4 +1,4 @@
-/* The settings of sampling that are texts, as the configuration asks for them. */
+/* The sampling settings in text form, for the configuration. */
 #ifndef DJP_SAMPLING_SETTINGS_H
 #define DJP_SAMPLING_SETTINGS_H
 

@@ -1,6 +1,6 @@
 /* Per route a histogram of durations in quarter octaves, aged by halving; per kind the time when
- * one was last kept. Both tables are sets of a few places each, so that a look-up is short and
- * memory never grows. */
+ * one was last sampled. Both tables have small sets of places, so look-ups are short and memory is
+ * fixed. */
 #include "sampling/tail_history.h"
 
 #include <sched.h>
@@ -17,20 +17,20 @@ enum {
     KEEP_TABLE__KIND_SETS = 512,
     KEEP_TABLE__KIND_WAYS = 8,
     KEEP_TABLE__AGE = 16384, /* durations after which a histogram is halved */
-    KEEP_TABLE__REFRESH = 16, /* durations after which the limit is found again */
+    KEEP_TABLE__REFRESH = 16, /* durations after which the limit is recomputed */
     KEEP_TABLE__LEAST = 50, /* durations before a route has a limit */
     KEEP_TABLE__PATIENCE = 4096
 };
 #define KEEP_TABLE__LOWEST 10 /* durations below 2^10 ns share a bucket */
-#define KEEP_TABLE__BURST 8.0 /* as many may be kept at once after a quiet time */
-/* as much more than its part may be kept of a route, when its limit is out of date */
+#define KEEP_TABLE__BURST 8.0 /* burst after a quiet time */
+/* excess over the share when a route's limit is out of date */
 #define KEEP_TABLE__EXCESS 1.25
 
 typedef struct tail_history__route {
     uint64_t hash; /* 0: free place */
-    uint64_t used; /* number of the look that used it last */
+    uint64_t used; /* number of the last look-up that used it */
     uint64_t limit_ns; /* longer ones are the slowest */
-    double credit; /* how many may be kept now */
+    double credit; /* traces that may be sampled now */
     uint32_t total;
     uint16_t bucket[KEEP_TABLE__BUCKETS];
 } tail_history__route;
@@ -49,9 +49,9 @@ struct djp_tail_history {
     DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) routes_forgotten, kinds_shared; /* by the owner, relaxed */
     uint64_t looks;
-    tail_history__route *routes; /* NULL without a part */
+    tail_history__route *routes; /* NULL without a share */
     tail_history__kind *kinds; /* NULL without a time */
-    tail_history__kind others; /* all kinds that find no place */
+    tail_history__kind others; /* all kinds without a place */
 };
 
 int
@@ -89,7 +89,7 @@ djp__tail_history_free(djp_tail_history *table)
     }
 }
 
-/* The work inside is short and calls nobody; who waits too long for it does without. */
+/* The locked work is short; a thread that waits too long proceeds without it. */
 static int
 tail_history__enter(djp_tail_history *table)
 {
@@ -126,7 +126,7 @@ tail_history__edge(unsigned bucket)
     return bucket == 0 ? 0 : (4ull + bucket % 4) << (KEEP_TABLE__LOWEST - 2 + bucket / 4);
 }
 
-/* The duration that the wanted part exceeds, as if durations lay evenly in their bucket. */
+/* The duration that the requested share exceeds, for durations evenly spread in their bucket. */
 static uint64_t
 tail_history__limit(const tail_history__route *route, double slowest)
 {
@@ -202,7 +202,7 @@ tail_history__is_slowest(djp_tail_history *table, const djp_tail_look *look)
 static int
 tail_history__is_over(const djp_tail_history *table, const tail_history__kind *kind, uint64_t now)
 {
-    /* Given times may lie behind each other: far apart is far apart. */
+    /* Times may be out of order; only the distance counts. */
     uint64_t apart = now > kind->kept_ns ? now - kind->kept_ns : kind->kept_ns - now;
     return kind->hash == 0 || apart >= table->rare_ns;
 }
@@ -246,7 +246,8 @@ djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look)
     djp_tail_found found = {0, 0};
     if (!tail_history__enter(table)) {
         djp_add_relaxed(&table->skipped, 1u);
-        found.rare = table->kinds && !look->kept; /* rather one too many than a rare one lost */
+        /* samples a rare trace twice rather than losing one */
+        found.rare = table->kinds && !look->kept;
         return found;
     }
     djp_tail_look seen = *look;

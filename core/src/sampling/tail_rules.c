@@ -1,5 +1,5 @@
-/* Tail-sampling rules, ready to be compared: keys are interned, texts copied, labels made. A look
- * costs a walk over the span's items with one comparison of numbers for each. */
+/* Tail-sampling rules in their compiled form: interned keys, copied texts, prepared labels.
+ * Matching walks the span's items with one number comparison each. */
 #include "sampling/tail_rules.h"
 
 #include <string.h>
@@ -25,11 +25,11 @@ struct djp__tail_rules {
     uint64_t keys; /* a bit per interned key, by its last six bits */
     uint32_t names, routes; /* bits by rule */
     uint8_t slowest_label, rare_label;
-    uint8_t reads_root; /* 1: a rule speaks of the root's route */
+    uint8_t reads_root; /* 1: a rule uses the root's route */
     struct {
         djp_key route, status, old_status, method, old_method;
     } http;
-    djp_tail_history *table; /* NULL when no rule looks back */
+    djp_tail_history *table; /* NULL if no rule uses the history */
     tail_rules__rule rules[DJP_TAIL_RULES_MAX];
 };
 
@@ -131,12 +131,11 @@ tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
         return tail_rules__fits(rule, tail_rules__integer(item) ? (djp_text){"true", 4}
                                                                 : (djp_text){"false", 5});
     default:
-        return rule->prefix && rule->size == 0; /* KEY=* asks for any value at all */
+        return rule->prefix && rule->size == 0; /* KEY=* matches any value */
     }
 }
 
-/* Bits of the rules that the attributes meet. A later value of a key takes the place of an earlier
- * one. */
+/* Bits of the rules that the attributes match. A later value of a key replaces an earlier one. */
 static uint32_t
 tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record *record)
 {

@@ -1,5 +1,5 @@
-/* The text of the tail-sampling rules: taken apart once, when telemetry starts. A bad rule costs a
- * warning and nothing else; the others stay. */
+/* Parses the text of the tail-sampling rules, once, when telemetry starts. An invalid rule causes a
+ * warning and is skipped. */
 #include "djp/tail_rule.h"
 
 #include "base/str.h"
@@ -11,8 +11,8 @@ enum { KEEP_RULES_LABEL_MAX = 32 };
 
 #define KEEP_RULES_YEAR_S 31536000.0
 
-/* The next rule, up to a semicolon that is not between quotation marks. A mark without its partner
- * is an ordinary character. */
+/* The next rule, up to a semicolon outside quotation marks. An unpaired mark is an ordinary
+ * character. */
 static int
 tail_rules_parse_next(djp_text *rule, djp_text *rest)
 {
@@ -45,7 +45,7 @@ tail_rules_parse_is_label_character(char c)
            c == '.';
 }
 
-/* Takes "LABEL:" off the front, where it is. */
+/* Removes a leading "LABEL:". */
 static djp_text
 tail_rules_parse_take_label(djp_text *rule)
 {
@@ -62,7 +62,7 @@ tail_rules_parse_take_label(djp_text *rule)
     return label;
 }
 
-/* Takes the first word off. */
+/* Removes the first word. */
 static djp_text
 tail_rules_parse_take_word(djp_text *rule)
 {
@@ -75,7 +75,7 @@ tail_rules_parse_take_word(djp_text *rule)
     return word;
 }
 
-/* TEXT, TEXT*, "TEXT" or "TEXT"*. Returns what is wrong, or NULL. */
+/* TEXT, TEXT*, "TEXT" or "TEXT"*. Returns the error, or NULL. */
 static const char *
 tail_rules_parse_pattern(djp_tail_rule *out, djp_text text)
 {
@@ -169,7 +169,7 @@ tail_rules_parse_slowest(djp_tail_rule *out, djp_text text)
     return NULL;
 }
 
-/* Reads one rule. Returns what is wrong with it, or NULL. */
+/* Parses one rule. Returns the error, or NULL. */
 static const char *
 tail_rules_parse_read(djp_tail_rule *out, djp_text rule)
 {
@@ -202,7 +202,7 @@ tail_rules_parse_read(djp_tail_rule *out, djp_text rule)
     return "a rule begins with attribute, name, route, slowest or rare";
 }
 
-/* Rules of which there can be one only. */
+/* Rules that may occur only once. */
 static int
 tail_rules_parse_is_second(const djp_tail_rule *rules, size_t count, djp_tail_kind kind)
 {

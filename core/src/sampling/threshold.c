@@ -8,7 +8,7 @@
 #include "model/record.h"
 
 #define THRESHOLD__DIGITS 14 /* hex digits of 56 bits */
-#define THRESHOLD__PRECISION 4 /* digits kept behind leading f digits */
+#define THRESHOLD__PRECISION 4 /* significant digits after leading f digits */
 #define THRESHOLD__OT_MAX 256u /* longest value of the ot member */
 
 uint64_t

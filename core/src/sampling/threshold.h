@@ -1,4 +1,4 @@
-/* The 56-bit threshold against which the randomness of a trace id is held, and its text in the "ot"
+/* The 56-bit threshold that is compared with the randomness of a trace id, and its text in the "ot"
  * member of tracestate. */
 #ifndef DJP_SAMPLING_THRESHOLD_H
 #define DJP_SAMPLING_THRESHOLD_H
@@ -23,9 +23,8 @@ int djp__threshold_parse(uint64_t *out, djp_text text);
 /* Finds a sub-key of the "ot" member's value ("th:c;rv:..."); {NULL, 0} when absent. Borrows from
  * member. */
 djp_text djp__ot_get(djp_text member, const char *key);
-/* The tracestate with th replaced (or removed for DJP_THRESHOLD_NONE), other sub-keys as they are.
- * NULL in *out is the empty list. Returns 0 when it could not be made. Borrows state; the caller
- * owns *out. */
+/* The tracestate with th replaced (removed for DJP_THRESHOLD_NONE) and other sub-keys unchanged.
+ * NULL in *out is the empty list. Returns 0 on failure. Borrows state; the caller owns *out. */
 int djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t threshold);
 /* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is
  * short. The caller owns it. */
@@ -43,7 +42,7 @@ djp__randomness(const uint8_t trace_id[16])
     return word & (DJP_THRESHOLD_NEVER - 1);
 }
 
-/* The same, or what the value of the "ot" member says instead. Borrows. */
+/* The same, or the value in the "ot" member. Borrows. */
 uint64_t djp__randomness_in(const uint8_t trace_id[16], djp_text ot);
 /* The same for a tracestate, which may be NULL. */
 uint64_t djp__randomness_of(const uint8_t trace_id[16], djp_tracestate *state);

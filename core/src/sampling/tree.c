@@ -1,5 +1,4 @@
-/* Trees of samplers: made from the leaves upwards, checked against their bounds on the way, freed
- * as a whole. */
+/* Sampler trees: built from the leaves upwards, checked against their limits, freed as a whole. */
 #include "sampling/tree.h"
 
 #include <math.h>
@@ -23,7 +22,7 @@ sampler_tree__cut(djp_text text)
     return (djp_text){size ? text.data : "", size};
 }
 
-/* Copies an attribute behind the others. Returns 0 when it cannot be. */
+/* Appends a copy of an attribute. Returns 0 on failure. */
 static int
 sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
 {
@@ -66,7 +65,7 @@ djp__sampler_notes_unref(djp__sampler_notes *notes)
     djp__free(notes);
 }
 
-/* Adds what an outer node adds to the annotating nodes from here down. */
+/* Adds the attributes of an outer node to the annotating nodes below. */
 static int
 sampler_tree__hand_down(djp_sampler *node, const djp__sampler_notes *outer)
 {
@@ -119,7 +118,7 @@ djp_sampler_free(djp_sampler *sampler)
     djp__free(sampler);
 }
 
-/* Counts a child in. Returns 0 when the tree becomes too large. */
+/* Adds the size of a child. Returns 0 if the tree becomes too large. */
 static int
 sampler_tree__count(djp_sampler *node, const djp_sampler *child)
 {
@@ -133,7 +132,7 @@ sampler_tree__count(djp_sampler *node, const djp_sampler *child)
     return 1;
 }
 
-/* A node with one child, which it takes. */
+/* Creates a node with one child, which it takes. */
 static djp_sampler *
 sampler_tree__above(djp__sampler_form form, djp_sampler *child)
 {
@@ -305,8 +304,8 @@ sampler_tree__has_room(djp_sampler *rules)
     return grown != NULL;
 }
 
-/* A way to the new rule: by the map when it only asks for one name, so that thousands of names cost
- * one look; else by the list. */
+/* Indexes a new rule: in the map if it only tests one exact name, so that thousands of names need
+ * one look-up; else in the list. */
 static int
 sampler_tree__index(djp_sampler *rules, uint32_t number)
 {

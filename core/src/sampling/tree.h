@@ -1,6 +1,5 @@
-/* Composable samplers at work. Constructors are in djp/sampler.h; here is what the trace layer asks
- * of a tree. A tree is immutable but for the state of its rate limits, so any number of threads may
- * ask it at once. */
+/* Composable samplers for the trace layer; the constructors are in djp/sampler.h. A tree is
+ * immutable except for the state of its rate limits, so any number of threads may use it. */
 #ifndef DJP_SAMPLING_TREE_H
 #define DJP_SAMPLING_TREE_H
 
@@ -24,21 +23,21 @@ typedef enum djp__sampler_form {
     DJP_SAMPLER_TREE_RULES
 } djp__sampler_form;
 
-/* Attributes that the annotating nodes on a way add, inner ones first. Shared by the node and by
- * roots that are being started. */
+/* Attributes of the annotating nodes on a path, inner ones first. Shared by the node and by roots
+ * being started. */
 typedef struct djp__sampler_notes {
     DJP_ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
-    uint32_t own; /* of the node itself; those of outer nodes follow */
+    uint32_t own; /* of this node; those of outer nodes follow */
     uint32_t count;
     djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
-    char *texts[DJP_SAMPLER_ATTRIBUTES_MAX]; /* of each item its key and text; owned */
+    char *texts[DJP_SAMPLER_ATTRIBUTES_MAX]; /* key and text of each item; owned */
 } djp__sampler_notes;
 
 typedef struct djp__sampler_rule {
     djp_sampler_term *terms; /* with their texts in one block, owned */
     size_t count;
     djp_sampler *sampler; /* owned */
-    uint32_t next; /* the next rule that the map of names does not lead to */
+    uint32_t next; /* the next rule outside the map of names */
 } djp__sampler_rule;
 
 struct djp_sampler {
@@ -48,7 +47,7 @@ struct djp_sampler {
     double number; /* the ratio or the rate */
     uint64_t threshold;
     djp_tracestate *state; /* "ot=th:..." for roots without one; may be NULL */
-    /* of a rate limit: between two traces, and what may be saved up; 0: none at all */
+    /* of a rate limit: interval between two traces, and the burst; 0: none at all */
     uint64_t period_ns, saved_ns;
     /* when the next trace is due at that rate. Any thread, acquire-release */
     DJP_ATOMIC(uint64_t) due_ns;
@@ -56,30 +55,30 @@ struct djp_sampler {
     djp__sampler_notes *notes; /* a reference */
     djp__sampler_rule *rules; /* owned */
     size_t rule_count, rule_places;
-    djp_map names; /* exact name -> the first rule that asks for nothing else, its number + 1 */
-    uint32_t first, last; /* rules that the map does not lead to; UINT32_MAX: none */
-    djp_sampler *next; /* among the retired ones of a recorder */
-    char *text; /* owned; of a tree that was given to a recorder, else NULL */
+    djp_map names; /* exact name -> number + 1 of the first rule that tests only that name */
+    uint32_t first, last; /* rules outside the map; UINT32_MAX: none */
+    djp_sampler *next; /* in the recorder's list of retired trees */
+    char *text; /* owned; of a recorder's tree, else NULL */
     size_t text_size;
 };
 
-/* A root that is to be decided. Everything is borrowed. */
+/* A root to decide. Everything is borrowed. */
 typedef struct djp__sampler_input {
     const uint8_t *trace_id;
     const djp_span_context *parent; /* NULL: none */
     djp_text name;
     unsigned kind; /* djp_span_kind */
-    const djp_attribute *attributes; /* given at the start, as far as the tree needs any */
+    const djp_attribute *attributes; /* given at the start, if the tree uses them */
     size_t attribute_count;
     uint64_t randomness; /* 56 bits, filled in by djp__head_decide_by_tree */
-    uint64_t now_ns; /* monotonic; 0: the clock is read when a rate limit asks */
+    uint64_t now_ns; /* monotonic; 0: a rate limit reads the clock */
 } djp__sampler_input;
 
-/* What a tree says. Everything is borrowed from it. */
+/* The result of a tree. Everything is borrowed from it. */
 typedef struct djp__sampler_intent {
     int sampled;
-    int followed; /* 1: it is the parent's decision */
-    int reliable; /* 1: threshold says how probable the decision was */
+    int followed; /* 1: the parent's decision */
+    int reliable; /* 1: threshold is the probability of the decision */
     int drop;
     uint8_t reason; /* DJP_REASON_* */
     uint64_t threshold;

@@ -1,5 +1,5 @@
-/* What a tree of samplers says about one root. One walk from the top to a leaf; no allocation, no
- * lock. */
+/* The decision of a sampler tree about one root: one walk from the root of the tree to a leaf,
+ * without allocation or lock. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,8 +11,8 @@
 
 /* ---- rate limits ---- */
 
-/* Takes one of the traces that are due, by the virtual schedule of a leaky bucket: one number says
- * all. */
+/* Takes one trace from the budget, by the virtual schedule of a leaky bucket, which needs one
+ * number. */
 static int
 sampler_intent__take(djp_sampler *node, uint64_t now)
 {
@@ -55,7 +55,7 @@ sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
     }
 }
 
-/* The last value of a key counts. */
+/* The last value of a key applies. */
 static int
 sampler_intent__has(const djp_sampler_term *term, const djp__sampler_input *input)
 {
@@ -103,7 +103,7 @@ sampler_intent__meets(const djp__sampler_rule *rule, const djp__sampler_input *i
     return 1;
 }
 
-/* The first rule that holds, or NULL. */
+/* The first matching rule, or NULL. */
 static djp_sampler *
 sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
 {
@@ -158,14 +158,14 @@ sampler_intent__leaf(djp__sampler_intent *out, djp_sampler *node, const djp__sam
     }
 }
 
-/* The most that at_least nodes may ask for on one way. */
+/* The at_least nodes on one path. */
 typedef struct sampler_intent__path {
     djp_sampler *limits[DJP_SAMPLER_DEPTH_MAX];
     unsigned count;
 } sampler_intent__path;
 
-/* Every rate on the way is used up by what is kept anyway, the innermost first, and a rate that is
- * not yet used up keeps. */
+/* A sampled trace uses up each rate on the path, innermost first; a rate with remaining budget
+ * samples. */
 static void
 sampler_intent__fill_up(djp__sampler_intent *out, sampler_intent__path *path,
                         const djp__sampler_input *input)

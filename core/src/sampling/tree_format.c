@@ -1,4 +1,4 @@
-/* A tree of samplers as text: the one form in which it is configured, compared and shown. */
+/* Formats a sampler tree as text, the form in which it is configured, compared and shown. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -7,7 +7,7 @@
 static const char *const sampler_write__kinds[] = {"",       "internal", "server",
                                                    "client", "producer", "consumer"};
 
-/* Between quotation marks; a star only where it stands for any ending. */
+/* In quotation marks; an unescaped star marks a prefix. */
 static void
 sampler_write__string(djp_buf *out, djp_text text, int pattern, int prefix)
 {
@@ -67,7 +67,7 @@ sampler_write__attribute(djp_buf *out, const djp_attribute *attribute)
     } else {
         size_t start = out->size;
         djp__buf_double(out, value->as.real);
-        /* So that it reads back as what it is. */
+        /* So that it is parsed as the same type. */
         if (!out->failed && !memchr(out->data + start, '.', out->size - start) &&
             !memchr(out->data + start, 'e', out->size - start)) {
             djp__buf_text(out, ".0");
@@ -90,7 +90,7 @@ sampler_write__rules(djp_buf *out, const djp_sampler *tree)
     }
 }
 
-/* Attributes, the number, the rules: what stands before the child. */
+/* The arguments before the child: attributes, number, rules. */
 static void
 sampler_write__inside(djp_buf *out, const djp_sampler *tree)
 {

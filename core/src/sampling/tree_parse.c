@@ -1,6 +1,5 @@
-/* The text of a tree of samplers, read by descent. Any bytes may come: the depth, the number of
- * nodes and each text are bounded, and what is wrong is told by its place and what was expected
- * there. */
+/* Parses the text of a sampler tree by recursive descent. Depth, number of nodes and text sizes are
+ * limited; an error gives its place and the expected token. */
 #include "djp/sampler.h"
 
 #include "base/mem.h"
@@ -15,7 +14,7 @@ typedef struct sampler_text {
     size_t size;
     size_t at;
     unsigned depth, nodes;
-    size_t added; /* attributes on the way from the top to here */
+    size_t added; /* attributes on the path to here */
     int result; /* 0, DJP_EINVAL or DJP_ENOMEM */
     djp_sampler_error error;
     djp_arena arena; /* texts without their escapes */
@@ -25,7 +24,7 @@ static djp_sampler *sampler_text_node(sampler_text *in);
 
 /* ---- characters ---- */
 
-/* The first complaint counts. */
+/* The first error is reported. */
 static int
 sampler_text_expected(sampler_text *in, const char *what)
 {
@@ -44,7 +43,7 @@ sampler_text_skip(sampler_text *in)
     }
 }
 
-/* Takes a mark that may be there. */
+/* Reads an optional token. */
 static int
 sampler_text_has(sampler_text *in, const char *mark)
 {
@@ -57,7 +56,7 @@ sampler_text_has(sampler_text *in, const char *mark)
     return 1;
 }
 
-/* Takes a mark that must be there. */
+/* Reads a required token. */
 static int
 sampler_text_take(sampler_text *in, const char *mark, const char *what)
 {
@@ -79,7 +78,7 @@ sampler_text_word(sampler_text *in)
     return (djp_text){in->text + start, in->at - start};
 }
 
-/* Takes the rest of a number. */
+/* Reads the rest of a number. */
 static int
 sampler_text_number(sampler_text *in, double *out, djp_text *digits)
 {
@@ -97,7 +96,7 @@ sampler_text_number(sampler_text *in, double *out, djp_text *digits)
     return 1;
 }
 
-/* Copies a text for as long as it is read. */
+/* Copies a text into the arena. */
 static int
 sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size)
 {
@@ -111,8 +110,8 @@ sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size
     return 1;
 }
 
-/* A text between quotation marks, in which \" and \\ and \* stand for themselves. With prefix, a
- * star at its end stands for any ending. */
+/* A quoted text with the escapes \" \\ and \*. With prefix, a star at its end matches any
+ * ending. */
 static int
 sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
 {
@@ -217,7 +216,7 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
 
 /* ---- nodes ---- */
 
-/* A tree that could not be made: memory, or one of the bounds. */
+/* Maps a failed constructor to an error: memory, or one of the limits. */
 static djp_sampler *
 sampler_text_made(sampler_text *in, djp_sampler *node)
 {
@@ -361,7 +360,7 @@ sampler_text_annotating(sampler_text *in)
     return sampler_text_made(in, djp_sampler_annotating(items, count, child));
 }
 
-/* What stands between parentheses: a number, a sampler, or both. */
+/* The arguments in parentheses: a number, a sampler, or both. */
 static djp_sampler *
 sampler_text_inside(sampler_text *in, int rate, double maximum, int sampler,
                     djp_sampler *(*make)(double, djp_sampler *))
@@ -407,7 +406,7 @@ sampler_text_make_parent(double none, djp_sampler *root)
     return djp_sampler_parent_threshold(root);
 }
 
-/* The node of a word that takes parentheses, which are open. */
+/* The node of a word with arguments; the parenthesis is already read. */
 static djp_sampler *
 sampler_text_named(sampler_text *in, djp_text word)
 {

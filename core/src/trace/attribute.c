@@ -1,5 +1,5 @@
-/* Setting attributes. The usual call writes one item behind the others and looks at nothing else;
- * limits, repeated keys and full records are the slow path's work. */
+/* Sets attributes. The fast path appends one item; limits, repeated keys and full records take the
+ * slow path. */
 #include <string.h>
 
 #include "djp/span.h"
@@ -15,8 +15,8 @@ attribute__drop(djp_span *span)
     }
 }
 
-/* Takes back bytes of replaced items when they are half of the record, so that a key set over and
- * over needs no growth. */
+/* Compacts the record when half of it is replaced items, so that setting a key repeatedly needs no
+ * growth. */
 static void
 attribute__reclaim(djp_span *span)
 {
@@ -25,7 +25,7 @@ attribute__reclaim(djp_span *span)
     }
 }
 
-/* Any value, by way of the general writer. */
+/* Any value, through the general writer. */
 static __attribute__((noinline)) void
 attribute__put(djp_span *span, djp_key key, const djp_value *value)
 {
@@ -53,7 +53,7 @@ attribute__put(djp_span *span, djp_key key, const djp_value *value)
     span->attributes++;
 }
 
-/* 1 when an attribute item of this many payload bytes can be written without a further look. */
+/* 1: an attribute item of this payload size can be written without further checks. */
 static inline int
 attribute__is_easy(const djp_span *span, djp_key key, size_t size)
 {
@@ -86,7 +86,7 @@ attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
     attribute__put(span, key, &value);
 }
 
-/* Whole for every caller: in parts, the usual path would be a call more. */
+/* Not inlined in parts, which would cost the fast path a call. */
 __attribute__((noinline)) void
 djp_span_set_string(djp_span *span, djp_key key, djp_text text)
 {

@@ -1,5 +1,5 @@
-/* Events, links and exceptions: items with a head of their own, a name or tracestate, and
- * attributes of their own. What does not fit is dropped as a whole and counted on the span. */
+/* Events, links and exceptions: items with a separate head, a name or tracestate, and attributes.
+ * An item that does not fit is dropped as a whole and counted. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,9 +12,9 @@
 
 #define EVENT__NAME_MAX 4096u /* longer names are cut */
 #define EVENT__STACK_ATTRIBUTES 32u /* more need the heap */
-#define EVENT__ATTRIBUTES_MAX 4096u /* looked at; the rest is dropped */
+#define EVENT__ATTRIBUTES_MAX 4096u /* limit of attributes; the rest is dropped */
 
-/* Marks with key 0 what a later attribute of the same key replaces; returns how many stay. */
+/* Sets to 0 the keys of attributes that a later one replaces; returns the number of the others. */
 static size_t
 event__unique(djp_key *keys, size_t count)
 {
@@ -83,7 +83,7 @@ djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t
     return dropped;
 }
 
-/* Appends an item's head, a fixed part and a text; the caller patches what it learns later. 0: no
+/* Appends an item's head, a fixed part and a text; the caller completes the head later. 0: no
  * room. */
 static int
 event__open(djp_span *span, size_t fixed, djp_text text, uint32_t *text_size)
@@ -135,7 +135,7 @@ djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns,
     span->record->event_items++;
 }
 
-/* A link without ids still says something by what comes with it. */
+/* A link without ids is useful if it has a tracestate or attributes. */
 static int
 event__links(const djp_span_context *context, size_t count)
 {
@@ -199,7 +199,7 @@ djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_e
     if (count > EVENT__STACK_ATTRIBUTES - 4) {
         all = count < EVENT__ATTRIBUTES_MAX ? djp__alloc((count + 4) * sizeof *all) : NULL;
         if (all == NULL) {
-            /* The exception itself matters most. */
+            /* The exception has priority over the attributes. */
             span->lost += (uint32_t)(count > UINT32_MAX / 2 ? UINT32_MAX / 2 : count);
             all = stack;
             count = 0;

@@ -1,5 +1,5 @@
 /* The tail decision. Ended spans of a local trace wait in a push-only list until its root ends;
- * then all go to the ring or none does, and spans that end later follow. Lock-free: a decision
+ * then all or none are written to the ring, and so are spans that end later. Lock-free: a decision
  * replaces the list's head in one exchange. */
 #include <stddef.h>
 #include <string.h>
@@ -32,7 +32,7 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     uint8_t bank =
         decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
     local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : bank;
-    /* Nothing to wait for when the trace is kept anyway and every stratum exports the same
+    /* Do not wait if the trace is sampled in any case and each stratum exports the same
      * threshold. */
     int same_threshold = decision->threshold == DJP_THRESHOLD_NONE ||
                          decision->threshold == decision->recorded || !recorder->tail_rules;
@@ -58,7 +58,8 @@ local__end(djp__local_trace *local)
 static inline __attribute__((always_inline)) void
 local__leave(djp__local_trace *local)
 {
-    /* A count of one is ours alone, except that a start may find the local trace by its ids. */
+    /* A count of one belongs to the caller, except that a start may find the local trace by its
+     * ids. */
     if ((djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) ||
         djp_sub_acq_rel(&local->refs, 1u) == 1) {
         local__end(local);
@@ -71,7 +72,7 @@ djp__local_trace_leave(djp__local_trace *local)
     local__leave(local);
 }
 
-/* The block of a span that is no root, but may lead a late local trace. */
+/* The block of a span that is not a root but may lead a late local trace. */
 static __attribute__((noinline)) void
 local__drop_marked(djp_span *span)
 {
@@ -88,7 +89,7 @@ local__drop_marked(djp_span *span)
 void
 djp__span_unref(djp_span *span)
 {
-    /* A count of one is ours alone: nobody else can add to it. */
+    /* A count of one belongs to the caller: no other thread can add to it. */
     if (djp_load_acquire(&span->refs) != 1 && djp_sub_acq_rel(&span->refs, 1u) != 1) {
         return;
     }
@@ -107,15 +108,15 @@ djp__span_unref(djp_span *span)
     local__leave(local);
 }
 
-/* The counter of spans whose local trace was decided so. */
+/* The counter of spans with this verdict. */
 static inline djp_count
 local__count_of(djp__verdict verdict)
 {
     return (djp_count)(DJP_COUNT_DECIDED + djp__verdict_reason(verdict));
 }
 
-/* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the
- * trace. Returns what became of it, which the caller counts. */
+/* Copies a sampled span into the ring; drops it for the verdict NONE. shown is the reason that the
+ * root exports. Returns the outcome, which the caller counts. */
 static djp_count
 local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict,
                djp__verdict shown)
@@ -142,7 +143,7 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
     }
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(place == NULL, 0)) {
-        djp__recorder_committed(recorder); /* a full ring wants its reader more than ever */
+        djp__recorder_committed(recorder); /* a full ring needs its reader */
         return DJP_COUNT_DROP(RING_FULL);
     }
     memcpy(place, record, record->size);
@@ -151,7 +152,7 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
     return (djp_count)(DJP_COUNT_DECIDED + reason);
 }
 
-/* What a waiting span costs: its block and what it moved to the heap. */
+/* Memory of a waiting span: its block and its heap record. */
 static uint64_t
 local__bytes(const djp_span *span)
 {
@@ -160,7 +161,7 @@ local__bytes(const djp_span *span)
     return sizeof *span + grown;
 }
 
-/* Publishes or drops a list, oldest first, and lets go of it. */
+/* Publishes or drops a list, oldest first, and releases it. */
 static __attribute__((noinline)) void
 local__complete(djp_span *newest, djp__verdict verdict, int discard)
 {
@@ -177,7 +178,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
     djp_recorder *recorder = oldest != NULL ? oldest->recorder : NULL;
     uint32_t bank = oldest != NULL ? oldest->local->counter_set : 0,
              fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
-    uint64_t alike = 0; /* spans of that fate, which most lists share: counted at once */
+    uint64_t alike = 0; /* spans with the same outcome, counted together */
     if (recorder != NULL && !discard) {
         djp__count_add(recorder, DJP_COUNT_COMPLETED + bank, spans);
     }
@@ -202,7 +203,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
     }
 }
 
-/* What speaks for the local trace by now. own is what the root says for itself. */
+/* The reason to sample the local trace so far. own is the root's verdict. */
 static djp__verdict
 local__tail(const djp__local_trace *local, djp__verdict own)
 {
@@ -228,7 +229,7 @@ local__ask_limit(const djp__local_trace *local, djp__verdict tail, int early, ui
     return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
 }
 
-/* What a limit makes of it, if there is one: a question that is asked once for each tail. */
+/* Applies the span rate limit, if there is one; called once per tail. */
 static inline djp__verdict
 local__limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
 {
@@ -238,9 +239,9 @@ local__limit(const djp__local_trace *local, djp__verdict tail, int early, uint64
     return local__ask_limit(local, tail, early, end_unix_ns);
 }
 
-/* Decides unless that has happened; returns the word that holds. *tail is what speaks for the trace
- * by now. event: DJP__TRACE_IMPATIENCE or _ROOT_ENDS; end_unix_ns of the span that makes us decide.
- * The caller holds a block of the local trace. */
+/* Decides, unless that has happened; returns the resulting word. *tail is the reason so far. event:
+ * DJP__TRACE_IMPATIENCE or _ROOT_ENDS; end_unix_ns of the span that caused the decision. The caller
+ * holds a block of the local trace. */
 static inline __attribute__((always_inline)) uintptr_t
 local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns,
               djp__verdict *tail)
@@ -250,12 +251,13 @@ local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end
     if (word == 0 && djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) {
         *tail = local__tail(local, own);
         decided = djp__trace_word(next, local__limit(local, *tail, early, end_unix_ns));
-        djp_store_release(&local->state_word, decided); /* a root alone: nobody else can look */
+        /* only a root: no other thread can read it */
+        djp_store_release(&local->state_word, decided);
         return decided;
     }
     djp__verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
-        /* Asked after each look at the list: an error that is on it has been noted before. */
+        /* Read after the list: an error of a listed span was noted before. */
         *tail = local__tail(local, own);
         if (djp__trace_is_decided(word)) {
             return word;
@@ -268,9 +270,9 @@ local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end
     return decided;
 }
 
-/* An early decision gives way to an error or to anything else worth keeping that comes later: from
- * then on the trace is kept, and stands for itself. What was published or dropped before stays so,
- * by the weights of the head. Returns the verdict that holds. */
+/* An early decision not to sample changes when an error or another tail reason comes later: from
+ * then on the trace is sampled with the adjusted count 1. Spans already published or dropped keep
+ * their outcome and the head's adjusted count. Returns the verdict that applies. */
 static __attribute__((noinline)) djp__verdict
 local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
 {
@@ -312,7 +314,7 @@ local__follow(djp_span *span, uintptr_t word)
     djp__count_in(span->recorder, span->local, local__publish(span, span->local, verdict, verdict));
 }
 
-/* The root has not ended: the others are decided without it. */
+/* Decides the other spans without the root, which has not ended. */
 static __attribute__((noinline)) uintptr_t
 local__decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix_ns)
 {
@@ -320,8 +322,7 @@ local__decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix
     return local__decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
-/* How long the root had been open at the end of span; negative where times were given that make no
- * sense. */
+/* How long the root had been open at the end of span; negative for inconsistent times. */
 static inline int64_t
 local__age(const djp_span *span)
 {
@@ -330,7 +331,7 @@ local__age(const djp_span *span)
                      local->root->start_monotonic);
 }
 
-/* A root that has been open for longer than it may take is slow, however long it will be. */
+/* A root open longer than its slow threshold is slow. */
 static djp__verdict
 local__is_slow_by_now(const djp_span *span)
 {
@@ -342,8 +343,8 @@ local__is_slow_by_now(const djp_span *span)
                                                                          : DJP_REASON_NONE;
 }
 
-/* Waits no longer for the root: the head decides at once, except that an error or a rule already
- * seen, or the time that has passed, keeps the trace. */
+/* Stops waiting for the root: the head decides, unless an error, a matched rule or the elapsed time
+ * samples the trace. */
 static __attribute__((noinline)) void
 local__decide_now(djp_span *span, djp_count why)
 {
@@ -352,14 +353,14 @@ local__decide_now(djp_span *span, djp_count why)
                                             span->record->end_unix_ns));
 }
 
-/* 1 when the root has been open for too long at the end of span. */
+/* 1: the root has been open too long at the end of span. */
 static inline int
 local__is_old(const djp_span *span)
 {
     return local__age(span) > (int64_t)span->recorder->decision_wait_ns;
 }
 
-/* Puts an ended span on the waiting list, or lets it follow the decision. */
+/* Adds an ended span to the waiting list, or applies the decision to it. */
 static void
 local__push(djp_span *span)
 {
@@ -395,7 +396,7 @@ local__push(djp_span *span)
     djp__count_in(recorder, local, DJP_COUNT_WAITED);
 }
 
-/* The root is that of another process: nothing of the local trace is sent from here. */
+/* The root belongs to another process: this process exports none of the local trace. */
 static void
 local__leave_to_parent(djp__local_trace *local)
 {
@@ -409,7 +410,7 @@ local__leave_to_parent(djp__local_trace *local)
     }
 }
 
-/* Spans of another process are its own to send: this one forgets the copies. */
+/* Discards copies of another process's spans, which that process exports. */
 static void
 local__discard(djp_span *span)
 {
@@ -420,14 +421,14 @@ local__discard(djp_span *span)
     }
 }
 
-/* Whether rules have a say: not where everything or nothing is kept. */
+/* Whether rules apply: not if everything or nothing is sampled. */
 static inline int
 local__is_ruled(const djp__local_trace *local)
 {
     return !djp_local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
 }
 
-/* Notes the first rule that a span of the local trace met. */
+/* Notes the first rule that a span of the local trace matched. */
 static __attribute__((noinline)) void
 local__look(djp_span *span, djp__local_trace *local)
 {
@@ -444,7 +445,7 @@ local__look(djp_span *span, djp__local_trace *local)
     }
 }
 
-/* Notes what speaks for keeping a local trace in an ended span of it. */
+/* Notes the reasons of an ended span to sample its local trace. */
 static inline void
 local__note(djp_span *span, djp__local_trace *local)
 {
@@ -456,7 +457,7 @@ local__note(djp_span *span, djp__local_trace *local)
     }
 }
 
-/* What the root says for itself. */
+/* The root's verdict. */
 static inline djp__verdict
 local__root(const djp_span *root, uint64_t duration_ns)
 {
@@ -474,7 +475,7 @@ local__root(const djp_span *root, uint64_t duration_ns)
     return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
 }
 
-/* own: what the root says for itself. Returns the verdict, *tail is what speaks for the trace. */
+/* own: the root's verdict. Returns the final verdict; *tail is the tail reason. */
 static inline __attribute__((always_inline)) djp__verdict
 local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verdict *tail)
 {
@@ -496,7 +497,7 @@ static inline djp_count
 local__publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict,
                     djp__verdict tail)
 {
-    /* A trace that was kept from the start still tells why it is worth a look. */
+    /* A trace sampled by its head still exports its tail reason. */
     int plain =
         djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
     return local__publish(root, local, verdict, plain ? verdict : tail);
@@ -511,8 +512,8 @@ local__submit_root(djp_span *root, uint64_t duration_ns)
                   local__publish_root(root, root->local, verdict, tail));
 }
 
-/* The same for a late local trace, which the span is the root of or leads. It shows as one only
- * where it is kept for what it is: what follows the first one is a part of that. */
+/* The same for a late local trace, of which the span is the root or the leader. It is marked as
+ * late only if a tail reason samples it; otherwise it continues the first one. */
 static __attribute__((noinline)) void
 local__submit_late(djp_span *root, djp__local_trace *local)
 {

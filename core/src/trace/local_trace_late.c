@@ -1,7 +1,7 @@
-/* What comes after the end of a root. A local trace that is over was kept or dropped as a whole;
- * what begins below it later is a local trace of its own, so that an error there is kept with all
- * that belongs to it. Its head is what became of the first one. A span that was open when its root
- * ended leads such a late local trace, too: for itself and for what began below it since. */
+/* Spans that begin after the end of their root. The first local trace was exported or dropped as a
+ * whole; a later span below it begins a separate, late local trace, so that an error there is
+ * sampled with its spans. Its head is the outcome of the first one. A span that was open when its
+ * root ended also leads a late local trace, for itself and for its later children. */
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
 #include "model/tables.h"
@@ -30,7 +30,7 @@ late__init(djp_span *span, const djp__local_trace *from, uintptr_t word)
     local->anchor = from->anchor;
     local->extras = from->extras & DJP_EXTRA_STATE;
     local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;
-    local->head_reason = djp__verdict_reason(verdict); /* perhaps one of a limit that dropped it */
+    local->head_reason = djp__verdict_reason(verdict); /* possibly of a limit that dropped it */
     local->counter_set = from->counter_set;
     djp_store_relaxed(&local->shared, 0u);
 }
@@ -50,8 +50,7 @@ djp__late_lead(djp_span *span)
     if (span->is_root || !djp__late_is_wanted(span->recorder, word)) {
         return NULL;
     }
-    /* Rare, and two threads may come at once: one ends the span, another one starts a child of
-     * it. */
+    /* Rare; one thread may end the span while another one starts a child. */
     djp__tables_lock();
     uint8_t marks = djp_load_relaxed(&span->marks);
     if (!(marks & DJP_MARK_LEADS)) {

@@ -1,6 +1,5 @@
-/* What a limit of spans a second says about a local trace that would be kept: its route, the kind
- * of its weight and its randomness are found here, the limit itself is rate_limit.c. Nothing here
- * runs without a limit. */
+/* Applies the span rate limit to a local trace that would be sampled: finds its route, its class
+ * and its randomness; rate_limit.c has the limit. Not used without a limit. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,8 +8,8 @@
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
 
-/* Ends are told a while after they happened where spans come from an operation log; older ones
- * count as this old. */
+/* Spans of an operation log are reported some time after their end; older ends count as this
+ * old. */
 #define LOCAL_LIMIT__LAG_NS 60000000000ull
 
 /* The attribute http.route, else the name; never DJP_RATE_ROUTE_UNKNOWN. */
@@ -57,8 +56,8 @@ djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict,
                          : local->threshold,
         .now_ns = local_limit__now(local, question->end_unix_ns),
     };
-    /* Where a parent chose in a way that it did not tell, the randomness of the id is used up;
-     * another one serves, without weight. */
+    /* If the parent's sampling probability is unknown, the randomness of the id is used up; another
+     * random number serves, with an unknown adjusted count. */
     look.random = unweighted ? djp__hash(identity->trace_id, sizeof identity->trace_id) &
                                    (DJP_THRESHOLD_NEVER - 1)
                              : djp__randomness_of(identity->trace_id, local->state);

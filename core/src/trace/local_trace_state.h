@@ -22,17 +22,17 @@
 
 enum {
     DJP__TRACE_WAITING, /* not decided: ended spans wait on a list */
-    /* decided when it began, and nothing can change it: all of it has the same reason */
+    /* decided at its start, finally: all of it has the same reason */
     DJP__TRACE_FIXED,
-    DJP__TRACE_EARLY, /* decided before its root ended: may still change to a reason of count 1 */
-    DJP__TRACE_EARLY_OVER, /* and the root has ended since */
+    DJP__TRACE_EARLY, /* decided before its root ended: may change to a reason of count 1 */
+    DJP__TRACE_EARLY_OVER, /* as EARLY, and the root has ended */
     DJP__TRACE_OVER, /* decided when its root ended */
     DJP__TRACE_STATES
 };
 
 enum {
     DJP__TRACE_SPAN_ENDS,
-    DJP__TRACE_REASON_COMES, /* a span ends that is a reason of count 1 */
+    DJP__TRACE_REASON_COMES, /* a span with a reason of count 1 ends */
     DJP__TRACE_IMPATIENCE,
     DJP__TRACE_ROOT_ENDS,
     DJP__TRACE_FORKED,
@@ -52,7 +52,7 @@ static const uint8_t djp__trace_next[DJP__TRACE_STATES][DJP__TRACE_EVENTS] = {
                          DJP__TRACE_OVER},
 };
 
-/* The word: while it waits, 0 or the newest span on the list, whose block is aligned; else the
+/* The word: while waiting, 0 or the latest span on the list, whose block is aligned; else the
  * verdict above three bits. */
 enum {
     DJP__TRACE_DECIDED_BIT = 1,
@@ -88,7 +88,7 @@ djp__trace_is_early(uintptr_t word)
     return (word & DJP__TRACE_EARLY_BIT) != 0;
 }
 
-/* The root has ended: what ends later is late. */
+/* 1: the root has ended; spans that end later are late. */
 static inline int
 djp__trace_is_over(uintptr_t word)
 {

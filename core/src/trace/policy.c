@@ -1,5 +1,5 @@
-/* How a recorder decides about roots, changed while it records. A policy that was in force once
- * stays, because local traces borrow its tracestate; their number is bounded. */
+/* The policy of a recorder for roots, which may change while it records. A policy that was active
+ * is not freed, because local traces borrow its tracestate; their number is limited. */
 #include <math.h>
 #include <string.h>
 
@@ -8,10 +8,10 @@
 #include "trace/recorder_state.h"
 #include "model/tables.h"
 
-/* Ratios per halving on the scale, and the halvings below which it ends. */
+/* Ratios per halving on the scale, and the number of halvings. */
 enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
 
-/* Under a canary, "always on" is a ratio like any other: that of the canary. */
+/* With a canary, "always on" is a ratio: that of the canary. */
 static void
 policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all,
              uint64_t recorded)
@@ -23,7 +23,7 @@ policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_al
     policy->drop_all = (uint8_t)(drop_all != 0);
 }
 
-/* A policy that is complete gets the tracestate of its roots. */
+/* Adds the tracestate of roots to a complete policy. */
 static void
 policy__complete(djp__policy *policy)
 {
@@ -32,7 +32,7 @@ policy__complete(djp__policy *policy)
     }
 }
 
-/* What the options say, under that canary. */
+/* The policy of the options with that canary. */
 static void
 policy__fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
 {
@@ -52,7 +52,7 @@ djp__recorder_set_off(djp_recorder *recorder, int off)
     djp_or_seq_cst(&recorder->state, bits);
     djp_and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
     if (bits == 0) {
-        /* whoever looked away while nothing came learns of the next span */
+        /* a reader that slept while recording was off wakes at the next span */
         djp__recorder_set_wake_level(recorder, 0);
     }
 }
@@ -82,7 +82,7 @@ djp__policies_free(djp_recorder *recorder)
     }
 }
 
-/* One that decides in the same way; NULL when there is none. Under the tables lock. */
+/* An existing policy that decides the same way; NULL if there is none. Under the tables lock. */
 static const djp__policy *
 policy__find(djp_recorder *recorder, const djp__policy *like)
 {
@@ -97,8 +97,7 @@ policy__find(djp_recorder *recorder, const djp__policy *like)
     return NULL;
 }
 
-/* The last place is for the policy that drops all: that one must always be there to be had. Under
- * the tables lock. */
+/* The last place is reserved for the policy that drops all. Under the tables lock. */
 static const djp__policy *
 policy__add(djp_recorder *recorder, const djp__policy *like)
 {
@@ -122,8 +121,7 @@ policy__round(double ratio)
     return exp2(-(steps < last ? steps : last) / POLICY__STEPS);
 }
 
-/* The policy in force from now on; NULL: memory is short, and nothing changes. Under the tables
- * lock. */
+/* Activates a policy; NULL: without memory, nothing changes. Under the tables lock. */
 static int
 policy__put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
 {

@@ -1,6 +1,6 @@
-/* A tree of samplers as the policy of a recorder, replaced while roots are decided. Remote
- * configuration may do so every minute for months: what was replaced is freed as soon as no thread
- * is deciding, and only a few may wait for that. */
+/* A sampler tree as the policy of a recorder, replaceable during decisions. Remote sampling may
+ * replace it every minute for months: an old tree is freed as soon as no thread decides, and only a
+ * few may wait for that. */
 #include <sched.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "trace/recorder_state.h"
 #include "model/tables.h"
 
-/* Trees that may wait for their last readers, and how often a writer gives way to these. */
+/* Trees that may wait for readers, and how often a writer yields to these. */
 enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };
 
 void
@@ -36,12 +36,12 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
     djp_sub_acq_rel(&slot->readers, 1u);
 }
 
-/* Frees what was replaced unless somebody may still look at it. Under the tables lock. */
+/* Frees replaced trees, unless a thread may still use them. Under the tables lock. */
 static void
 policy_tree__reap(djp__tree_slot *slot)
 {
     for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
-        /* Whoever counts itself in after this look finds the new tree. */
+        /* A reader that counts itself in from now on finds the new tree. */
         if (djp_load_seq_cst(&slot->readers) == 0) {
             while (slot->retired != NULL) {
                 djp_sampler *tree = slot->retired;
@@ -50,7 +50,7 @@ policy_tree__reap(djp__tree_slot *slot)
             }
             slot->retired_count = 0;
         } else if (slot->retired_count < POLICY_TREE__RETIRED) {
-            return; /* there is time until the next one */
+            return; /* retried at the next change */
         } else {
             sched_yield();
         }

@@ -1,5 +1,5 @@
-/* Making, counting and ending recorders. A recorder that its owner frees while spans live is parked
- * and freed later, never under a span. */
+/* Creates and frees recorders and reads their counters. A recorder that its owner frees while spans
+ * live is parked and freed later. */
 #include "trace/recorder.h"
 
 #include <sched.h>
@@ -14,7 +14,7 @@
 #include "sampling/head.h"
 #include "model/tables.h"
 
-/* Names recorders; any thread, relaxed. */
+/* The last serial number of a recorder; any thread, relaxed. */
 static DJP_ATOMIC(uint64_t) recorder__last_serial;
 static djp_recorder *recorder__all; /* under the tables lock */
 
@@ -63,8 +63,8 @@ recorder__started(const djp_recorder *recorder)
            recorder__sum(recorder, DJP_COUNT_STARTED_REMOTE);
 }
 
-/* Started and not ended under one sampling result. Ends are read first, so that it is never too
- * small for long. */
+/* Started and not ended under one sampling result. Ends are read first, so that it is not too small
+ * for long. */
 static uint64_t
 recorder__open(const djp_recorder *recorder, unsigned result)
 {
@@ -86,8 +86,8 @@ recorder__open(const djp_recorder *recorder, unsigned result)
     return started > gone ? started - gone : 0;
 }
 
-/* Spans whose handles were not given back. Releases are read first: one that is seen has its start
- * seen too, so the result may be too large for a moment but never too small. */
+/* Spans with live handles. Releases are read first: a counted release has its start counted too, so
+ * the result may briefly be too large but never too small. */
 static uint64_t
 recorder__live(const djp_recorder *recorder)
 {
@@ -95,8 +95,7 @@ recorder__live(const djp_recorder *recorder)
     return recorder__started(recorder) - released;
 }
 
-/* Takes parked recorders without spans off the list and returns them linked. Under the tables
- * lock. */
+/* Unlinks parked recorders without spans and returns them linked. Under the tables lock. */
 static djp_recorder *
 recorder__reap_locked(void)
 {
@@ -132,7 +131,7 @@ recorder__limit_items(uint32_t limit)
     return limit > UINT16_MAX ? UINT16_MAX : limit;
 }
 
-/* Whether rules may have a say: not where nothing leaves for ever. */
+/* Whether rules may apply: not if nothing is ever exported. */
 static int
 recorder__may_keep(const djp_recorder_options *options)
 {
@@ -206,7 +205,7 @@ djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes)
 void
 djp__recorder_wake(djp_recorder *recorder)
 {
-    /* Announced before the look, so that whoever closes either is seen here or sees us and
+    /* Announced before the check, so that a thread that closes the recorder either is seen here or
      * waits. */
     djp_add_seq_cst(&recorder->waking, 1);
     if (!(djp_load_seq_cst(&recorder->state) & DJP__RECORDER_CLOSED)) {
@@ -229,7 +228,7 @@ djp__recorder_free(djp_recorder *recorder)
     }
     djp__recorder_close(recorder);
     while (djp_load_seq_cst(&recorder->waking) > 0) {
-        sched_yield(); /* wake_user must outlive the call; wake is short */
+        sched_yield(); /* wake_user must outlive the call, which is short */
     }
     djp__tables_lock();
     recorder->parked = 1;
@@ -241,8 +240,8 @@ djp__recorder_free(djp_recorder *recorder)
 void
 djp__recorder_fork_child(djp_recorder *recorder)
 {
-    /* The counters start again; what the parent had open stays known, so that the recorder is not
-     * freed under it. */
+    /* Resets the counters; spans that the parent had open stay counted, so that the recorder is not
+     * freed under them. */
     djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
     for (unsigned i = 0; i < DJP_STRIPES; i++) {
         djp__stripe *stripe = &recorder->stripes[i];
@@ -315,7 +314,7 @@ djp__recorder_leave(uint64_t token)
     djp__tables_unlock();
 }
 
-/* What became of ended spans. Returns how many of all that started are decided or dropped. */
+/* Outcomes of ended spans. Returns how many of all started ones are decided or dropped. */
 static uint64_t
 recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
 {
@@ -367,7 +366,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->late_sampled_parts = recorder__sum(recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
     out->started = recorder__started(recorder);
-    /* Not the handles: a program may keep one of a span that was exported long ago. */
+    /* Not the handles: a program may keep the handle of an exported span. */
     out->live = out->started > gone ? out->started - gone : 0;
     out->decision_buffer_bytes = djp_load_relaxed(&recorder->decision_buffer_bytes);
     recorder__count_sampling(out, recorder);

@@ -1,5 +1,5 @@
-/* The inside of a recorder: options, ring, wake level and the counters, which lie in stripes that
- * one thread each writes, so that counting costs a plain addition. */
+/* The private structure of a recorder: options, ring, wake level, and counters in stripes with one
+ * writer thread each, so that counting is a plain addition. */
 #ifndef DJP_TRACE_RECORDER_STATE_H
 #define DJP_TRACE_RECORDER_STATE_H
 
@@ -10,15 +10,14 @@
 #include "sampling/head.h"
 #include "sampling/tree.h"
 
-/* What is told of a span lies once for each sampling result (djp__local_trace.bank), so that sums
- * by result cost no second count. */
+/* Counters of spans exist once per sampling result (djp__local_trace.counter_set). */
 typedef enum djp_count {
     DJP_COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
     DJP_COUNT_STARTED_LOCAL,
     DJP_COUNT_STARTED_REMOTE,
     DJP_COUNT_RELEASED,
     DJP_COUNT_WAITED, /* ended and put on a waiting list */
-    DJP_COUNT_COMPLETED, /* taken off it, counted under its fate */
+    DJP_COUNT_COMPLETED, /* taken off it, counted by outcome */
     DJP_COUNT_DECIDED, /* + DJP_REASON_* */
     DJP_COUNT_DROPPED = DJP_COUNT_DECIDED + DJP__REASONS, /* + DJP__DROP_* */
     DJP_COUNT_BUFFER_FULL = DJP_COUNT_DROPPED + DJP__DROPS,
@@ -39,45 +38,46 @@ enum {
 #define DJP_COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
 _Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_SET, "the counters fit their bank");
 
-#define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
+#define DJP_STRIPES 32u /* the first is shared by threads without a free one */
 #define DJP_WAKE_NEVER UINT64_MAX
 
-/* Bits of djp_recorder.state, which alone says whether recording is on. Everybody else asks: starts
- * and ends test these bits, worker and sender call djp__recorder_is_muted, writers of operation
- * logs read what oplog/attach.c publishes of them. MUTED follows from OFF and from a policy that
- * drops all. */
+/* Bits of djp_recorder.state, the one place that defines whether recording is on: starts and ends
+ * test these bits, worker and sender call djp__recorder_is_muted, and writers of operation logs
+ * read the state that oplog/attach.c publishes. MUTED follows from OFF and from a policy that drops
+ * all. */
 enum {
-    DJP__RECORDER_CLOSED = 1, /* for ever */
+    DJP__RECORDER_CLOSED = 1, /* final */
     DJP__RECORDER_OFF = 2,
     DJP__RECORDER_MUTED = 4,
-    DJP__RECORDER_FIRST = 8, /* the next start calls options.wake, whatever becomes of its span */
+    /* the next start calls options.wake, whatever the outcome of its span */
+    DJP__RECORDER_FIRST = 8,
     DJP__RECORDER_NO_STARTS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF,
     DJP__RECORDER_NO_ENDS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF | DJP__RECORDER_MUTED
 };
 
-/* Policies that a recorder keeps, the first being that of its options; above half of them only
- * those of the scale are added. */
+/* Policies of a recorder, the first from its options; in the upper half only those of the scale are
+ * added. */
 #define DJP_POLICIES_MAX 2048u
 
-/* The tree of samplers of a recorder. Deciding threads count themselves in before they load the
- * tree, so a tree that was replaced may go once nobody is counted. */
+/* The sampler tree of a recorder. A deciding thread increments readers before it loads the tree, so
+ * a replaced tree may be freed when readers is 0. */
 typedef struct djp__tree_slot {
     /* owned; written under the tables lock, sequentially consistent */
     DJP_ATOMIC(djp_sampler *) tree;
     DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
     djp_sampler *retired; /* owned, linked by next; under the tables lock */
     unsigned retired_count;
-    djp__policy policy; /* says that the tree decides; never changed */
+    djp__policy policy; /* selects the tree; constant */
 } djp__tree_slot;
 
 typedef struct djp__stripe {
-    /* Written by the owner with plain additions (release); in the first stripe by anybody,
+    /* Written by the owner with plain additions (release); the first stripe by any thread,
      * atomically. */
     _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp__stripe;
 
-/* Of what failed spans say (span_error.c). */
+/* Attribute keys of failed spans (span_error.c). */
 typedef struct djp__error_keys {
     djp_key error, type, message, exception_type, exception_message;
 } djp__error_keys;
@@ -85,17 +85,17 @@ void djp__error_keys_init(djp__error_keys *out);
 
 struct djp_recorder {
     djp_recorder_options options;
-    DJP_ATOMIC(const djp__policy *) policy; /* in force; written under the tables lock, release */
+    DJP_ATOMIC(const djp__policy *) policy; /* active; written under the tables lock, release */
     djp__policy first; /* of the options */
-    /* of policies to come and of the tree; written under the tables lock, relaxed */
+    /* of later policies and of the tree; written under the tables lock, relaxed */
     DJP_ATOMIC(uint64_t) canary;
     djp_ring *ring;
-    uint32_t record_max; /* bytes; a quarter of the ring at most */
-    uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
-    uint8_t tail_counter_set; /* of the counters, for what the head drops */
-    /* names this recorder and its process: never repeated, changed in a forked child */
+    uint32_t record_max; /* in bytes; at most a quarter of the ring */
+    uint8_t tail_rules; /* 1: errors, slowness or rules may sample a trace that the head drops */
+    uint8_t tail_counter_set; /* for traces that the head drops */
+    /* unique number of this recorder in this process; changed in a forked child */
     uint64_t serial;
-    /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
+    /* DJP__RECORDER_*; any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) state;
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
@@ -106,45 +106,45 @@ struct djp_recorder {
     struct djp__rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
     djp__error_keys error_keys;
-    /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially
+    /* Bytes at which wake is called; DJP_WAKE_NEVER: disabled. Any thread, sequentially
      * consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
     /* spans of the parent process not released yet; any thread, relaxed */
     DJP_ATOMIC(uint64_t) inherited;
     djp__stripe stripes[DJP_STRIPES];
-    /* besides the first; owned, as long as the recorder: local traces borrow from them. Under the
-     * tables lock */
+    /* all but the first; owned as long as the recorder, because local traces borrow from them.
+     * Under the tables lock */
     djp__policy *policies[DJP_POLICIES_MAX];
     uint32_t policy_count; /* with the first; under the tables lock */
-    /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
+    /* applies without a ratio: &first or that of the slot; under the tables lock */
     const djp__policy *configured;
-    /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
+    /* 1: a ratio is set and replaces `configured`; under the tables lock */
     int by_ratio;
-    /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
+    /* DJP_NEEDS_* of the active policy; written under the tables lock, relaxed */
     DJP_ATOMIC(uint32_t) needs;
     djp__tree_slot slot;
 };
 
-/* What a thread keeps for itself: idle blocks and the stripe of the recorder it used last. */
+/* Data of one thread: idle blocks, and the stripe of the recorder it used last. */
 typedef struct djp_thread {
     djp_span *blocks;
     uint32_t block_count;
-    uint32_t registered; /* 1: the thread's end will be noticed */
-    /* of the recorder that stripe belongs to; 0 when that is the shared one, and at first */
+    uint32_t registered; /* 1: the thread's end is observed */
+    /* of the recorder of that stripe; 0 if it is the shared one, and initially */
     uint64_t serial;
     djp__stripe *stripe;
     uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
-    uint64_t token; /* names this thread, never repeated */
+    uint64_t token; /* unique number of this thread */
 } djp_thread;
 
 extern DJP_THREAD_LOCAL djp_thread djp__thread;
 
-/* Asks to be told when the thread ends, so that blocks and stripes are given back. */
+/* Observes the end of the thread, to return its blocks and stripes. */
 void djp__thread_register(djp_thread *thread);
-/* Counts where the thread has no stripe of its own in this recorder, after trying to claim one. */
+/* Counts for a thread without a stripe in this recorder, after trying to claim one. */
 void djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n);
-/* A thread ends: its stripes may be claimed by others. */
+/* Releases the stripes of a thread that ends. */
 void djp__recorder_leave(uint64_t token);
 
 static inline void
@@ -164,37 +164,37 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 #define djp__count_in(recorder, local, which) \
     djp__count_add((recorder), (uint32_t)(which) + (local)->counter_set, 1)
 
-/* policy.c: the policy of the options, put in force; all of them freed. */
+/* policy.c: activates the policy of the options; frees all. */
 void djp__policies_init(djp_recorder *recorder);
 void djp__policies_free(djp_recorder *recorder);
-/* The policy in force. */
+/* The active policy. */
 static inline const djp__policy *
 djp__recorder_policy(const djp_recorder *recorder)
 {
     return djp_load_acquire(&recorder->policy);
 }
 
-/* policy.c: whether recording is off, and what follows from that and from the policy in force.
- * Under the tables lock. */
+/* policy.c: sets whether recording is off, and the bits that follow from that and from the active
+ * policy. Under the tables lock. */
 void djp__recorder_set_off(djp_recorder *recorder, int off);
-/* policy_tree.c: puts a policy in force. Under the tables lock. */
+/* policy_tree.c: activates a policy. Under the tables lock. */
 void djp__policy_put(djp_recorder *recorder, const djp__policy *policy);
-/* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory.
- * Under the tables lock. */
+/* policy.c: the policy without a ratio, with the active canary; NULL without memory. Under the
+ * tables lock. */
 const djp__policy *djp__policy_configured(djp_recorder *recorder);
-/* Decides by the tree of samplers. Borrows all. */
+/* Decides by the sampler tree. Borrows all. */
 void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input);
 void djp__tree_slot_fini(djp__tree_slot *slot);
 
-/* A start that records nothing: wakes whoever waits for the next span, because only the worker can
- * switch on again. NULL is fine. */
+/* A start that records nothing: wakes a reader that waits for the next span, because only the
+ * worker can turn recording on again. Accepts NULL. */
 void djp__recorder_notify(djp_recorder *recorder);
-/* What a start finds that the gate stops: 1 when it may go on after all. Accepts NULL. */
+/* Called by a start while recording is not on: 1 if it may proceed. Accepts NULL. */
 int djp__recorder_try_start(djp_recorder *recorder);
 /* Calls options.wake unless the recorder is closed. */
 void djp__recorder_wake(djp_recorder *recorder);
 
-/* After a commit. The level is disarmed by whoever calls wake. */
+/* Called after a commit. The caller of wake disables the level. */
 static inline void
 djp__recorder_committed(djp_recorder *recorder)
 {

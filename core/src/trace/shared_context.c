@@ -1,6 +1,6 @@
-/* Spans whose ids were handed out as a span context, so that a start below that context joins their
- * local trace: an error of the child then keeps the whole. A table of fixed size that the newest
- * take from the oldest; nothing is entered by recording alone. */
+/* Spans whose ids were given away as a span context: a start below that context joins their local
+ * trace, so that an error of the child samples the whole. A table of fixed size in which new spans
+ * replace the oldest; only djp_span_share adds entries. */
 #include <string.h>
 
 #include "base/fork.h"
@@ -11,16 +11,16 @@
 
 enum { SHARED__WAYS = 4, SHARED__SETS = 512, SHARED__ENTRIES = SHARED__WAYS * SHARED__SETS };
 
-/* Entries are named by their number from 1; 0 is none. */
+/* Entries are numbered from 1; 0 is none. */
 typedef struct shared__entry {
     uint8_t trace_id[16];
     uint8_t span_id[8];
-    djp__local_trace *local; /* NULL: free. It takes its entries out before it goes */
+    djp__local_trace *local; /* NULL: free. It removes its entries before it ends */
     uint32_t before, behind; /* in the list of its local trace */
     uint64_t age;
 } shared__entry;
 
-static shared__entry *shared__table; /* made by the first that shares; under the tables lock */
+static shared__entry *shared__table; /* created by the first share; under the tables lock */
 static uint64_t shared__clock; /* under the tables lock */
 
 static shared__entry *
@@ -125,8 +125,8 @@ djp__shared_discard_all(djp__local_trace *local)
     djp__tables_unlock();
 }
 
-/* Adds a block to a local trace, unless its last one is just leaving or it is not ours to add
- * to. */
+/* Adds a block to a local trace, unless its last block is leaving or it belongs to another
+ * process. */
 static djp__local_trace *
 shared__hold(const djp_span *span, const djp_span_context *parent)
 {

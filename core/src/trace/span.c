@@ -1,5 +1,5 @@
-/* Starting, ending and releasing spans. The usual path takes an idle block, draws ids, reads the
- * clock once and copies the name: no lock, no system call, no allocation. */
+/* Starts, ends and releases spans. The fast path takes an idle block, draws ids, reads the clock
+ * once and copies the name, without lock, system call or allocation. */
 #include "djp/span.h"
 
 #include <string.h>
@@ -13,13 +13,13 @@
 #include "trace/span_seed.h"
 #include "model/text_copy.h"
 
-/* A block as an empty span that records nothing yet. */
+/* Initialises a block as an empty span that does not record. */
 static void
 span__clear(djp_span *span, djp_recorder *recorder)
 {
     djp_span_record *record = (djp_span_record *)(void *)span->space;
     const djp_recorder_options *options = &recorder->options;
-    /* In two parts, which compilers turn into stores; at once it would be a call. */
+    /* In two parts, which compilers turn into stores instead of a call. */
     memset(record, 0, 64);
     memset((char *)record + 64, 0, sizeof *record - 64);
     record->type = DJP_RECORD_SPAN;
@@ -40,7 +40,7 @@ span__clear(djp_span *span, djp_recorder *recorder)
     span->recorder = recorder;
 }
 
-/* The parent's local trace is over. 1 when span begins one of its own. */
+/* The parent's local trace is over. 1: span begins a late one. */
 static __attribute__((noinline)) int
 span__join_late(djp_span *span, djp_span *parent, uintptr_t word)
 {
@@ -68,8 +68,7 @@ span__join(djp_span *span, djp_span *parent)
     djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
 }
 
-/* Below a context of this process: joins the local trace of the span that it was taken from, when
- * that is known and lives. */
+/* Below a local context: joins the local trace of its span if that is known and live. */
 static __attribute__((noinline)) int
 span__join_shared(djp_span *span, const djp_span_context *parent)
 {
@@ -84,7 +83,7 @@ span__join_shared(djp_span *span, const djp_span_context *parent)
     return 1;
 }
 
-/* What a tree of samplers says. */
+/* Decides by the sampler tree. */
 static __attribute__((noinline)) void
 span__decide_by_tree(djp__head *out, djp_span *span, djp_text name, const djp_span_options *options,
                      const djp_span_context *parent)
@@ -108,7 +107,7 @@ span__decide_by_tree(djp__head *out, djp_span *span, djp_text name, const djp_sp
     out->extras |= out->notes != NULL ? DJP_EXTRA_NOTES : 0;
 }
 
-/* sampling.reason is an attribute of the root like others, within its limit. */
+/* sampling.reason counts towards the root's attribute limit. */
 static inline void
 span__reserve_reason(djp_span *span)
 {
@@ -119,8 +118,8 @@ span__reserve_reason(djp_span *span)
     }
 }
 
-/* A rule may allow the route more time than a root is waited for. The route of a request is not
- * known yet. */
+/* A rule may allow the route more time than decision_wait. The route of a request is not known
+ * yet. */
 static __attribute__((noinline)) void
 span__ask_patience(djp_span *span, djp_text name)
 {
@@ -132,8 +131,8 @@ span__ask_patience(djp_span *span, djp_text name)
     }
 }
 
-/* A new local trace: of a remote parent, of a span that another process or recorder began, or of
- * nobody. */
+/* Begins a local trace: below a remote parent, below a span of another process or recorder, or
+ * without a parent. */
 static inline __attribute__((always_inline)) void
 span__begin_local(djp_span *span, djp_text name, const djp_span_options *options,
                   const djp_span_context *parent, const djp__span_seed *seed)
@@ -220,7 +219,7 @@ span__place(djp_span *span, djp_text name, const djp_span_options *options,
     span__begin_local(span, name, options, remote, seed);
 }
 
-/* A short name of plain ASCII, the usual one; anything else takes the long way. */
+/* The fast path for a short ASCII name. */
 static inline void
 span__put_name(djp_span *span, const char *name, size_t size)
 {
@@ -239,8 +238,7 @@ span__put_name(djp_span *span, const char *name, size_t size)
     djp_span_update_name(span, (djp_text){name, size});
 }
 
-/* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the
- * threshold. */
+/* The received tracestate without the "ot" member, which the exporter writes from the threshold. */
 static void
 span__put_state(djp_span *span)
 {
@@ -274,7 +272,7 @@ span__put_extras(djp_span *span)
     }
 }
 
-/* Inlined into both callers, so that the usual one pays nothing for the other. */
+/* Inlined into both callers, so that the common one has no overhead. */
 static inline __attribute__((always_inline)) djp_span *
 span__start(djp_recorder *recorder, const char *name, size_t name_size,
             const djp_span_options *options, const djp__span_seed *seed)
@@ -343,7 +341,7 @@ span__stop(djp_span *span, uint64_t end_unix_ns)
     return end_unix_ns - record->start_unix_ns;
 }
 
-/* What an ended span has written becomes its record. */
+/* Turns the data of an ended span into its record. */
 static inline void
 span__seal(djp_span *span)
 {
@@ -424,7 +422,7 @@ djp_span_release(djp_span *span)
         }
     }
     djp__span_unref(span);
-    /* From here on the recorder may be freed by its owner. */
+    /* From here on its owner may free the recorder. */
     if (__builtin_expect(inherited, 0)) {
         djp_sub_acq_rel(&recorder->inherited, 1u);
     } else {

@@ -1,5 +1,5 @@
-/* Where span blocks come from: a short list of idle ones per thread in front of the allocator. Also
- * notices the end of a thread, to give its blocks and counter stripes back. */
+/* Allocates span blocks: a short list of idle ones per thread before the allocator. Also observes
+ * the end of a thread, to return its blocks and counter stripes. */
 #include "trace/span_block.h"
 
 #include <pthread.h>
@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "trace/recorder_state.h"
 
-/* Under AddressSanitizer nothing is kept, so that a use after release is seen. */
+/* Under AddressSanitizer no block is reused, so that it detects a use after release. */
 #if defined(__SANITIZE_ADDRESS__)
 #define BLOCK__IDLE_MAX 0
 #else
@@ -29,7 +29,7 @@ block__thread_ends(void *argument)
     djp_thread *thread = &djp__thread;
     djp__span_block_trim();
     djp__recorder_leave(thread->token);
-    /* Other clean-ups of this thread may still record: they start afresh. */
+    /* Other destructors of this thread may still record: they register again. */
     thread->registered = 0;
     thread->serial = 0;
     thread->stripe = NULL;

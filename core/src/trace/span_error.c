@@ -1,6 +1,5 @@
-/* Failed spans under the documented names: they carry `error`, the class and the message of what
- * failed, beside the status. And the attribute `error` itself, by which a program says that a span
- * failed. */
+/* Failed spans: adds the documented attributes `error`, error.type and error.message to the status.
+ * Also handles the attribute `error` set by a program. */
 #include <string.h>
 
 #include "base/str.h"

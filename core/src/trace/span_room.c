@@ -1,6 +1,5 @@
-/* Space in a span's record: growth on the heap up to the limit, folding of repeated keys, and the
- * sweep that closes the gaps. A replaced item stays in place as a text that nothing refers to,
- * which readers skip. */
+/* Space in a span's record: heap growth up to the limit, folding of repeated keys, and the sweep
+ * that closes gaps. A replaced item stays as an unreferenced text, which readers skip. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -41,7 +40,8 @@ djp__span_share(const djp_span *span)
     return limit > span->used ? ((limit - span->used) / 2) & ~(size_t)7 : 0;
 }
 
-/* 1 when the text at the offset is the name, the status description or the tracestate. */
+/* The header reference to the text at the offset: name, status description or tracestate; NULL if
+ * none. */
 static uint32_t *
 span_room__reference(djp_span_record *record, uint32_t offset)
 {
@@ -91,7 +91,7 @@ span_room__kill(djp_span *span, djp_item *item)
     span->attributes--;
 }
 
-/* Kills all but the last attribute of each key among the items before end: from the back, with a
+/* Removes all but the last attribute of each key among the items before end: from the back, with a
  * bit per key. */
 static void
 span_room__fold(djp_span *span, uint32_t end)

@@ -1,15 +1,15 @@
-/* The texts that a span's header refers to: name and status description. Each lies in an item of
- * its own; a newer one is appended and the older becomes dead bytes for the next sweep. */
+/* The texts in a span's header: name and status description. Each lies in a separate item; a newer
+ * one is appended, and the older becomes dead bytes for the next sweep. */
 #include <stddef.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "trace/span_block.h"
 
-/* Longer names and descriptions are cut here, at a character's border. */
+/* Longer names and descriptions are cut at a character boundary. */
 #define SPAN_TEXT__SIZE_MAX 4096u
 
-/* The place of a text in the record's header, by offset, because the record may move. */
+/* The offset of a text field in the header, because the record may move. */
 typedef struct span_text__field {
     size_t at;
     size_t size;

@@ -1,5 +1,5 @@
-/* Values in record form. Text is repaired and cut on the way in; what does not fit leaves the
- * record as it was. Recursion follows the nesting of values and ends at DJP_VALUE_DEPTH_MAX. */
+/* Writes values in record form. Text is repaired and cut; a value that does not fit leaves the
+ * record unchanged. Recursion follows the nesting of values and ends at DJP_VALUE_DEPTH_MAX. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -7,22 +7,21 @@
 #include "trace/span_block.h"
 #include "model/text_copy.h"
 
-enum { VALUE__LEAST = 64 /* a text that could keep less is left out */ };
+enum { VALUE__LEAST = 64 /* a text with less room is left out */ };
 
-/* Bytes that hold max_chars characters for certain. */
+/* Bytes that always hold max_chars characters. */
 static size_t
 value__bytes_for(size_t max_chars)
 {
     return max_chars > SIZE_MAX / 4 ? SIZE_MAX : max_chars * 4;
 }
 
-/* Text that is too long or not valid: it is cut to what may be kept. The record has room for three
- * bytes per bad one before anything is written. */
+/* Text that is too long or invalid: cut to the limit. The record has room for three bytes per
+ * invalid one. */
 static int
 value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written)
 {
-    /* A character has at most four bytes, so the rest cannot matter; this also bounds the work for
-     * huge text. */
+    /* A character has at most four bytes; this also bounds the work for huge text. */
     size_t most = value__bytes_for(max_chars);
     size_t size = text.size > most ? most : text.size;
     size_t share = djp__span_share(span);
@@ -34,7 +33,7 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
     }
     int valid = djp__utf8_valid(text.data, size);
     if (!valid && size < text.size) {
-        /* The cut itself may have split a character. */
+        /* The cut may have split a character. */
         size = djp__utf8_cut(text.data, text.size, size);
         valid = djp__utf8_valid(text.data, size);
     }
@@ -43,11 +42,9 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
     }
     size_t room = djp_pad8(valid ? size : 3 * size);
     if (!valid && !djp__span_has_room(span, room) && share >= VALUE__LEAST) {
-        size =
-            size < share / 3
-                ? size
-                : share /
-                      3; /* a character that is cut in two is repaired like any other wrong byte */
+        size = size < share / 3
+                   ? size
+                   : share / 3; /* a split character is repaired like an invalid byte */
         room = djp_pad8(3 * size);
     }
     if (!djp__span_has_room(span, room)) {
@@ -82,7 +79,7 @@ djp__span_put_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *wr
     return 1;
 }
 
-/* Room for the head of an item, which is filled in when its size is known. */
+/* Reserves the head of an item, to fill in when its size is known. */
 static int
 value__open(djp_span *span)
 {
@@ -221,7 +218,7 @@ value__put(djp_span *span, djp_key key, const djp_value *value, int depth)
     case DJP_EMPTY:
         return value__put_fixed(span, key, DJP_EMPTY, NULL, 0);
     default:
-        return 0; /* a type of the future */
+        return 0; /* an unknown type */
     }
 }
 
