@@ -23,7 +23,8 @@ const HEADERS = {
   microhttpd: 'libmicrohttpd',
 };
 const NODE_HEADERS =
-  "give npm_config_nodedir a folder whose include/node holds the headers of this Node, or let node-gyp reach Node's download server";
+  'give npm_config_nodedir a folder whose include/node holds the headers of this Node, or let ' +
+  "node-gyp reach Node's download server";
 
 function first(output, pattern) {
   const found = pattern.exec(output);

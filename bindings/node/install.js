@@ -82,7 +82,9 @@ function environment() {
 function loadError() {
   // a sanitizer's addon, for example, does not load into a plain process
   if (process.env.DJP_TELEMETRY_LDFLAGS) return '';
-  const program = `process.dlopen({ exports: {} }, ${JSON.stringify(addon)}, require('os').constants.dlopen.RTLD_LAZY)`;
+  const program =
+    `process.dlopen({ exports: {} }, ${JSON.stringify(addon)}, ` +
+    `require('os').constants.dlopen.RTLD_LAZY)`;
   const done = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: LOAD_MS });
   if (done.status === 0) return '';
   return (
@@ -147,7 +149,8 @@ function main() {
       return;
     }
     process.stderr.write(
-      `djp-telemetry: ${reason}.\ndjp-telemetry: the package is installed as a no-op; after that, run: npm rebuild djp-telemetry\n`,
+      `djp-telemetry: ${reason}.\ndjp-telemetry: the package is installed as a no-op; after ` +
+        `that, run: npm rebuild djp-telemetry\n`,
     );
     fs.rmSync(addon, { force: true }); // an addon of older sources must not be loaded
     fs.mkdirSync(build, { recursive: true });

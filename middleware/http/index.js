@@ -21,8 +21,8 @@ function recorderOf(options) {
 /**
  * Returns a request listener that records each request and calls another one.
  * @param {(req: object, res: object) => any} handler
- * @param {{route?: Function, normalisePaths?: boolean, exclude?: Iterable<string>, metricsPath?:
- * string}} [options]
+ * @param {{route?: Function, normalisePaths?: boolean, exclude?: Iterable<string>,
+ *   metricsPath?: string}} [options]
  */
 function telemetryListener(handler, options) {
   if (typeof handler !== 'function')

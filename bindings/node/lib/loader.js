@@ -65,13 +65,13 @@ function missing() {
   } catch {
     if (isBundled) {
       return (
-        'djp-telemetry is inside of a bundle, which native code cannot be; mark it and its subpaths ' +
-        '(/^djp-telemetry/) as external in the bundler, and ship node_modules'
+        'djp-telemetry is inside of a bundle, which native code cannot be; mark it and its ' +
+        'subpaths (/^djp-telemetry/) as external in the bundler, and ship node_modules'
       );
     }
     return (
-      'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its build tools at hand, and let ' +
-      'the package manager run its install script'
+      'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its ' +
+      'build tools at hand, and let the package manager run its install script'
     );
   }
 }
@@ -151,7 +151,9 @@ function load() {
   if (native.coreVersion !== version) {
     return {
       native: null,
-      reason: `the native core is version ${native.coreVersion}, the package ${version}; run npm rebuild djp-telemetry`,
+      reason:
+        `the native core is version ${native.coreVersion}, the package ${version}; run ` +
+        `npm rebuild djp-telemetry`,
     };
   }
   return { native, reason: '' };
@@ -179,7 +181,9 @@ function tryLoad() {
     const code = error && error.code ? `${error.code}: ` : '';
     return {
       native: null,
-      reason: `the native core could not be loaded: ${code}${error && error.message}${remedy(error)}`,
+      reason:
+        `the native core could not be loaded: ` +
+        `${code}${error && error.message}${remedy(error)}`,
     };
   }
 }

@@ -83,7 +83,8 @@ function readDefinition(type, given) {
 }
 
 const REFUSED =
-  'It records nothing. Give a string as name, an array of strings as label names and numbers as buckets.';
+  'It records nothing. Give a string as name, an array of strings as label names and numbers ' +
+  'as buckets.';
 
 /** Returns a definition from any arguments. An invalid one logs one warning and records nothing. */
 function define(type, given) {
@@ -489,7 +490,8 @@ function drop(metric) {
   if (isOff(metric)) return;
   if (metric._values === null && metric._depth > 0) {
     runtime.warnOnce(
-      `The metric '${definition.name.slice(0, 100)}' has labels and was used without them. Its recordings are ` +
+      `The metric '${definition.name.slice(0, 100)}' has labels and was used without them. Its ` +
+        `recordings are ` +
         'dropped until labels() gives one value for each of its label names.',
     );
   }

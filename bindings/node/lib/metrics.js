@@ -232,7 +232,8 @@ class Gauge extends Metric {
     if (typeof callback === 'function') this._callback = callback;
     else
       runtime.warnOnce(
-        `setFunction() of the gauge '${this.name.slice(0, 100)}' was given no function. The gauge keeps its value.`,
+        `setFunction() of the gauge '${this.name.slice(0, 100)}' was given no function. The ` +
+          `gauge keeps its value.`,
       );
     if (this._values !== null && typeof callback === 'function') base.watch(this);
   }
@@ -395,7 +396,8 @@ function runCallback(metric, waiting) {
 function tellCallback(metric) {
   const name = metric._definition.name;
   runtime.warnOnce(
-    `The function that gives the gauge '${name}' its value threw; the last value is shown. Mend it.`,
+    `The function that gives the gauge '${name}' its value threw; the last value is shown. ` +
+      `Mend it.`,
   );
 }
 
@@ -409,7 +411,8 @@ function settled(waiting) {
   const deadline = new Promise((resolve) => {
     timer = setTimeout(() => {
       runtime.warnOnce(
-        `A function that gives a gauge its value took over ${CALLBACK_MS} ms; the last value is shown.`,
+        `A function that gives a gauge its value took over ${CALLBACK_MS} ms; the last value ` +
+          `is shown.`,
       );
       resolve();
     }, CALLBACK_MS);
@@ -475,7 +478,8 @@ async function exposeMetrics(accept) {
 function startMetricsServer(port = 8001, host = '0.0.0.0') {
   if (!Number.isInteger(port) || port < 1 || port > 65535 || typeof host !== 'string') {
     runtime.warnOnce(
-      'startMetricsServer() needs a port from 1 to 65535 and an address as a string; it does not listen.',
+      'startMetricsServer() needs a port from 1 to 65535 and an address as a string; it does ' +
+        'not listen.',
     );
     return false;
   }

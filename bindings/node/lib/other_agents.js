@@ -45,9 +45,10 @@ function isSuppressed() {
 }
 
 /**
- * Whether a request is another agent's.
- * @param {string} method @param {string} path with its query @param {(name: string) =>
- * string|undefined} header by lower-case name
+ * Whether a request is one of another agent.
+ * @param {string} method
+ * @param {string} path with its query
+ * @param {(name: string) => string|undefined} header by lower-case name
  */
 function isOfAgent(method, path, header) {
   if (isSuppressed()) return true;

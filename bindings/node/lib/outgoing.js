@@ -32,12 +32,11 @@ function readOptions(given) {
 }
 
 /**
- * Outgoing requests of the built-in fetch (and undici), http and https carry traceparent,
- * tracestate and baggage of the current context.
- * @param {object} [options] fetch, http: false leaves them alone; origins: only to these (strings,
- * patterns, or a function); spans: a
- *   client span for each request
- * @returns {() => void} ends it
+ * Adds traceparent, tracestate and baggage of the current context to requests of fetch, undici,
+ * http and https.
+ * @param {object} [options] fetch, http: false disables the module; origins: only to these (strings,
+ * patterns, or a function); spans: a client span per request
+ * @returns {() => void} ends the instrumentation
  */
 function instrumentOutgoing(options) {
   const read = readOptions(options);

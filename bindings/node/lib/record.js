@@ -26,9 +26,11 @@ function durationOf(value) {
 }
 
 /**
- * One served HTTP request that has just ended.
- * @param {string} method @param {string} route @param {number} status @param {number}
- * durationSeconds
+ * Records an HTTP request that has just ended.
+ * @param {string} method
+ * @param {string} route
+ * @param {number} status
+ * @param {number} durationSeconds
  */
 function recordHttpSpan(method, route, status, durationSeconds) {
   const { semconv } = settings();
@@ -48,10 +50,12 @@ function recordHttpSpan(method, route, status, durationSeconds) {
 }
 
 /**
- * One background job that has just ended.
- * @param {string} queueName @param {string} jobType @param {number} durationSeconds @param
- * {boolean} [success]
- * @param {{ errorType?: string }} [options] the class of errors of a failure
+ * Records a background job that has just ended.
+ * @param {string} queueName
+ * @param {string} jobType
+ * @param {number} durationSeconds
+ * @param {boolean} [success]
+ * @param {{ errorType?: string }} [options] errorType: class of the error
  */
 function recordJobSpan(queueName, jobType, durationSeconds, success = true, options = {}) {
   const duration = seconds(durationSeconds);
@@ -70,10 +74,12 @@ function recordJobSpan(queueName, jobType, durationSeconds, success = true, opti
 }
 
 /**
- * One call to another service that has just ended.
- * @param {string} service @param {string} operation @param {number} durationSeconds @param
- * {boolean} [success]
- * @param {{ statusCode?: number }} [options] the HTTP status of the answer
+ * Records a call to another service that has just ended.
+ * @param {string} service
+ * @param {string} operation
+ * @param {number} durationSeconds
+ * @param {boolean} [success]
+ * @param {{ statusCode?: number }} [options] statusCode: HTTP status of the response
  */
 function recordExternalApiSpan(service, operation, durationSeconds, success = true, options = {}) {
   const duration = seconds(durationSeconds);

@@ -137,8 +137,8 @@ function start(options, warn) {
     setHooks();
     if (globalThis[BUNDLED]) {
       warn(
-        'A bundle has a part of djp-telemetry inside, which records nothing; mark djp-telemetry and its subpaths ' +
-          '(/^djp-telemetry/) as external in the bundler.',
+        'A bundle has a part of djp-telemetry inside, which records nothing; mark ' +
+          'djp-telemetry and its subpaths (/^djp-telemetry/) as external in the bundler.',
       );
     }
   }
@@ -307,7 +307,8 @@ function changeRatio(name, ratio, set) {
   try {
     if (ratio !== null && !(typeof ratio === 'number' && ratio >= 0 && ratio <= 1)) {
       warnOnce(
-        `The ${name} was not changed: it must be a number from 0 to 1, or null for the configured one`,
+        `The ${name} was not changed: it must be a number from 0 to 1, or null for the ` +
+          `configured one`,
       );
       return false;
     }

@@ -47,8 +47,9 @@ function attributeFields(attributes) {
 
 /**
  * Returns the text of a scope; '' without a name. Parts of other types are left out.
- * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?:
- * object}} [options]
+ * @param {string} [name]
+ * @param {string} [version]
+ * @param {{schemaUrl?: string, attributes?: object}} [options]
  */
 function scopeText(name, version, options) {
   const fields = [field(name), field(version)];

@@ -195,9 +195,10 @@ function withParent(options, context) {
 }
 
 /**
- * A tracer for one instrumentation scope. Never throws for a value.
- * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?:
- * object}} [options]
+ * Returns a tracer for an instrumentation scope. Never throws for a value.
+ * @param {string} [name]
+ * @param {string} [version]
+ * @param {{schemaUrl?: string, attributes?: object}} [options]
  */
 function getTracer(name, version, options) {
   return new Tracer(name, version, options);

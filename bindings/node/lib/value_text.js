@@ -73,7 +73,8 @@ function tellLoss(key, value) {
   if (seen.has(name)) return;
   seen.add(name);
   require('./runtime.js').warnOnce(
-    `The attribute ${JSON.stringify(name)} was left out: ${kindOf(value)} cannot be one, or is too large. ` +
+    `The attribute ${JSON.stringify(name)} was left out: ${kindOf(value)} cannot be one, or is ` +
+      `too large. ` +
       'Later ones of this name are only counted.',
   );
 }

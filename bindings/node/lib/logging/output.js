@@ -61,7 +61,8 @@ class Output {
       // An unreadable reason is left out.
     }
     process.emitWarning(
-      `A log line could not be written (${reason}); further failures of this logger are not reported.`,
+      `A log line could not be written (${reason}); further failures of this logger are not ` +
+        `reported.`,
       { code: 'DJP_TELEMETRY_LOG_WRITE' },
     );
   }
@@ -117,7 +118,8 @@ function prettyStream(destination) {
     });
   } catch (error) {
     warnOnce(
-      `Log lines stay JSON: pretty needs the package pino-pretty (${error?.code ?? error?.message}). ` +
+      `Log lines stay JSON: pretty needs the package pino-pretty ` +
+        `(${error?.code ?? error?.message}). ` +
         'Install it with: npm install pino-pretty',
       'DJP_TELEMETRY_LOG_PRETTY',
     );
