@@ -1,5 +1,5 @@
-// The API of the package in TypeScript: checked by `tsc --strict --noEmit`, never run. Lines after
-// @ts-expect-error must not compile.
+// The API of the package in TypeScript: checked by `tsc --strict --noEmit`, never run. A line after
+// an expected error must not compile.
 import * as http from 'http';
 import {
   Counter,
