@@ -64,7 +64,7 @@ help:
 	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
 	@echo "make backends   builds these from Go modules into DJP_INFRA ($${DJP_INFRA:-~/.cache/djp-infra}), once a version"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
-	@echo "make mutants F=core/src/metrics/cells.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
+	@echo "make mutants F=core/src/metrics/shard.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
 	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
 	@echo "make gen        what follows from proto/, contract/ and the core: protobuf-c sources, types, docstrings, tables"
 	@echo "make clean"
