@@ -1,5 +1,5 @@
-/* The batch as console lines: one JSON object a record for people and log collectors, described in
- * docs/console-format.md. A line must always be whole: a damaged record writes nothing. */
+/* Formats the batch as console lines: one JSON object per record, described in
+ * docs/console-format.md. A line is always complete: a damaged record writes nothing. */
 #include "export/emit_console.h"
 #include "export/encoder_parts.h"
 

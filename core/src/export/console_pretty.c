@@ -1,6 +1,6 @@
-/* Span records for people at a terminal: the spans of a batch as trees, one for each local trace,
- * with the resource left out because it is always the same. Text is written as in JSON, so that no
- * value can steer the terminal. */
+/* Formats span records for a terminal: the spans of a batch as one tree per local trace, without
+ * the resource, which is always the same. Text is escaped as in JSON, so that no value can control
+ * the terminal. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -8,13 +8,13 @@
 #include "base/str.h"
 #include "export/emit_console.h"
 
-enum { PRETTY_DEPTH = 24 /* deeper spans stand at this depth */ };
+enum { PRETTY_DEPTH = 24 /* limit of the indentation depth */ };
 
 typedef struct pretty_span {
     uint8_t trace_id[16], span_id[8], parent_id[8];
     uint64_t start;
-    size_t at, size; /* in encoder->lines: a line, or several with "\n" between them */
-    size_t parent, child, sibling; /* by position, PRETTY_NONE: there is none */
+    size_t at, size; /* in encoder->lines: one or several lines, with "\n" between them */
+    size_t parent, child, sibling; /* by position; PRETTY_NONE: none */
 } pretty_span;
 
 #define PRETTY_NONE SIZE_MAX
@@ -31,8 +31,8 @@ pretty_text(djp_buf *out, djp_text text)
     }
 }
 
-/* JSON leaves DEL and the control characters of eight bits as they are, and terminals obey them:
- * they are taken out. */
+/* JSON does not escape DEL and 8-bit control characters, which terminals interpret: removes
+ * them. */
 static void
 pretty_tame(djp_buf *out, size_t from)
 {
@@ -162,7 +162,7 @@ pretty_is_parent(const pretty_span *parent, const pretty_span *span)
            memcmp(parent->trace_id, span->trace_id, sizeof span->trace_id) == 0;
 }
 
-/* Puts a span among those with the same parent, by its start. */
+/* Inserts a span among its siblings, by its start. */
 static void
 pretty_insert(pretty_span *spans, size_t *first, size_t i)
 {
@@ -173,7 +173,7 @@ pretty_insert(pretty_span *spans, size_t *first, size_t i)
     *first = i;
 }
 
-/* Hangs each span on its parent. Returns the first of those whose parent is not in the batch. */
+/* Links each span to its parent. Returns the first span whose parent is not in the batch. */
 static size_t
 pretty_link(pretty_span *spans, size_t count)
 {

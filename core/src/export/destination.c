@@ -1,4 +1,4 @@
-/* Settings to destinations. Copies no text. */
+/* Creates destinations from the settings. Copies no text. */
 #include "export/destination.h"
 
 djp__destination

@@ -1,12 +1,11 @@
-/* The destinations that the settings name. A signal has its own endpoint, headers, compression,
- * certificates and protocol, as the OTLP exporter specification has them; this is where they are
- * chosen. */
+/* Destinations from the settings: endpoint, headers, compression, certificates and protocol of each
+ * signal, as in the OTLP exporter specification. */
 #ifndef DJP_EXPORT_DESTINATION_H
 #define DJP_EXPORT_DESTINATION_H
 
 #include "net/destination.h"
 
-/* What a signal adds to an address. Borrowed texts. */
+/* The part of an address that depends on the signal. Borrowed texts. */
 typedef struct djp__route {
     const char *http_path; /* "/v1/traces" */
     const char *grpc_method; /* "/opentelemetry.proto.collector.trace.v1.TraceService/Export" */

@@ -1,4 +1,4 @@
-/* What a template is compiled with for console lines. */
+/* Macros that compile a template for console lines. */
 #include "export/emit.h"
 #include "export/emit_console.h"
 #define EMIT_PREFIX djp__console_

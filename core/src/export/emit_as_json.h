@@ -1,4 +1,4 @@
-/* What a template is compiled with for OTLP JSON. */
+/* Macros that compile a template for OTLP JSON. */
 #include "export/emit.h"
 #include "export/emit_json.h"
 #define EMIT_PREFIX djp__otlp_json_

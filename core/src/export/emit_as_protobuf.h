@@ -1,4 +1,4 @@
-/* What a template is compiled with for protobuf. */
+/* Macros that compile a template for protobuf. */
 #include "export/emit.h"
 #include "export/emit_protobuf.h"
 #define EMIT_PREFIX djp__protobuf_

@@ -1,4 +1,4 @@
-/* The verbs of export/emit.h as members of a console line. Nothing here knows a signal. */
+/* The verbs of export/emit.h as members of a console line. Independent of signals. */
 #include "export/emit_console.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ console_digits(char *at, uint64_t value, int width)
     return at + width;
 }
 
-/* Counts days in years that begin in March, so that the leap day comes last. */
+/* Counts days in years that begin in March, so that the leap day is the last. */
 djp_buf *
 djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
 {

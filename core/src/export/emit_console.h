@@ -1,19 +1,19 @@
-/* The verbs of export/emit.h as members of a console line (docs/console-format.md): plain JSON for
- * people and log collectors. */
+/* The verbs of export/emit.h as members of a console line (docs/console-format.md), in plain
+ * JSON. */
 #ifndef DJP_EXPORT_EMIT_CONSOLE_H
 #define DJP_EXPORT_EMIT_CONSOLE_H
 
 #include "export/emit_json.h"
 
 djp_buf *djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size);
-/* null where there is none. */
+/* null for none. */
 djp_buf *djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8]);
 djp_buf *djp__console_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
 djp_buf *djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
 #define djp__console_made_text djp__console_text
 #define djp__console_made_title djp__console_title
 djp_buf *djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count);
-/* The word of a value; the first one for values without a word. */
+/* The word of a value; the first one if the value has none. */
 djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
                            size_t word_count);
 /* "2026-01-31T12:00:00.123456Z" */

@@ -1,5 +1,5 @@
-/* The verbs of export/emit.h as OTLP JSON. Each call appends whole members or brackets; nothing
- * here knows a signal. */
+/* The verbs of export/emit.h as OTLP JSON. Each call appends whole members or brackets. Independent
+ * of signals. */
 #include "export/emit_json.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@ djp_buf *djp__otlp_json_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
 /* name NULL: an element of a list. */
 djp_buf *djp__otlp_json_open(djp_buf *out, const char *name, const char *label);
 djp_buf *djp__otlp_json_close(djp_buf *out, unsigned number, const djp_buf *begin);
-/* A list that is empty at its end was never there. */
+/* Removes the list if it is empty at its end. */
 djp_buf *djp__otlp_json_list_begin(DJP__EMIT_FIELD_PARAMETERS);
 djp_buf *djp__otlp_json_list_end(DJP__EMIT_FIELD_PARAMETERS);
 #define djp__otlp_json_attributes_begin djp__otlp_json_list_begin

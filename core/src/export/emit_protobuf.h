@@ -1,6 +1,6 @@
 /* The verbs of export/emit.h as protobuf, written backwards (export/wire.h). Zero and empty values
- * are left out, as proto3 has it. All is inline: the name and the label of a field vanish, its
- * number becomes a constant. */
+ * are omitted, as in proto3. All functions are inline: the name and the label of a field are
+ * removed, and its number becomes a constant. */
 #ifndef DJP_EXPORT_EMIT_PROTOBUF_H
 #define DJP_EXPORT_EMIT_PROTOBUF_H
 
@@ -94,14 +94,14 @@ djp__protobuf_open(char *at, const char *name, const char *label)
     return at;
 }
 
-/* end: where the message was opened. */
+/* end: the position at which the message was opened. */
 static inline char *
 djp__protobuf_close(char *at, unsigned number, const char *end)
 {
     return djp__wire_close(at, DJP__WIRE_TAG(number, DJP__WIRE_BYTES), end);
 }
 
-/* Brackets, which protobuf has not. */
+/* Brackets, which protobuf does not have. */
 static inline char *
 djp__protobuf_list_begin(char *at, unsigned number, const char *name, const char *label)
 {
@@ -131,7 +131,7 @@ djp__protobuf_map(char *at, unsigned number, const char *name, const char *label
     return djp__wire_map(at, walk, from, to, DJP__WIRE_TAG(number, DJP__WIRE_BYTES), 1);
 }
 
-/* An attribute of ours with a text value; nothing when that is empty. */
+/* An attribute of the SDK with a text value; nothing if it is empty. */
 static inline char *
 djp__protobuf_own_attribute(char *at, unsigned number, const char *name, const char *label,
                             djp_text key, djp_text text)

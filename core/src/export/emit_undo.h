@@ -1,4 +1,4 @@
-/* Ends the emitter at hand, so that a template can be compiled for the next. */
+/* Undefines the emitter, so that a template can be compiled for the next. */
 #undef EMIT_PREFIX
 #undef EMIT_STATE
 #undef EMIT_THEN

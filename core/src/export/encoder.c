@@ -1,5 +1,5 @@
-/* The encoder object: batches, groups by scope, the resource. It knows no form and no signal. It
- * must leave the batch as it was when a record cannot be added. */
+/* The encoder: batches, groups by scope, the resource. Independent of form and signal. A record
+ * that cannot be added leaves the batch unchanged. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "export/resource_items.h"
 
-/* What an idle group may keep for the next batch, and how many groups may. */
+/* Memory that an idle group may retain for the next batch, and the number of such groups. */
 enum { ENCODE_KEEP_BYTES = 1 << 20, ENCODE_KEEP_GROUPS = 16 };
 /* Envelopes of a group or of the request. */
 enum { ENCODE_ENVELOPE = 48 };

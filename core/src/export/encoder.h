@@ -1,5 +1,5 @@
-/* Records of one signal to batches in one form: OTLP protobuf, OTLP JSON, console lines. One
- * encoder per worker; not thread-safe. It never changes a record. */
+/* Encodes records of one signal to batches in one form: OTLP protobuf, OTLP JSON, console lines.
+ * One encoder per worker; not thread-safe. Does not change records. */
 #ifndef DJP_EXPORT_ENCODER_H
 #define DJP_EXPORT_ENCODER_H
 
@@ -13,11 +13,11 @@ typedef enum djp__encoding {
     DJP__ENCODE_PRETTY
 } djp__encoding;
 
-/* A kind of record, such as djp__otlp_trace (export/otlp_trace.h). */
+/* A type of record, such as djp__otlp_trace (export/otlp_trace.h). */
 typedef struct djp__encode_signal djp__encode_signal;
 typedef struct djp__encoder djp__encoder;
 
-/* resource: its attributes (copied, keys unique, last wins). */
+/* resource: its attributes (copied, keys unique, the last value applies). */
 int djp__encoder_new(djp__encoder **out, const djp__encode_signal *signal, djp__encoding encoding,
                      const djp_attribute *resource, size_t resource_count);
 void djp__encoder_free(djp__encoder *encoder);
@@ -25,28 +25,27 @@ void djp__encoder_free(djp__encoder *encoder);
 int djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
                               size_t resource_count);
 
-/* A stage in front of the encoder that may change what a record says (redaction). Returns the
- * record to be encoded: the given one, or one of its own that stays until the next call; NULL
- * without memory. Called by the encoder's thread. */
+/* A stage before the encoder that may change a record (redaction). Returns the record to encode:
+ * the given one, or the stage's, valid until the next call; NULL without memory. Called in the
+ * encoder's thread. */
 typedef const void *(*djp__encode_rewrite)(void *user, const void *record);
-/* rewrite NULL, as at first: records are encoded as they are. user is borrowed. */
+/* rewrite NULL, the default: records are encoded unchanged. user is borrowed. */
 void djp__encoder_set_rewrite(djp__encoder *encoder, djp__encode_rewrite rewrite, void *user);
 
-/* Adds one record to the batch. Borrows it for the call. 0, DJP_ENOMEM, or DJP_EPROTO for a damaged
+/* Adds one record (borrowed) to the batch. Returns 0, DJP_ENOMEM, or DJP_EPROTO for a damaged
  * record. */
 int djp__encoder_add(djp__encoder *encoder, const void *record);
 /* Records in the batch. */
 size_t djp__encoder_items(const djp__encoder *encoder);
 /* Upper estimate of the finished batch's size in bytes. */
 size_t djp__encoder_bytes(const djp__encoder *encoder);
-/* Writes the batch to the end of out and empties the encoder: an Export...ServiceRequest (protobuf;
- * fields in ascending order, so byte-identical with protobuf-c), the same as one line of OTLP JSON
- * without its line end, or console lines (one JSON object a record, each with "\n", or trees of
- * them for people). Records are grouped by scope, in order of arrival inside a scope. Returns 0 or
- * DJP_ENOMEM. */
+/* Appends the batch to out and empties the encoder: an Export...ServiceRequest (protobuf; fields in
+ * ascending order, so byte-identical with protobuf-c), the same as one line of OTLP JSON without
+ * its line end, or console lines (one JSON object per record, each with "\n", or readable trees).
+ * Records are grouped by scope, in order of arrival within a scope. Returns 0 or DJP_ENOMEM. */
 int djp__encoder_finish(djp__encoder *encoder, djp_buf *out);
 
-/* The tracestate that a span is exported with: state with the th sub-key of its "ot" member set or
+/* Writes the tracestate of an exported span: state with the th sub-key of its "ot" member set or
  * removed. */
 void djp__export_tracestate(djp_buf *out, djp_text state, uint64_t threshold);
 

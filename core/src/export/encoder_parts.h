@@ -1,39 +1,38 @@
-/* The encoder as its parts see it: what a signal is, what a form is, groups by scope, and the state
- * of the batch. A signal knows its fields and no form; a form knows its envelope and no signal. */
+/* The private parts of the encoder: signals, forms, groups by scope, and the state of the batch. A
+ * signal knows its fields and no form; a form knows its envelope and no signal. */
 #ifndef DJP_EXPORT_ENCODER_PARTS_H
 #define DJP_EXPORT_ENCODER_PARTS_H
 
 #include "export/encoder.h"
 #include "export/record_walk.h"
 
-/* One record on its way through the encoder. Texts may lie anywhere and stay until the next
- * record. */
+/* One record in the encoder. Its texts remain until the next record. */
 typedef struct djp__encode_item {
     const void *record;
-    djp__walk_list attributes; /* those of its top level */
-    djp_text made; /* a text that the signal made for it: the tracestate of a span; may be empty */
-    djp_text own; /* the value of an attribute of ours; empty: none */
+    djp__walk_list attributes; /* of the top level */
+    djp_text made; /* a text that the signal made, such as the tracestate of a span; may be empty */
+    djp_text own; /* value of an SDK attribute; empty: none */
 } djp__encode_item;
 
-/* The records of one scope. Made when the scope is first seen, kept for the encoder's life; scopes
- * never change. */
+/* The records of one scope. Created when the scope is first seen, kept for the encoder's lifetime;
+ * scopes do not change. */
 typedef struct djp__encode_group {
-    size_t items; /* in this batch; 0: the scope is not in it */
+    size_t items; /* in this batch; 0: none */
     djp_buf head; /* encoded scope, everything before the items */
     djp_buf tail; /* encoded schema URL, everything after them */
-    char *block; /* protobuf: items fill it from its end downwards, the newest lowest */
+    char *block; /* protobuf: filled from its end downwards, the latest item lowest */
     size_t capacity;
     size_t used;
     djp_buf text; /* JSON: the items, comma-separated */
 } djp__encode_group;
 
-/* The form of a batch. Each function returns 0, DJP_ENOMEM or DJP_EPROTO. */
+/* An output form. Each function returns 0, DJP_ENOMEM or DJP_EPROTO. */
 typedef struct djp__encode_form {
     /* Encodes attributes in item form; out is empty. */
     int (*resource)(djp__encoder *encoder, djp_buf *out, const djp_buf *items);
     int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
                  const djp_buf *items);
-    /* Adds what the signal has read; its size through *added. */
+    /* Adds the record that the signal has read; its size in *added. */
     int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
                size_t *added);
     int (*finish)(djp__encoder *encoder, djp_buf *out);
@@ -42,17 +41,17 @@ typedef struct djp__encode_form {
 struct djp__encode_signal {
     /* Members of OTLP JSON; the field numbers around the items are the same for all signals. */
     const char *resource_list, *scope_list, *item_list;
-    djp_scope (*scope)(const void *record); /* what the record says; checked by the encoder */
+    djp_scope (*scope)(const void *record); /* as in the record; checked by the encoder */
     /* Checks item->record and fills in the rest of item. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
     int (*read)(djp__encode_item *item, djp__encoder *encoder);
-    /* most bytes that it needs in protobuf */
+    /* its maximum size in protobuf */
     size_t (*bound)(const djp__walk *walk, const djp__encode_item *item);
-    /* The record's fields, without an envelope, one function per emitter (export/emit.h). They set
-     * walk->error. */
+    /* Encode the record's fields, without an envelope, one function per emitter (export/emit.h).
+     * They set walk->error. */
     char *(*protobuf)(char *at, djp__walk *walk, const djp__encode_item *item);
     djp_buf *(*json)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
     djp_buf *(*console)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
-    const djp__encode_form *pretty; /* a form of its own for people; NULL: console lines */
+    const djp__encode_form *pretty; /* a readable form; NULL: console lines */
 };
 
 struct djp__encoder {
@@ -64,8 +63,8 @@ struct djp__encoder {
     djp_buf resource; /* encoded resource */
     djp_buf attributes; /* scratch: attributes in item form */
     djp_buf scratch; /* scratch of one encoding */
-    djp_buf made; /* the signal's scratch: the text that it made for the current record */
-    uint64_t made_of; /* when reusable: made holds the text for this number */
+    djp_buf made; /* the signal's scratch: the text made for the current record */
+    uint64_t made_of; /* if reusable: the number whose text is in `made` */
     int made_is_reusable;
     size_t items, bytes;
     djp__encode_group *groups[DJP_SCOPE_LIMIT + 1]; /* by scope */
@@ -79,9 +78,9 @@ extern const djp__encode_form djp__encode_json;
 extern const djp__encode_form djp__encode_console;
 extern const djp__encode_form djp__encode_pretty; /* of spans */
 
-/* Resource and scope in every form (otlp_scope.c): the message with its tag or name, or nothing
- * where OTLP has nothing to say. Attributes lie in items, which the walk has begun. Room for
- * protobuf: djp__otlp_scope_bound. */
+/* Resource and scope in every form (otlp_scope.c): the message with its tag or name, or nothing if
+ * OTLP omits it. The attributes lie in items, which the walk has begun. Space for protobuf:
+ * djp__otlp_scope_bound. */
 typedef struct djp__otlp_scope {
     djp_text name, version;
     uint32_t from, to; /* its attributes in the walk */
@@ -96,7 +95,7 @@ djp_buf *djp__console_scope(djp_buf *out, djp__walk *walk, const djp__otlp_scope
 /* The parts of a scope entry whose attributes are in items; entry NULL: a resource. */
 djp__otlp_scope djp__otlp_scope_of(const djp_scope_entry *entry, const djp_buf *items);
 
-/* What stands between a damaged record or a full memory and the batch. */
+/* The error of a damaged record or a failed allocation; 0: none. */
 static inline int
 djp__encode_result(const djp__encoder *encoder, const djp_buf *out)
 {

@@ -1,6 +1,6 @@
-/* The file and console transports: requests as lines at the end of a file, a pipe or standard
- * output. They never block longer than the deadline, raise no signal, change no flag of a
- * descriptor that the host shares, and survive rotation and a full disk. */
+/* The file and console transports: append requests as lines to a file, a pipe or standard output.
+ * They do not block beyond the deadline, raise signals, or change flags of a descriptor shared with
+ * the host, and handle rotation and a full disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,30 +18,30 @@
 #include "export/shared_pipe.h"
 #include "net/outcome.h"
 
-#define FILE_CHECK_NS UINT64_C(1000000000) /* how often a rotated file is noticed */
+#define FILE_CHECK_NS UINT64_C(1000000000) /* interval of the check for rotation */
 enum {
     FILE_WAIT_MS = 20,
     FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */
 };
 
-/* How bytes are written without ever blocking in write(2). */
+/* How bytes are written without blocking in write(2). */
 typedef enum file_way {
-    FILE_WHOLE, /* a regular file, or a descriptor of our own that does not block */
-    FILE_PARTS, /* a pipe or terminal shared with the host: small parts, each after poll(2) */
+    FILE_WHOLE, /* a regular file, or a separate descriptor that does not block */
+    FILE_PARTS, /* a pipe or terminal shared with the host: small parts after poll(2) */
     FILE_SOCKET /* send(2) with MSG_DONTWAIT */
 } file_way;
 
 typedef struct file_transport {
     djp__transport base;
     const char *path; /* borrowed; NULL: standard output */
-    const char *line_end; /* "\n" for OTLP lines, "" for the console, whose lines have theirs */
+    const char *line_end; /* "\n" for OTLP lines, "" for console lines, which end with one */
     int fd; /* -1: not open */
     int owned; /* 1: close fd */
-    int parted; /* fd is in a table of descriptors of the sending thread's own */
+    int parted; /* fd is in the sending thread's separate descriptor table */
     file_way way;
-    djp_file_id id; /* what fd is, to notice that the name, or the number, means another file now */
-    djp_file_id standard; /* what standard output was at the start */
-    const char *refused; /* why what is there is not written to; NULL: errno says why */
+    djp_file_id id; /* identity of fd, to detect that the name or the number means another file */
+    djp_file_id standard; /* identity of standard output at the start */
+    const char *refused; /* why the file is refused; NULL: errno has the reason */
     uint64_t next_check;
     int broken_line; /* the last write ended inside a line */
 } file_transport;
@@ -77,9 +77,8 @@ file_adopt(file_transport *transport, int fd, int owned)
     }
 }
 
-/* Standard output is the host's: its flags stay as they are. A pipe or terminal is opened a second
- * time, so that only our own description of it does not block; where that is not possible, small
- * parts are written after poll. */
+/* The host owns standard output: its flags are unchanged. A pipe or terminal is opened a second
+ * time without blocking; if that fails, small parts are written after poll. */
 static int
 file_open_stdout(file_transport *transport)
 {
@@ -106,7 +105,7 @@ file_open_stdout(file_transport *transport)
     return 0;
 }
 
-/* Why an open file that was there before is not written to, or NULL. */
+/* Why an existing open file is refused, or NULL. */
 static const char *
 file_refusal(int fd)
 {
@@ -127,7 +126,7 @@ file_refusal(int fd)
 static int
 file_open_path(file_transport *transport)
 {
-    /* O_NONBLOCK: a named pipe without a reader fails at once; regular files do not care. */
+    /* O_NONBLOCK: a named pipe without a reader fails at once; no effect on regular files. */
     int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int is_device = strncmp(transport->path, "/dev/", 5) == 0;
     int fd = open(transport->path, flags | O_CREAT | O_EXCL, 0640);
@@ -157,7 +156,7 @@ file_is_current(const file_transport *transport)
            (!S_ISREG(facts.st_mode) || !transport->path || facts.st_nlink == 1);
 }
 
-/* Opens what is not open, and what was rotated or taken away. Returns 0 or -1 with errno. */
+/* Opens the file if it is not open, or was rotated or removed. Returns 0 or -1 with errno. */
 static int
 file_prepare(file_transport *transport)
 {
@@ -178,7 +177,7 @@ file_prepare(file_transport *transport)
     return transport->path ? file_open_path(transport) : file_open_stdout(transport);
 }
 
-/* Waits until fd takes bytes. Returns 0, or -1 with ECANCELED (given up) or ETIMEDOUT. */
+/* Waits until fd is writable. Returns 0, or -1 with ECANCELED (cancelled) or ETIMEDOUT. */
 static int
 file_wait(const file_transport *transport, const djp__send_control *control)
 {
@@ -186,7 +185,7 @@ file_wait(const file_transport *transport, const djp__send_control *control)
         struct pollfd watched = {transport->fd, POLLOUT, 0};
         int ready = poll(&watched, 1, 0);
         if (ready > 0) {
-            return 0; /* an error shows itself in the write */
+            return 0; /* the write returns the error */
         }
         if (control->poll && control->poll(control->user)) {
             errno = ECANCELED;
@@ -206,7 +205,7 @@ static ssize_t
 file_write_some(const file_transport *transport, struct iovec *parts, int count)
 {
     if (!file_is_ours(transport)) {
-        errno = EBADF; /* closed by somebody else meanwhile */
+        errno = EBADF; /* closed by other code meanwhile */
         return -1;
     }
     if (transport->way == FILE_SOCKET) {
@@ -235,8 +234,7 @@ file_skip(struct iovec **parts, int count, size_t written)
     return count;
 }
 
-/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes that went out either
- * way. */
+/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes in both cases. */
 static int
 file_write_all(const file_transport *transport, struct iovec *parts, int count,
                const djp__send_control *control, uint64_t *written)
@@ -261,7 +259,7 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count,
     return 0;
 }
 
-/* Standard output as a pipe is shared with everybody who prints: lines go out whole. */
+/* A pipe as standard output is shared with other writers: lines are written whole. */
 static int
 file_write_lines(const file_transport *transport, struct iovec *parts, int count,
                  const djp__send_control *control, uint64_t *written)
@@ -269,8 +267,7 @@ file_write_lines(const file_transport *transport, struct iovec *parts, int count
     for (int i = 0; i < count; i++) {
         char *data = parts[i].iov_base;
         for (size_t left = parts[i].iov_len; left > 0;) {
-            /* A line of OTLP and its end are one write; a request of the console ends with its
-             * own. */
+            /* An OTLP line and its end are one write; a console request ends with a line end. */
             size_t piece = djp__shared_pipe_piece(transport->fd, data, left);
             struct iovec both[2] = {{data, piece}, {NULL, 0}};
             int whole = piece == left && i + 1 < count && parts[i + 1].iov_len <= 1;
@@ -301,8 +298,7 @@ file_fail(file_transport *transport, djp__send_result *result, int error)
                              "%.120s takes no more bytes and the time is up", name);
         return;
     }
-    /* Nobody can reopen the host's standard output; a path may be free again at the next
-     * attempt. */
+    /* The host's standard output cannot be reopened; a path may work at the next attempt. */
     djp__outcome outcome = transport->path ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     errno = error; /* for %m */
     if (transport->refused) {
@@ -338,8 +334,8 @@ file_send(djp__transport *base, const void *body, size_t size, const djp__send_c
                                                             &result->wire_bytes);
     int error = errno;
     djp__sigpipe_restore(&guard);
-    /* Half a line stays where it is: the next request starts on a new one, so that readers lose
-     * only that line. */
+    /* A partial line remains: the next request starts on a new line, so that readers lose only that
+     * one. */
     transport->broken_line = result->wire_bytes == 0
                                  ? transport->broken_line
                                  : result->wire_bytes > before && result->wire_bytes < whole;
@@ -352,11 +348,10 @@ static void
 file_abandon(djp__transport *base)
 {
     file_transport *transport = (file_transport *)base;
-    /* Appending to one open file from two processes is safe, and half a line is the parent's to
-     * mend. */
+    /* Two processes may append to one open file; the parent completes its partial line. */
     transport->broken_line = 0;
     if (transport->parted) {
-        transport->fd = -1; /* the number of the parent's thread says nothing here */
+        transport->fd = -1; /* the parent thread's descriptor is invalid here */
     }
 }
 

@@ -1,4 +1,4 @@
-/* The batch as an OTLP request in JSON, on one line. */
+/* Formats the batch as an OTLP request in JSON, on one line. */
 #include "export/emit_json.h"
 #include "export/encoder_parts.h"
 

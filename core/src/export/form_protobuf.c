@@ -1,5 +1,5 @@
-/* The batch as an OTLP request in protobuf: items written backwards into their group's block,
- * joined forwards at the end. */
+/* Formats the batch as an OTLP request in protobuf: items are written backwards into their group's
+ * block, and joined forwards at the end. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ enum {
     PROTOBUF_SCHEMA_URL = 3
 };
 
-/* Room below the bytes in use. They move to the end of a larger block. */
+/* Reserves space below the used bytes, which move to the end of a larger block if needed. */
 static int
 protobuf_reserve(djp__encode_group *group, size_t size)
 {
@@ -124,7 +124,7 @@ protobuf_group_size(const djp__encode_group *group)
     return group->head.size + group->used + group->tail.size;
 }
 
-/* The newest item lies lowest: copies them to the other order. The lengths are our own. */
+/* The latest item lies lowest: copies the items in reverse order. */
 static void
 protobuf_copy_items(char *end, const djp__encode_group *group)
 {

@@ -1,5 +1,5 @@
-/* Attribute values to JSON, in OTLP's mapping and in plain form. Must give valid JSON for every
- * record, and must not recurse deeper than values may nest. */
+/* Attribute values as JSON, in OTLP's mapping and in plain form. Yields valid JSON for every
+ * record; the recursion is limited. */
 #include "export/json.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ djp__json_double(djp_buf *out, double value)
     } else if (isinf(value)) {
         djp__buf_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
     } else if (value == 0 && signbit(value)) {
-        djp__buf_text(out, "-0.0"); /* readers take "-0" for an integer, which has no sign */
+        djp__buf_text(out, "-0.0"); /* readers parse "-0" as an integer, without the sign */
     } else {
         djp__buf_double(out, value);
     }

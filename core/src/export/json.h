@@ -1,16 +1,15 @@
-/* Pieces of JSON that the OTLP and the console form share: numbers, separators, values in both
- * forms. */
+/* JSON writers shared by the OTLP and console forms: numbers, separators, values in both forms. */
 #ifndef DJP_EXPORT_JSON_H
 #define DJP_EXPORT_JSON_H
 
 #include "base/buf.h"
 #include "export/record_walk.h"
 
-/* How values look: OTLP's AnyValue objects, or plain JSON as a reader of a log line expects it. */
+/* The form of values: OTLP's AnyValue objects, or plain JSON for log lines. */
 typedef enum djp__json_form { DJP__JSON_OTLP, DJP__JSON_PLAIN } djp__json_form;
 
-/* "name": with a comma in front unless the last byte opened an object or array. name is ours and
- * needs no escapes. */
+/* Writes "name": after a comma, unless the last byte opened an object or array. name needs no
+ * escapes. */
 void djp__json_name(djp_buf *out, const char *name);
 /* A comma unless the last byte opened something. */
 void djp__json_comma(djp_buf *out);
@@ -33,9 +32,9 @@ void djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, dj
 /* The same for a map's payload between two offsets. depth counts from 1. */
 void djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form,
                    int depth);
-/* One value by itself. */
+/* One value. */
 void djp__json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form);
-/* One attribute of our own with a text value. */
+/* One SDK attribute with a text value. */
 void djp__json_attribute_text(djp_buf *out, djp_text key, djp_text value, djp__json_form form);
 
 #endif

@@ -1,5 +1,5 @@
-/* The memory transport: keeps requests in the process until a test takes them. Bounded: beyond the
- * limit it refuses, and it never blocks longer than another thread copies. */
+/* The memory transport: stores requests in the process until a test takes them. Beyond its limit it
+ * rejects; it blocks only while another thread copies. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -36,7 +36,7 @@ memory_send(djp__transport *base, const void *body, size_t size, const djp__send
             djp__buf_append(&transport->stored, body, size);
             result->wire_bytes = size;
         } else {
-            transport->stored.failed = 0; /* what is stored stays good */
+            transport->stored.failed = 0; /* the stored data remains valid */
             result->outcome = DJP__SEND_REJECTED;
             strcpy(result->message, "out of memory");
         }
@@ -48,8 +48,8 @@ static void
 memory_abandon(djp__transport *base)
 {
     memory_transport *transport = (memory_transport *)base;
-    /* What the parent stored is the parent's to take. When its lock was held over the fork, the
-     * buffer may be half moved: it is forgotten as it is. */
+    /* The stored requests belong to the parent. If its lock was held during the fork, the buffer
+     * may be inconsistent: discarded without a free. */
     if (pthread_mutex_trylock(&transport->mutex) == 0) {
         djp__buf_fini(&transport->stored);
         djp__mutex_unlock(&transport->mutex);

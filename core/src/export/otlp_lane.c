@@ -1,5 +1,5 @@
-/* One OTLP request on a lane: its bytes and headers, the repetition on a new connection when a kept
- * one turns out to be dead, and what the response means. It never waits, and puts no header or
+/* One OTLP request on a lane: its bytes and headers, the repetition on a new connection if a reused
+ * one is dead, and the evaluation of the response. It does not wait, and writes no header or
  * password into a message. */
 #include <string.h>
 
@@ -27,7 +27,7 @@ otlp_on_header(void *user, const char *line, size_t size)
     }
 }
 
-/* The bytes for the wire: gzip when that makes them smaller, the frame for gRPC. Returns 0 or
+/* Prepares the bytes for the wire: gzip if that is smaller, and the frame for gRPC. Returns 0 or
  * DJP_ENOMEM. */
 static int
 otlp_pack(otlp_lane *lane, int *compressed)
@@ -84,9 +84,9 @@ otlp_set_headers(otlp_lane *lane, int compressed)
     lane->exchange.headers = list;
 }
 
-/* libcurl 7.88 breaks the second request of a connection that prior knowledge opened. There, "2TLS"
- * finds the kept connection, and would open one in HTTP/1.1 when there is none: so it may not open
- * any, and the call is repeated with prior knowledge. */
+/* libcurl 7.88 breaks the second request of a connection opened with prior knowledge. With "2TLS"
+ * it finds such a connection, but would open a new one in HTTP/1.1: so it may not open any, and the
+ * call is repeated with prior knowledge. */
 static void
 otlp_choose_version(otlp_lane *lane)
 {
@@ -147,8 +147,8 @@ otlp_lost_connection(CURLcode code)
            code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
 }
 
-/* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again
- * at once on a new one. */
+/* 1: the receiver had closed a reused connection; the request is sent again at once on a new
+ * one. */
 static int
 otlp_was_stale(otlp_lane *lane)
 {
@@ -169,11 +169,10 @@ otlp_was_stale(otlp_lane *lane)
     return otlp_is_grpc(transport) && exchange->status == 200 && !lane->grpc.has_status;
 }
 
-/* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so
- * loses the trailers, at times the message, too. It reports success only where the receiver ended
- * the stream properly, and a receiver that refuses a unary call does so in the head of the
- * response: so a response with a good head was an acceptance. To take it for none would send every
- * span of it twice. */
+/* libcurl before 8.1 stops reading at the end of a stream on a connection with a GOAWAY, and loses
+ * the trailers, sometimes the message too. It reports success only if the receiver ended the stream
+ * properly, and a receiver rejects a unary call in the head of the response: so a response with a
+ * good head was an acceptance. Otherwise every span of it would be sent twice. */
 static void
 otlp_complete_response(djp__grpc_head *head, const djp__curl_exchange *exchange)
 {
@@ -196,8 +195,8 @@ otlp_ignore_header(void *user, const char *line, size_t size)
     (void)size;
 }
 
-/* A receiver of HTTP meets the first bytes of HTTP/2 with silence, an error or anything, so it is
- * asked in its own language, once a minute, as long as nothing has ever arrived by gRPC. */
+/* An HTTP receiver responds to HTTP/2 bytes with silence, an error or arbitrary data: a plain
+ * HTTP/1.1 request tests for one, at most once a minute, while no gRPC call has succeeded. */
 static int
 otlp_must_probe(otlp_lane *lane)
 {
@@ -232,7 +231,7 @@ otlp_end_probe(otlp_lane *lane, otlp_ending ending)
     djp__buf_fini(&lane->probe.response);
 }
 
-/* What the other protocol's receiver looks like from here; NULL: not like that. */
+/* The sign of a receiver of the other protocol; NULL: none. */
 static const char *
 otlp_other_protocol(const otlp_transport *transport, const djp__curl_exchange *exchange)
 {
@@ -255,7 +254,7 @@ otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange 
                          transport->shown, exchange->error, other);
 }
 
-/* libcurl's error as an outcome. Only what another attempt cannot change is final. */
+/* Maps libcurl's error to an outcome. Final only if another attempt cannot succeed. */
 static void
 otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
 {
@@ -305,7 +304,7 @@ otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
     }
 }
 
-/* What one exchange says about the receiver and the connection. */
+/* Updates the state of receiver and connection from one exchange. */
 static void
 otlp_learn(otlp_lane *lane, otlp_ending ending)
 {
@@ -319,7 +318,7 @@ otlp_learn(otlp_lane *lane, otlp_ending ending)
     }
 }
 
-/* 1 when the request goes on: on a new connection, or with a question that explains its failure. */
+/* 1: the request continues, on a new connection or with a probe that explains its failure. */
 static int
 otlp_goes_on(otlp_lane *lane)
 {
@@ -350,7 +349,7 @@ djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result
     }
     if (lane->phase == OTLP_PROBING) {
         otlp_end_probe(lane, ending);
-        ending = OTLP_DONE; /* the request itself had ended before */
+        ending = OTLP_DONE; /* the request had ended before */
     }
     memset(result, 0, sizeof *result);
     result->wire_bytes = lane->exchange.size;

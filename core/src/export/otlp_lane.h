@@ -1,5 +1,5 @@
-/* What the OTLP transport knows, and its lanes: each has one request at a time on its way, on a
- * connection of its own. All of it belongs to the thread that sends. */
+/* The state of the OTLP transport and its lanes: each lane has one request at a time on a separate
+ * connection. Used by the sending thread. */
 #ifndef DJP_EXPORT_OTLP_LANE_H
 #define DJP_EXPORT_OTLP_LANE_H
 
@@ -18,9 +18,9 @@ enum { OTLP_SHOWN_MAX = 120 };
 
 typedef enum otlp_phase {
     OTLP_IDLE,
-    OTLP_FIRST, /* perhaps on a kept connection */
-    OTLP_REPEATED, /* on a new one, because the kept one was dead */
-    OTLP_PROBING /* the request has failed, and a plain question finds out why */
+    OTLP_FIRST, /* possibly on a reused connection */
+    OTLP_REPEATED, /* on a new one, because the reused one was dead */
+    OTLP_PROBING /* the request has failed, and a probe tests for the reason */
 } otlp_phase;
 
 typedef enum otlp_ending { OTLP_DONE, OTLP_ABORTED, OTLP_TIMED_OUT } otlp_ending;
@@ -31,10 +31,10 @@ typedef struct otlp_lane {
     struct otlp_transport *transport;
     unsigned number;
     otlp_phase phase;
-    int is_warm; /* the last call left a connection that can be used again */
-    djp_buf wire; /* frame and compressed bytes of the request that is being sent */
+    int is_warm; /* the last call left a reusable connection */
+    djp_buf wire; /* frame and compressed bytes of the current request */
     djp__send_job job;
-    uint64_t deadline; /* of what runs now */
+    uint64_t deadline; /* of the current exchange */
     djp__curl_exchange exchange;
     djp__curl_exchange probe;
     struct curl_slist encoding_node;
@@ -57,28 +57,27 @@ typedef struct otlp_transport {
     otlp_lane *lanes;
     unsigned lane_count;
     unsigned busy; /* lanes that are not idle */
-    /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
+    /* the thread with a session, for otlp_wake; 0: none. release/acquire */
     DJP_ATOMIC(pid_t) sender;
-    int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
-    /* the receiver has taken or refused a request in this protocol: it speaks it */
+    int breaks_reuse; /* see djp__curl_breaks_reuse; also set when libcurl shows it */
+    /* the receiver has accepted or rejected a request in this protocol */
     int has_arrived;
-    int speaks_http; /* it answered a plain question in HTTP/1.1, and nothing in gRPC so far */
-    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that question */
+    int speaks_http; /* it responded to a plain request in HTTP/1.1, and to none in gRPC so far */
+    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that request */
     int has_failed; /* the last call did not reach the receiver */
-    int is_retiring; /* the session is to be replaced as soon as no lane uses it */
+    int is_retiring; /* replace the session when no lane uses it */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
     int told_ignored_headers;
     DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
 } otlp_transport;
 
-/* Starts a request on an idle lane of a transport with a session; 0 and a result without memory for
- * it. */
+/* Starts a request on an idle lane of a transport with a session; 0 and a result without memory. */
 int djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result);
-/* Ends what runs on a busy lane. 1 and a result: the lane is idle again; 0: the request goes on in
+/* Ends the exchange of a busy lane. 1 and a result: the lane is idle; 0: the request continues in
  * another exchange. */
 int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result);
-/* In a forked child: the fork may have met the buffers half grown, so they are forgotten as they
- * are. */
+/* In a forked child: the fork may have interrupted the growth of buffers, so they are discarded
+ * without a free. */
 void djp__otlp_lane_forget(otlp_lane *lane);
 
 #endif

@@ -1,4 +1,4 @@
-/* The resource and the instrumentation scope, which all signals share, in every form. */
+/* The resource and the instrumentation scope of all signals, in every form. */
 #include <string.h>
 
 #include "base/str.h"
@@ -25,7 +25,7 @@ djp__otlp_scope_of(const djp_scope_entry *entry, const djp_buf *items)
     return scope;
 }
 
-/* Every item pays for its own tags (see the bound of a signal). */
+/* The bound of a signal includes the tags of each item. */
 size_t
 djp__otlp_scope_bound(const djp__otlp_scope *scope)
 {

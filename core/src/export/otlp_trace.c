@@ -1,6 +1,6 @@
-/* Spans as a signal of the encoder: reading a record, and its traversal in every form. The fields
- * stand in otlp_trace_fields.h. Protobuf must be the same bytes as protobuf-c makes of the same
- * span. */
+/* Spans as a signal of the encoder: reads a record and encodes it in every form.
+ * otlp_trace_fields.h has the fields. The protobuf form has the same bytes as protobuf-c makes of
+ * the span. */
 #include "export/otlp_trace.h"
 
 #include "export/encoder_parts.h"
@@ -28,8 +28,8 @@ otlp_trace_reason_key(void)
 #include "export/emit_as_console.h"
 #include "export/otlp_trace_template.h"
 
-/* The tracestate to write: the incoming text as it is, or a rewritten one in encoder->made. Returns
- * 0 without memory. */
+/* The tracestate to write: the received text, or a rewritten one in encoder->made. Returns 0
+ * without memory. */
 static int
 otlp_trace_state(djp_text *out, djp__encoder *encoder, const djp_span_record *record)
 {
@@ -72,8 +72,8 @@ otlp_trace_scope(const void *record)
     return ((const djp_span_record *)record)->scope;
 }
 
-/* Every item's head and padding pays for its tags and lengths (twice its size), keys come from the
- * key table, and the header's texts may lie anywhere when the record is damaged. */
+/* The head and padding of an item cover its tags and lengths (twice its size), keys come from the
+ * key table, and the header's texts may lie anywhere in a damaged record. */
 static size_t
 otlp_trace_bound(const djp__walk *walk, const djp__encode_item *item)
 {

@@ -1,6 +1,6 @@
 /* The traversal of a span, compiled once for each emitter (export/emit.h). Needs the emitter's
- * EMIT_ macros, and ends them. It sets walk->error for a damaged record, and what it wrote until
- * then is void. */
+ * EMIT_ macros, and undefines them. Sets walk->error for a damaged record; the output so far is
+ * then invalid. */
 
 static inline EMIT_STATE
 EMIT(span_status)(EMIT_STATE at, unsigned number, const char *name, const char *label,

@@ -1,6 +1,6 @@
-/* The OTLP transport: finished requests to one receiver, as HTTP (protobuf or JSON) or as gRPC
- * calls over HTTP/2, a few at a time. It sends each once (twice when a kept connection turns out to
- * be dead) and says how that went; it never waits for another attempt or follows a redirect. */
+/* The OTLP transport: sends requests to one receiver over HTTP (protobuf or JSON) or as gRPC calls
+ * over HTTP/2, several at once. It sends each request once (twice if a reused connection is dead)
+ * and returns the result; it does not retry or follow redirects. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 #include "export/otlp_lane.h"
 #include "net/outcome.h"
 
-/* New certificates and descriptors that somebody closed ask for a new session ... */
+/* New certificates, and descriptors closed by other code, require a new session ... */
 static int
 otlp_must_retire(const otlp_transport *transport, int failed)
 {
@@ -20,7 +20,7 @@ otlp_must_retire(const otlp_transport *transport, int failed)
                                          failed);
 }
 
-/* ... once nothing uses the old one: nothing begins until then. */
+/* ... when no lane uses the old one: nothing begins until then. */
 static int
 otlp_may_begin(otlp_transport *transport)
 {
@@ -44,7 +44,7 @@ otlp_retire_session(otlp_transport *transport)
     transport->session = NULL;
 }
 
-/* Makes the session when there is none; 0 and a result when it cannot be had. */
+/* Creates the session if there is none; 0 and a result on failure. */
 static int
 otlp_open_session(otlp_transport *transport, djp__send_result *result)
 {
@@ -72,13 +72,13 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
     for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
     }
-    if (djp__files_are_parted()) { /* one of ours, with all signals blocked */
+    if (djp__files_are_parted()) { /* an SDK thread, with all signals blocked */
         djp_store_release(&transport->sender, djp__thread_number());
     }
     return 1;
 }
 
-/* 0 and a result: the job has ended before it began. */
+/* 0 and a result: the job ended before it began. */
 static int
 otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result *result)
 {
@@ -107,7 +107,7 @@ otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result
     return 1;
 }
 
-/* Starts what the feed has, as long as there are idle lanes. */
+/* Starts jobs of the feed while there are idle lanes. */
 static void
 otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
 {
@@ -120,7 +120,7 @@ otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
     }
 }
 
-/* The tag is told last: whoever hears of it may free the body. */
+/* Reports the tag last: the receiver of it may free the body. */
 static void
 otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
 {
@@ -132,7 +132,7 @@ otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
     feed->done(feed->user, lane->job.tag, &result);
 }
 
-/* Ends lanes that have their response, whose time is over, or all; returns how many ended. */
+/* Ends lanes with a response or a passed deadline, or all; returns their number. */
 static unsigned
 otlp_harvest(otlp_transport *transport, const djp__send_feed *feed, int give_up)
 {
@@ -272,7 +272,7 @@ otlp_drop_session(otlp_transport *transport)
 {
     djp__sigpipe guard;
     djp_store_release(&transport->sender, 0);
-    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
+    djp__sigpipe_block(&guard); /* closing TLS may write to a closed connection */
     djp__curl_session_free(transport->session);
     djp__sigpipe_restore(&guard);
     transport->session = NULL;
@@ -281,7 +281,7 @@ otlp_drop_session(otlp_transport *transport)
 static void
 otlp_leave(djp__transport *base)
 {
-    if (!djp__curl_is_over()) { /* the process ends, and nobody waits for this thread */
+    if (!djp__curl_is_over()) { /* the process ends, and no thread waits for this one */
         otlp_drop_session((otlp_transport *)base);
     }
 }
@@ -313,7 +313,7 @@ static const djp__transport_ops otlp_grpc_ops = {
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)
 {
-    /* A name without a value removes what libcurl would send by itself. */
+    /* A name without a value removes a header that libcurl sends by default. */
     static const char *const grpc[] = {"Content-Type: application/grpc", "TE: trailers",
                                        "Expect:", "Accept:", NULL};
     static const char *const protobuf[] = {"Content-Type: application/x-protobuf", "Expect:", NULL};

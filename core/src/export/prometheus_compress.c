@@ -1,5 +1,5 @@
-/* Whether an exposition is compressed for whoever asks for it, and the compression: the same for
- * the Prometheus endpoint and for scrapes that an application answers. */
+/* Negotiates and compresses an exposition, for the Prometheus endpoint and for expositions that an
+ * application serves. */
 #include <string.h>
 #include <zlib.h>
 
@@ -7,10 +7,10 @@
 #include "base/str.h"
 #include "djp/metrics.h"
 
-/* Less is not worth it. */
+/* Smaller texts are not compressed. */
 #define PROMETHEUS_PACK_MIN 1024u
 
-/* 1 when the header names gzip (or everything) and not with q=0. */
+/* 1: the header lists gzip (or everything) without q=0. */
 static int
 prometheus_accepts_gzip(djp_text accept)
 {
@@ -37,7 +37,7 @@ prometheus_accepts_gzip(djp_text accept)
     return named >= 0 ? named : any;
 }
 
-/* Compressed copy of the text in fresh memory, or NULL when that is not possible. */
+/* A compressed copy of the text in fresh memory, or NULL on failure. */
 static char *
 prometheus_gzip(const char *text, size_t size, size_t *out_size)
 {

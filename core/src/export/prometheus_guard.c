@@ -1,5 +1,5 @@
-/* Deadlines and places of connections. A byte now and then moves no deadline; a connection is ended
- * by shutdown(2) alone, and whoever owns the descriptor closes it. */
+/* Deadlines and places of connections. A few received bytes do not extend a deadline. A connection
+ * is ended by shutdown(2); the owner of the descriptor closes it. */
 #include "export/prometheus_guard.h"
 
 #include <stddef.h>
@@ -25,12 +25,12 @@ static void
 prometheus_guard_end(djp__prometheus_client *place)
 {
     shutdown(place->fd, SHUT_RDWR);
-    place->deadline = UINT64_MAX; /* it leaves soon */
+    place->deadline = UINT64_MAX; /* it ends soon */
     place->since = UINT64_MAX;
 }
 
-/* The connection that has waited longest without a complete request; NULL when all are being
- * answered. */
+/* The connection that has waited longest without a complete request; NULL if all are being
+ * served. */
 static djp__prometheus_client *
 prometheus_guard_oldest(djp__prometheus_guard *guard)
 {

@@ -1,5 +1,5 @@
-/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It serves nothing
- * else, reads no request body and never calls into a language runtime. */
+/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It has no other
+ * resource, reads no request body and does not call a language runtime. */
 #include "export/prometheus_http.h"
 
 #include <errno.h>
@@ -31,14 +31,14 @@ struct djp__prometheus_http {
     int port;
     uint32_t generation; /* of the process that owns the threads */
     djp_fork_hook hook;
-    /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the
-     * daemon's thread alone. */
+    /* Opens, waits and closes, with a separate descriptor table that only the daemon's thread
+     * shares. */
     pthread_t keeper;
-    djp_wake ready, end; /* `end` also tells of a first connection */
+    djp_wake ready, end; /* `end` also signals a first connection */
     DJP_ATOMIC(int)
-    ending; /* by stop, before it notifies */
+    ending; /* set by stop before it notifies */
     djp__prometheus_guard guard;
-    const char *host; /* what start was asked for; until `ready` */
+    const char *host; /* argument of start; until `ready` */
     int result;
     int parted;
 };
@@ -199,8 +199,8 @@ prometheus_port_of(int fd)
     return djp__parse_u64(djp__text(port), &number) ? (int)number : 0;
 }
 
-/* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look
- * up; room holds it if it had some. */
+/* Removes the brackets of an IPv6 address in a URL. Returns the host to look up, in room if it had
+ * brackets. */
 static const char *
 prometheus_bare_host(char *room, size_t room_size, const char *host)
 {
@@ -247,8 +247,8 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
     return 0;
 }
 
-/* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's
- * handlers must never run on it. */
+/* The daemon's thread inherits the keeper's descriptor table and its signal mask: the host's
+ * handlers must not run on it. */
 static struct MHD_Daemon *
 prometheus_start_daemon(djp__prometheus_http *endpoint)
 {
@@ -354,6 +354,6 @@ djp__prometheus_http_stop(djp__prometheus_http *endpoint)
         djp__wake_notify(&endpoint->end);
         pthread_join(endpoint->keeper, NULL);
     }
-    /* In a forked child the daemon's thread does not exist, and what it held is left alone. */
+    /* In a forked child the daemon's thread does not exist; its resources are not touched. */
     djp__free(endpoint);
 }

@@ -1,5 +1,5 @@
-/* Bounds checks and offsets of a record's items, and the rule that the last value of a key wins. It
- * must never read outside the record, whatever the record says. */
+/* Checks the bounds of a record's items, and applies the rule that the last value of a key counts.
+ * It does not read outside the record, whatever its content. */
 #include "export/record_walk.h"
 
 #include <string.h>
@@ -94,8 +94,7 @@ walk_fill_slot(djp__walk *walk, djp_key key)
     walk->key_max = slot->size > walk->key_max ? slot->size : walk->key_max;
 }
 
-/* Learns the keys that were interned since the last time. Ids beyond the table's count are
- * damage. */
+/* Loads the keys interned since the last time. An id beyond the table is damage. */
 static int
 walk_learn_keys(djp__walk *walk, djp_key key)
 {
@@ -114,14 +113,14 @@ walk_learn_keys(djp__walk *walk, djp_key key)
     return 1;
 }
 
-/* 1 when the key is known, so that its slot may be read. */
+/* 1: the key is loaded, so its slot may be read. */
 static inline int
 walk_see_key(djp__walk *walk, djp_key key)
 {
     return key - 1 < walk->keys || walk_learn_keys(walk, key);
 }
 
-/* Offset after the item at `at`, or 0 when it does not fit before `to`. */
+/* Offset after the item at `at`, or 0 if it ends after `to`. */
 static inline uint32_t
 walk_after(const djp__walk *walk, uint32_t at, uint32_t to)
 {
@@ -229,9 +228,8 @@ djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_recor
     uint32_t *offsets = walk->offsets, known = walk->keys;
     size_t count = 0;
     while (at < end) {
-        /* Both are multiples of 8, so a head fits. Each step waits for the one before: head plus
-         * padding is one sum, whose carry out of the size's 24 bits the check of the size makes
-         * harmless. */
+        /* Both are multiples of 8, so a head fits. head plus padding is one sum, to shorten the
+         * dependency chain; the size check makes a carry out of its 24 bits harmless. */
         const djp_item *item = (const djp_item *)(const void *)(base + at);
         uint32_t head = item->head, kind = head >> 28;
         uint32_t next = at + ((head + sizeof *item + 7u) & (DJP_ITEM_SIZE_MAX - 7u));
@@ -311,7 +309,7 @@ djp__walk_next_generation(djp__walk *walk)
     return walk->generation;
 }
 
-/* Moves the offsets that are not 0 together. */
+/* Compacts the offsets that are not 0. */
 static djp__walk_list
 walk_compact(djp__walk *walk, djp__walk_list list)
 {
@@ -362,7 +360,7 @@ walk_set_begin(djp__walk *walk, size_t count, size_t *mask)
     return 1;
 }
 
-/* 1 when the key was not in the set yet. */
+/* 1: the key is new in the set. */
 static int
 walk_set_add(djp__walk *walk, size_t mask, djp_text key)
 {
@@ -419,8 +417,8 @@ djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to)
     return walk_compact(walk, list);
 }
 
-/* Splits `size` text bytes at `at` from the attribute items after them. Attribute items may be
- * absent together with the padding. */
+/* Splits `size` text bytes at `at` from the attribute items after them. The items may be absent
+ * together with the padding. */
 static int
 walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, uint32_t at,
            uint32_t end, uint32_t size)

@@ -1,5 +1,5 @@
-/* Reading the items of one record: bounds first, then offsets. Every encoding starts here, so that
- * a damaged record is refused in one place. Nothing here writes output or changes the record. */
+/* Reads the items of one record: bounds first, then offsets. Each encoding starts here, so that a
+ * damaged record is rejected in one place. Writes no output and does not change the record. */
 #ifndef DJP_EXPORT_RECORD_WALK_H
 #define DJP_EXPORT_RECORD_WALK_H
 
@@ -8,11 +8,11 @@
 
 enum { DJP__KEY_TAIL = 48 };
 
-/* What encoders need of one interned key, in one cache line. */
+/* The data of one interned key for encoders, in one cache line. */
 typedef struct djp__key_slot {
     uint32_t stamp; /* generation of the last list in which the key was seen */
     uint32_t size; /* of the encoded key */
-    const uint8_t *encoded; /* borrowed for ever from the key table */
+    const uint8_t *encoded; /* borrowed from the key table, static */
     uint8_t tail[DJP__KEY_TAIL]; /* encoded, at the end of the array, when it fits */
 } djp__key_slot;
 
@@ -26,7 +26,7 @@ typedef struct djp__walk_list {
  * begin. */
 typedef struct djp__walk {
     const char *base;
-    uint32_t end; /* bytes that may be read from base */
+    uint32_t end; /* readable bytes from base */
     int error; /* 0, DJP_EPROTO or DJP_ENOMEM */
     uint32_t *offsets; /* stack of item offsets */
     size_t top;
@@ -34,13 +34,13 @@ typedef struct djp__walk {
     uint32_t *others; /* offsets of the record's events and links, in order */
     size_t other_count;
     size_t other_capacity;
-    size_t attributes; /* of the record, its events and its links, repeated keys included */
+    size_t attributes; /* of the record, its events and links, with repeated keys */
     djp__key_slot *slots; /* indexed by djp_key */
     uint32_t slot_room;
     uint32_t keys; /* slots 1 .. keys are filled */
     uint32_t key_max; /* largest encoded key among them */
     uint32_t generation;
-    /* of "sampling.reason"; 0 when the key table is full and so nobody has it */
+    /* of "sampling.reason"; 0 if the key table is full, so no record has it */
     djp_key reason_key;
     djp_text *set; /* open-addressing set of map keys */
     size_t set_capacity;
@@ -49,26 +49,26 @@ typedef struct djp__walk {
 void djp__walk_init(djp__walk *walk);
 void djp__walk_fini(djp__walk *walk);
 
-/* Starts on bytes that are not a span record (the resource): size bytes at base, 8-byte aligned.
- * Borrows base. */
+/* Starts on bytes of another kind (the resource): size bytes at base, 8-byte aligned. Borrows
+ * base. */
 void djp__walk_begin(djp__walk *walk, const void *base, size_t size);
 /* Checks the record, collects its attributes into *attributes and its events and links into
  * walk->others. Borrows the record until the next begin. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
 int djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record);
 
 /* Checks the attribute items between two offsets of a record of another signal, as djp__walk_span
- * does for a span, and learns their keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
+ * does, and loads their keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
 int djp__walk_keys(djp__walk *walk, uint32_t from, uint32_t to);
-/* The attribute items between two offsets, whose keys were checked by djp__walk_span or
- * djp__walk_keys. Sets walk->error and gives an empty list when damaged. */
+/* Returns the attribute items between two offsets, whose keys djp__walk_span or djp__walk_keys has
+ * checked. If they are damaged, sets walk->error and returns an empty list. */
 djp__walk_list djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to);
-/* Drops all but the last item of each key from a list of attributes, keeping the order. */
+/* Drops all but the last item of each key from a list of attributes, in the same order. */
 djp__walk_list djp__walk_unique(djp__walk *walk, djp__walk_list list);
 /* The elements of an array payload. */
 djp__walk_list djp__walk_array(djp__walk *walk, const djp_item *item);
 /* The ITEM_KEYs of a map payload, each followed by its value; the last of equal keys only. */
 djp__walk_list djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to);
-/* Gives a list's room back; lists end in the opposite order of their making. */
+/* Releases a list; lists are released in the reverse order of their creation. */
 static inline void
 djp__walk_drop(djp__walk *walk, djp__walk_list list)
 {
@@ -127,8 +127,8 @@ djp__walk_text(const djp_span_record *record, uint32_t at, uint32_t size)
     return text;
 }
 
-/* 1 when the local root says why it was kept and the user has no attribute of that name. *text is
- * static. */
+/* 1: the local root has a sampling reason to export, and the user set no attribute of that name.
+ * *text is static. */
 int djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record,
                      djp__walk_list attributes);
 #define DJP__REASON_KEY "sampling.reason"

@@ -1,4 +1,4 @@
-/* Values to items. Must not keep invalid text or recurse deeper than values may nest. */
+/* Converts values to items, with valid text and a limited recursion. */
 #include "export/resource_items.h"
 
 #include <string.h>
@@ -18,8 +18,7 @@ resource_open(djp_buf *out, unsigned kind, unsigned type)
     return at;
 }
 
-/* Fills in the size and pads. A payload that an item cannot hold is taken back as an empty
- * value. */
+/* Fills in the size and pads. A payload too large for an item becomes an empty value. */
 static void
 resource_close(djp_buf *out, size_t at)
 {
@@ -93,7 +92,7 @@ resource_map(djp_buf *out, const djp_attribute *items, size_t count, int depth)
     }
 }
 
-/* depth: levels of nesting this value would be at when it is an array or a map. */
+/* depth: the nesting level of this value if it is an array or a map. */
 static void
 resource_value(djp_buf *out, const djp_value *value, int depth)
 {

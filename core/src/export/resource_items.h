@@ -1,18 +1,17 @@
-/* Attributes that arrive as values (resource, scopes) in the form of a record's items, so that
- * every encoding reads one form. */
+/* Converts attributes given as values (resource, scopes) to the form of a record's items, so that
+ * encodings read one form. */
 #ifndef DJP_EXPORT_RESOURCE_ITEMS_H
 #define DJP_EXPORT_RESOURCE_ITEMS_H
 
 #include "base/buf.h"
 #include "model/record.h"
 
-/* Bytes at the start of the buffer that hold no items: encoders read a little before an item's
- * payload. */
+/* Unused bytes at the start of the buffer: encoders read a little before an item's payload. */
 enum { DJP__RESOURCE_ITEMS_FROM = 64 };
 
-/* Replaces the content of out: the preamble, then an ITEM_KEY and an ITEM_ATTRIBUTE for each
- * attribute in order, repeated keys included. Text is made valid UTF-8, values nested too deep
- * become empty, values too large are left out. Borrows attributes. Returns 0 or DJP_ENOMEM. */
+/* Replaces the content of out: the preamble, then an ITEM_KEY and an ITEM_ATTRIBUTE per attribute
+ * in order, with repeated keys. Text is repaired to valid UTF-8, values nested too deep become
+ * empty, values too large are omitted. Borrows attributes. Returns 0 or DJP_ENOMEM. */
 int djp__resource_items(djp_buf *out, const djp_attribute *attributes, size_t count);
 
 #endif

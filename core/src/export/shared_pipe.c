@@ -1,6 +1,5 @@
-/* How lines of several writers stay whole on one pipe. The kernel copies a write in one go when
- * there is room for it, and only a write that meets a full pipe is cut; so this never writes into a
- * pipe that is not empty, and never more than fits. */
+/* Keeps lines of several writers whole on one pipe. The kernel splits only a write that does not
+ * fit, so this code writes only into an empty pipe, and at most its capacity. */
 #include "export/shared_pipe.h"
 
 #include <errno.h>
@@ -12,12 +11,12 @@
 #include "base/clock.h"
 
 enum {
-    SHARED_PIPE_LOOKS = 3, /* empty at that many looks in a row, SHARED_PIPE_PAUSE_MS apart */
-    /* after it was not: a writer that met a full pipe may have to wait for a processor */
+    SHARED_PIPE_LOOKS = 3, /* empty at that many checks in a row, SHARED_PIPE_PAUSE_MS apart */
+    /* after a check that found data: a writer blocked on a full pipe may wait for a processor */
     SHARED_PIPE_LOOKS_BUSY = 10,
     SHARED_PIPE_PAUSE_MS = 2,
-    SHARED_PIPE_PATIENCE_MS = 32, /* apart while nobody reads */
-    SHARED_PIPE_LARGEST = 1024 * 1024 /* what the system grants anybody by default */
+    SHARED_PIPE_PATIENCE_MS = 32, /* interval while no process reads */
+    SHARED_PIPE_LARGEST = 1024 * 1024 /* the system's default limit */
 };
 
 static size_t
@@ -31,7 +30,7 @@ size_t
 djp__shared_pipe_piece(int fd, const char *data, size_t size)
 {
     size_t capacity = shared_pipe_capacity(fd);
-    size_t most = capacity - capacity / 4; /* somebody may have written a little meanwhile */
+    size_t most = capacity - capacity / 4; /* another process may have written a little meanwhile */
     if (size <= most) {
         return size;
     }
@@ -42,7 +41,7 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
     end = memchr(data + most, '\n', size - most);
     size_t line = end != NULL ? (size_t)(end - data) + 1 : size;
     if (line > capacity && line <= SHARED_PIPE_LARGEST) {
-        (void)fcntl(fd, F_SETPIPE_SZ, (int)line); /* refused: the line may be cut by others */
+        (void)fcntl(fd, F_SETPIPE_SZ, (int)line); /* refused: others may split the line */
     }
     return line;
 }
@@ -69,7 +68,8 @@ djp__shared_pipe_wait(int fd, const djp__send_control *control)
             errno = ETIMEDOUT;
             return -1;
         }
-        struct pollfd gone = {fd, 0, 0}; /* wakes when the last reader goes: the write says so */
+        /* wakes when the last reader closes; the write returns the error */
+        struct pollfd gone = {fd, 0, 0};
         if (poll(&gone, 1, pause_ms) > 0) {
             return 0;
         }

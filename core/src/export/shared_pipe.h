@@ -1,4 +1,4 @@
-/* Whole lines into a pipe that the program, its children and others write lines to as well. */
+/* Writes whole lines into a pipe that the program, its children and others also write to. */
 #ifndef DJP_EXPORT_SHARED_PIPE_H
 #define DJP_EXPORT_SHARED_PIPE_H
 
@@ -6,13 +6,13 @@
 
 #include "export/transport.h"
 
-/* Bytes of the next piece to write at once: as many whole lines as the pipe takes for certain when
- * it is empty, at least one line, which may be longer than that. A pipe that is too small for it is
- * made larger where the system allows. */
+/* Returns the size of the next piece to write: as many whole lines as surely fit into the empty
+ * pipe, at least one line, even a longer one. A pipe too small for it is enlarged if the system
+ * allows. */
 size_t djp__shared_pipe_piece(int fd, const char *data, size_t size);
-/* Waits until the pipe is empty, and stays so for long enough that nobody can be in the middle of a
- * line: a writer that found the pipe full goes on the moment there is room. Returns 0, or -1 with
- * errno ECANCELED (given up), ETIMEDOUT, or what ioctl says. */
+/* Waits until the pipe stays empty long enough that no process can be inside a line: a writer
+ * blocked on a full pipe continues as soon as there is room. Returns 0, or -1 with errno ECANCELED
+ * (cancelled), ETIMEDOUT, or that of ioctl. */
 int djp__shared_pipe_wait(int fd, const djp__send_control *control);
 
 #endif

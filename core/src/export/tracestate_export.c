@@ -1,5 +1,5 @@
-/* The tracestate that a span is exported with: the sampling threshold of this stage in the "ot"
- * member, everything else as it came. Must not touch the state that goes downstream. */
+/* The tracestate of an exported span: the sampling threshold of this stage in the "ot" member, the
+ * rest as received. Does not change the propagated tracestate. */
 #include "export/encoder.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 enum { TRACESTATE_VALUE_MAX = 256, TRACESTATE_TH_MAX = 14 };
 #define TRACESTATE_THRESHOLD_LIMIT (UINT64_C(1) << 56)
 
-/* Cuts "th:" off a sub-key; 0 when it is another one. */
+/* Removes "th:" from a sub-key; 0 for another one. */
 static int
 tracestate_is_th(djp_text sub, djp_text *value)
 {
@@ -83,7 +83,7 @@ tracestate_write_ot(char out[TRACESTATE_VALUE_MAX], djp_text old, djp_text th)
     return size;
 }
 
-/* 1 when the value holds exactly this th, or none where none is wanted. */
+/* 1: the value has exactly this th, or none if none is wanted. */
 static int
 tracestate_has_th(djp_text ot, djp_text th)
 {

@@ -1,5 +1,5 @@
-/* Attribute values to protobuf, backwards. Must not recurse deeper than values may nest, nor trust
- * a payload's size. */
+/* Writes attribute values as protobuf, backwards. The recursion is limited, and the size of a
+ * payload is not trusted. */
 #include "export/wire.h"
 
 enum { WIRE_KEY = 0x0a, WIRE_VALUE = 0x12, WIRE_VALUES = 0x0a };
@@ -119,8 +119,8 @@ wire_key(char *at, const djp__key_slot *slot)
     return at - size;
 }
 
-/* The usual attributes: KeyValue.value of a short string or a small number, whose tags and lengths
- * are one store. Returns NULL for all others. */
+/* The fast path: KeyValue.value of a short string or a small number, whose tags and lengths are one
+ * store. Returns NULL for all others. */
 static inline char *
 wire_short_value(char *at, const djp_item *item)
 {
@@ -130,8 +130,8 @@ wire_short_value(char *at, const djp_item *item)
         bytes = WIRE_VALUE | (size + 2) << 8 | WIRE_STRING << 16 | size << 24;
     } else if (kind == DJP_INT && size == 8 && wire_load(item) < 0x4000) {
         uint32_t value = (uint32_t)wire_load(item), wide = value >= 0x80;
-        /* One or two bytes of varint; the higher one is written in any case and counted when there
-         * is one. */
+        /* A varint of one or two bytes; the higher one is always written, but counted only if
+         * used. */
         at[-1] = (char)(value >> 7);
         at -= wide;
         bytes = WIRE_VALUE | (2 + wide) << 8 | WIRE_INT << 16 | ((value | wide << 7) & 0xff) << 24;

@@ -1,6 +1,6 @@
-/* Protobuf written backwards: every function gets the lowest byte written so far and returns the
- * new one, so a length is known when its turn comes. The caller has made room for the whole message
- * and DJP__WIRE_SLACK bytes more; nothing here checks room. */
+/* Protobuf written backwards: every function takes the lowest byte written so far and returns the
+ * new one, so that each length is known when it is written. The caller reserves the whole message
+ * and DJP__WIRE_SLACK more bytes; these functions check no bounds. */
 #ifndef DJP_EXPORT_WIRE_H
 #define DJP_EXPORT_WIRE_H
 
@@ -11,8 +11,8 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the writer stores numbers in the wire's byte order as they are");
 
-/* Copies of fixed size may touch this many bytes below the place they write, and read as many
- * before their source: sources in a record lie behind its header, which is larger. */
+/* Copies of fixed size may write this many bytes below their place, and read as many before their
+ * source: sources in a record lie after its larger header. */
 enum { DJP__WIRE_SLACK = 64 };
 
 static inline char *
@@ -22,7 +22,7 @@ djp__wire_byte(char *at, unsigned byte)
     return at;
 }
 
-/* Lengths and numbers from 128 on; short ones go together with their tag. */
+/* Lengths and numbers from 128 on; smaller ones are written with their tag. */
 static inline char *
 djp__wire_varint_long(char *at, uint64_t value)
 {
@@ -37,7 +37,7 @@ djp__wire_varint_long(char *at, uint64_t value)
     return at;
 }
 
-/* A field number below 16 with its wire type makes one byte of tag. */
+/* A field number below 16 and its wire type are one tag byte. */
 static inline char *
 djp__wire_field_varint(char *at, unsigned tag, uint64_t value)
 {

@@ -1,6 +1,6 @@
-/* libcurl's process-wide side: set up once, and never in the middle of a call when the process
- * forks. Never calls curl_global_cleanup: the host may use libcurl too, and an exiting process has
- * no need of it. */
+/* libcurl's process-wide state: initialised once, and not inside a call when the process forks.
+ * curl_global_cleanup is not called: the host may use libcurl, and an exiting process does not need
+ * it. */
 #include "net/curl_global.h"
 
 #include <curl/curl.h>
@@ -14,7 +14,7 @@
 
 static pthread_once_t curl_global_once = PTHREAD_ONCE_INIT;
 static djp_mutex curl_global_mutex = PTHREAD_MUTEX_INITIALIZER;
-/* Written once under curl_global_once, read after it. */
+/* Written once under curl_global_once, then read. */
 static int curl_global_code;
 static int curl_global_breaks_reuse;
 static int curl_global_loses_trailers;
@@ -39,9 +39,9 @@ curl_global_release(void *user)
 static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_release,
                                          NULL, NULL};
 
-/* TLS libraries tear themselves down in exit(3), whoever is inside them. Registered after their own
- * handler this one runs before it: it waits for the call that is under way, and from then on
- * djp__curl_lock lets nobody else in. */
+/* TLS libraries free their state in exit(3) even while a thread uses them. This handler is
+ * registered later, so it runs earlier: it waits for the call in progress, and after it
+ * djp__curl_lock admits no other thread. */
 static void
 curl_global_at_exit(void)
 {
@@ -54,8 +54,7 @@ curl_global_at_exit(void)
 static void
 curl_global_set_up(void)
 {
-    /* A fork waits for this, too: a child would meet the locks of the libraries that are being set
-     * up. */
+    /* A fork waits for this too: a child would inherit the locks of a library being initialised. */
     djp__fork_register(&curl_global_hook);
     djp__mutex_lock(&curl_global_mutex);
     curl_global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : DJP_EIO;
@@ -81,7 +80,7 @@ djp__curl_lock(void)
         !pthread_equal(pthread_self(), curl_global_exiting)) {
         djp__mutex_unlock(&curl_global_mutex);
         for (;;) {
-            pause(); /* the process ends meanwhile */
+            pause(); /* until the process ends */
         }
     }
 }

@@ -1,5 +1,5 @@
-/* Request headers: the protocol's own and the user's, checked so that no line can smuggle another
- * one in. The values are secrets: they never reach a message. */
+/* Request headers of the protocol and of the user, checked so that no line can inject another. The
+ * values are secrets and appear in no message. */
 #include "net/curl_headers.h"
 
 #include <string.h>
@@ -68,7 +68,7 @@ curl_headers_write(char *end, djp_text name, djp_text value)
     memcpy(end, name.data, name.size);
     end += name.size;
     if (value.size == 0) {
-        *end++ = ';'; /* libcurl's way to send an empty value instead of removing the header */
+        *end++ = ';'; /* libcurl's form of an empty value; otherwise it removes the header */
     } else {
         *end++ = ':';
         *end++ = ' ';
@@ -158,7 +158,7 @@ djp__curl_headers_hide(char *text, const char *lines)
             continue;
         }
         curl_headers_hide_one(text, value);
-        /* "Bearer abc": the second word alone is as secret. */
+        /* "Bearer abc": the second word is a secret too. */
         while (djp__text_split(&word, &value, ' ')) {
             curl_headers_hide_one(text, word);
         }

@@ -1,6 +1,6 @@
-/* Driving libcurl: a few requests at a time on kept connections, in short waits between which the
- * pipeline gets the thread. Nothing here waits longer than 20 ms, follows a redirect, raises a
- * signal or writes to a connection inherited over a fork. */
+/* Drives libcurl: several requests at once on reused connections, with short waits between which
+ * the pipeline runs. It does not wait longer than 20 ms, follow redirects, raise signals, or write
+ * to a connection inherited over a fork. */
 #include "net/curl_session.h"
 
 #include <fcntl.h>
@@ -25,44 +25,44 @@ enum {
     /* each lane may race several addresses of a name */
     CURL_SESSION_SOCKETS = 4 * DJP__CURL_LANES_MAX,
     CURL_SESSION_RESPONSE_MAX = 4 * 1024 * 1024,
-    CURL_SESSION_MATERIAL_S = 60, /* new certificates are noticed that late */
-    /* a connection is renewed that often, so that changed addresses are noticed */
+    CURL_SESSION_MATERIAL_S = 60, /* interval of the check for new certificates */
+    /* lifetime of a connection, so that changed addresses are noticed */
     CURL_SESSION_LIFETIME_S = 300
 };
 
 typedef struct curl_lane {
     djp__curl_session *session;
-    CURL *easy; /* NULL until the lane is first used */
-    djp__curl_exchange *exchange; /* the one that runs, else NULL */
-    int added; /* it is libcurl's */
-    int done; /* libcurl is through with it */
+    CURL *easy; /* NULL before the first use of the lane */
+    djp__curl_exchange *exchange; /* the current one, else NULL */
+    int added; /* added to libcurl */
+    int done; /* completed by libcurl */
 } curl_lane;
 
 struct djp__curl_session {
     CURLM *multi;
-    curl_lane lanes[DJP__CURL_LANES_MAX]; /* the first has the settings that the others copy */
+    curl_lane lanes[DJP__CURL_LANES_MAX]; /* the first has the settings, which the others copy */
     unsigned used; /* lanes with a handle */
     size_t response_max;
     djp__tls_material material;
-    uint64_t material_checked; /* monotonic time at which the files were last compared with it */
-    /* In a thread with its own descriptors nobody else can close or meet what libcurl opens;
-     * elsewhere the sockets are watched. */
+    uint64_t material_checked; /* monotonic time of the last comparison with the files */
+    /* In a thread with a separate descriptor table no other code can close libcurl's descriptors;
+     * elsewhere the sockets are checked. */
     int parted;
     int poked; /* signalfd of that thread, or -1 */
-    /* a socket was closed by somebody else: nothing of the session is touched any more */
+    /* other code closed a socket: the session is not used any more */
     int robbed;
     struct {
         int fd;
         djp_file_id id;
     } sockets[CURL_SESSION_SOCKETS]; /* the open ones */
     size_t socket_count;
-    int pair[2]; /* libcurl's own wake-up, which only its end closes; -1: not found */
+    int pair[2]; /* libcurl's wake-up sockets, closed only at its end; -1: not found */
     djp_file_id pair_ids[2];
     djp__curl_session *next; /* in the list of abandoned sessions */
 };
 
-/* Handles that a forked child inherited or that outlived the TLS library: kept reachable, never
- * used. Written in a child while it has one thread, or by the thread that exits. */
+/* Handles inherited by a forked child, or that outlived the TLS library: reachable but not used.
+ * Written in a child with one thread, or by the exiting thread. */
 static djp__curl_session *curl_session_abandoned;
 
 static curl_socket_t
@@ -115,7 +115,7 @@ djp__curl_session_is_robbed(djp__curl_session *session)
     return session->robbed;
 }
 
-/* A wake-up that is no descriptor of the process, see djp__thread_poke. */
+/* A wake-up without a descriptor of the process, see djp__thread_poke. */
 static void
 curl_session_listen(djp__curl_session *session)
 {
@@ -129,7 +129,7 @@ curl_session_listen(djp__curl_session *session)
     }
 }
 
-/* Takes the signal away again, also one that came while nothing waited. */
+/* Clears the signal, also one that arrived without a wait. */
 static void
 curl_session_hear(const djp__curl_session *session)
 {
@@ -221,7 +221,7 @@ curl_session_set_behaviour(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CURL_SESSION_LIFETIME_S);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* giving up must not wait for a name server */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancelling must not wait for a name server */
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -234,7 +234,7 @@ curl_session_set_behaviour(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, curl_session_on_header);
 }
 
-/* A connection serves one lane at a time, but outlives its exchange: it is the session's. */
+/* A connection serves one lane at a time, but belongs to the session and outlives the exchange. */
 static void
 curl_session_add_lane(djp__curl_session *session, CURL *easy)
 {
@@ -248,8 +248,7 @@ curl_session_add_lane(djp__curl_session *session, CURL *easy)
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)session->used + 1);
 }
 
-/* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are
- * free. */
+/* libcurl does not report the descriptors of its wake-up: they get the lowest free numbers. */
 static CURLM *
 curl_session_new_multi(djp__curl_session *session)
 {
@@ -270,7 +269,7 @@ curl_session_new_multi(djp__curl_session *session)
     return multi;
 }
 
-/* Whether ending libcurl's handles would close nothing but its own. */
+/* Whether closing libcurl's handles would close only their own descriptors. */
 static int
 curl_session_may_end(djp__curl_session *session)
 {
@@ -294,7 +293,7 @@ curl_session_set_up(djp__curl_session *session, const djp__curl_target *target,
         curl_easy_cleanup(easy);
         return DJP_ENOMEM;
     }
-    /* What ends one connection (a GOAWAY, a proxy that leaves) must not meet several requests. */
+    /* The end of one connection (a GOAWAY, a closed proxy) must not affect several requests. */
     curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_session_add_lane(session, easy);
     session->response_max = destination->max_response_bytes
@@ -357,7 +356,7 @@ djp__curl_session_free(djp__curl_session *session)
     djp__curl_lock();
     if (djp__curl_is_over() || !curl_session_may_end(session)) {
         if (djp__curl_is_over()) {
-            session->socket_count = 0; /* the process ends: they stay as they are */
+            session->socket_count = 0; /* the process ends: left open */
         }
         djp__curl_session_abandon(session);
         djp__curl_unlock();
@@ -387,7 +386,7 @@ djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target
         return 0;
     }
     session->material_checked = now;
-    /* What cannot be read any more is no reason to give up what works. */
+    /* Unreadable files are no reason to replace a working session. */
     int outdated = djp__tls_material_read(&fresh, destination, why) == 0 &&
                    !djp__tls_material_equal(&fresh, &session->material);
     djp__tls_material_fini(&fresh);
@@ -411,8 +410,7 @@ curl_session_set_request(CURL *easy, djp__curl_exchange *exchange)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CURL_SESSION_CONNECT_MS);
 }
 
-/* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not
- * touched. */
+/* libcurl's wake-up is a pair of descriptors too: they are not used among those of the process. */
 void
 djp__curl_session_wait(djp__curl_session *session, uint64_t deadline)
 {
@@ -425,11 +423,11 @@ djp__curl_session_wait(djp__curl_session *session, uint64_t deadline)
         curl_session_hear(session);
     } else if (curl_multi_wait(session->multi, NULL, 0, wait_ms, &ready) != CURLM_OK ||
                ready == 0) {
-        poll(NULL, 0, 1); /* it does not wait while there is no socket */
+        poll(NULL, 0, 1); /* it does not wait without sockets */
     }
 }
 
-/* The handle of a lane; made at its first use. NULL without memory. */
+/* The handle of a lane, created at its first use. NULL without memory. */
 static CURL *
 curl_session_easy(djp__curl_session *session, unsigned number)
 {
@@ -447,7 +445,7 @@ void
 djp__curl_session_begin(djp__curl_session *session, unsigned number, djp__curl_exchange *exchange)
 {
     curl_lane *lane = &session->lanes[number];
-    exchange->code = CURLE_FAILED_INIT; /* stays when libcurl never says how it ended */
+    exchange->code = CURLE_FAILED_INIT; /* remains if libcurl does not report the result */
     exchange->error[0] = '\0';
     exchange->status = exchange->response_version = 0;
     exchange->sockets = 0;
@@ -465,7 +463,7 @@ djp__curl_session_begin(djp__curl_session *session, unsigned number, djp__curl_e
     djp__curl_unlock();
 }
 
-/* Tells the lanes which libcurl is through with; all of them when it cannot go on. */
+/* Marks lanes that libcurl has completed; all of them if it cannot continue. */
 static void
 curl_session_collect(djp__curl_session *session, int failed)
 {

@@ -1,5 +1,5 @@
-/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy on the
- * way to it. It never connects. */
+/* The address of an OTLP receiver: parsed once, shown without credentials, with its proxy. Does not
+ * connect. */
 #include "net/curl_target.h"
 
 #include <arpa/inet.h>
@@ -41,8 +41,7 @@ djp__curl_host_is_loopback(const char *host)
            memcmp(address, loopback, sizeof loopback) == 0;
 }
 
-/* Whether a host is what an entry names, or a name below it; a dot in front of the entry changes
- * nothing. */
+/* Whether a host equals an entry or is a subdomain of it; a leading dot of the entry is ignored. */
 static int
 curl_target_is_below(djp_text host, djp_text entry)
 {
@@ -56,7 +55,7 @@ curl_target_is_below(djp_text host, djp_text entry)
            (before == 0 || host.data[before - 1] == '.');
 }
 
-/* An entry with a port, host:port, which libcurl does not know. The others are left to it. */
+/* An entry host:port, which libcurl does not support. It handles the others. */
 static int
 curl_target_is_excepted(djp_text entry, djp_text host, const char *port)
 {
@@ -114,7 +113,7 @@ curl_target_join(const char *first, const char *second)
     return whole;
 }
 
-/* The endpoint as an URL: a scheme for those that have none, a path for Unix sockets. */
+/* The endpoint as a URL: adds a missing scheme, and a path for Unix sockets. */
 static char *
 curl_target_complete(djp__curl_target *target, const djp__destination *destination)
 {
@@ -146,7 +145,7 @@ curl_target_part(char **out, CURLU *url, CURLUPart part)
     return *out ? 0 : code == CURLUE_OUT_OF_MEMORY || code == CURLUE_OK ? DJP_ENOMEM : DJP_EINVAL;
 }
 
-/* gRPC: the method goes behind whatever path a gateway in front asks for. */
+/* gRPC: appends the method to the path that a gateway may require. */
 static int
 curl_target_add_method(CURLU *url, const char *method)
 {
@@ -165,7 +164,7 @@ curl_target_add_method(CURLU *url, const char *method)
     return code;
 }
 
-/* The address as messages name it, taken before the method of gRPC makes it long. */
+/* The address for messages, taken before the gRPC method is appended. */
 static int
 curl_target_show(djp__curl_target *target, CURLU *url)
 {

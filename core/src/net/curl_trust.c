@@ -1,4 +1,4 @@
-/* Authorities in PEM files. libcurl takes one file; more of them are put together in memory. */
+/* Certificate authorities in PEM files. libcurl accepts one file; several are joined in memory. */
 #include "net/curl_trust.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 enum { CURL_TRUST_MAX = 16 << 20 };
 
-/* Where systems keep theirs, for a libcurl that does not say. */
+/* Usual places of the system's file, for a libcurl without a default. */
 static const char *const curl_trust_systems[] = {"/etc/ssl/certs/ca-certificates.crt",
                                                  "/etc/pki/tls/certs/ca-bundle.crt",
                                                  "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
@@ -20,7 +20,7 @@ curl_trust_is_given(const char *path)
     return path && path[0];
 }
 
-/* Appends a regular file and a line end; 0 when it cannot be read or is too large. */
+/* Appends a regular file and a line end; 0 if it is unreadable or too large. */
 static int
 curl_trust_append(djp_buf *out, const char *path)
 {
@@ -44,7 +44,7 @@ curl_trust_append(djp_buf *out, const char *path)
     return good && !out->failed && out->size > before + 1;
 }
 
-/* The file that libcurl would take by itself. */
+/* The file that libcurl uses by default. */
 static const char *
 curl_trust_system(CURL *easy)
 {
@@ -127,7 +127,7 @@ djp__curl_identify(CURL *easy, const djp__destination *destination,
         code = curl_trust_client(easy, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY, &material->client_key,
                                  destination->client_key);
     }
-    /* A wrong pass phrase is an error; none at all would be asked for on the terminal. */
+    /* A wrong pass phrase is an error; without one, libcurl would prompt on the terminal. */
     if (code == CURLE_OK && material->client_key.size > 0) {
         code = curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
     }

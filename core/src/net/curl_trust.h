@@ -1,4 +1,4 @@
-/* Whose signature on a collector's certificate counts. */
+/* The certificate authorities for a Collector's certificate. */
 #ifndef DJP_NET_CURL_TRUST_H
 #define DJP_NET_CURL_TRUST_H
 
@@ -7,12 +7,13 @@
 #include "net/destination.h"
 #include "net/tls_material.h"
 
-/* The authorities of destination->certificate, or else of the system, and those of
- * destination->extra_certificate besides. Never waits for a file that is none. An extra file that
- * cannot be read leaves the others alone: then the connection says what it lacks. */
+/* Sets the authorities of destination->certificate, or else of the system, and those of
+ * destination->extra_certificate. Does not block on a path that is not a regular file. An
+ * unreadable extra file is ignored; a connection that needs it then reports the missing
+ * authority. */
 CURLcode
 djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_material *material);
-/* Our own certificate and key, for mutual TLS. libcurl copies what it needs. */
+/* Sets the client certificate and key, for mutual TLS. libcurl copies them. */
 CURLcode djp__curl_identify(CURL *easy, const djp__destination *destination,
                             const djp__tls_material *material);
 

@@ -1,5 +1,5 @@
-/* The gRPC side of an exchange that libcurl carries: framing on the way out, status and trailers on
- * the way in. Never trusts a length and never allocates. */
+/* The gRPC part of an exchange over libcurl: framing of the request, status and trailers of the
+ * response. Lengths are not trusted; nothing is allocated. */
 #include "net/grpc_response.h"
 
 #include <stdio.h>
@@ -118,7 +118,7 @@ djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size)
     }
 }
 
-/* What an HTTP status means when a proxy in between answered instead of a gRPC server. */
+/* Maps an HTTP status, when a proxy responded instead of a gRPC server. */
 static uint32_t
 grpc_response_of_http(long status)
 {
@@ -171,7 +171,7 @@ grpc_response_without_status(djp__send_result *result, long http_status, const c
     djp__outcome outcome =
         grpc_response_may_repeat(status, UINT64_MAX) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     result->status = (long)status;
-    /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
+    /* Gateways respond for an unavailable receiver; an unknown path is the receiver's response. */
     int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED &&
                   status != GRPC_PERMISSION_DENIED;
     djp__send_result_set(

@@ -1,5 +1,5 @@
-/* gRPC over HTTP/2: the message frame, the timeout header, and what trailers mean. Parses bytes
- * from outside: bounded. */
+/* gRPC over HTTP/2: message frame, timeout header, and trailers. Parses untrusted bytes with
+ * limits. */
 #ifndef DJP_NET_GRPC_RESPONSE_H
 #define DJP_NET_GRPC_RESPONSE_H
 
@@ -7,11 +7,11 @@
 #include "net/otlp_response.h"
 #include "net/outcome.h"
 
-/* Headers and trailers that matter. Starts as DJP__GRPC_HEAD_INIT. */
+/* The relevant headers and trailers. Starts as DJP__GRPC_HEAD_INIT. */
 typedef struct djp__grpc_head {
     int has_status;
-    int is_grpc; /* the content type says so */
-    int is_cut; /* the status was lost on the way and is known otherwise */
+    int is_grpc; /* by its content type */
+    int is_cut; /* the status was lost in transit and derived otherwise */
     uint32_t status;
     char message[256];
     uint64_t retry_ns; /* RetryInfo; UINT64_MAX without one */
@@ -24,12 +24,13 @@ typedef struct djp__grpc_head {
 #define DJP__GRPC_FRAME_SIZE 5
 /* Writes the frame header of a message of size bytes. */
 void djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size);
-/* The first message in body: 1 and the message (borrowed from body), 0 when there is none that is
- * whole and uncompressed. */
+/* Reads the first message in body: 1 and the message (borrowed from body), 0 if none is complete
+ * and uncompressed. */
 int djp__grpc_message_in(djp_text *message, djp_text body);
-/* "grpc-timeout: 9500m" for what is left; at least one millisecond. out must hold 32 bytes. */
+/* "grpc-timeout: 9500m" for the remaining time, at least one millisecond. out must hold 32
+ * bytes. */
 void djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns);
-/* One header or trailer line without its line end; a status line starts anew. */
+/* Reads one header or trailer line without its line end; a status line restarts. */
 void djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size);
 /* Fills result from a complete response. http_status is that of the HTTP/2 response; decode that of
  * the signal. */

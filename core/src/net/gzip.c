@@ -1,6 +1,5 @@
-/* gzip of finished requests: one deflate stream, set up once and reset for every body, because its
- * 256 KiB of state cost more than compressing a small batch. Never keeps a pointer into the input
- * after a call. */
+/* gzip of requests: one deflate stream, initialised once and reset for each body, because its 256
+ * KiB of state cost more than compressing a small batch. Keeps no pointer into the input. */
 #include "net/gzip.h"
 
 #include <limits.h>
@@ -62,8 +61,8 @@ djp__gzip_free(djp__gzip *gzip)
     djp__free(gzip);
 }
 
-/* Hands zlib the next part of the input and as much of the reserved room as its 32-bit counters
- * take. */
+/* Passes the next part of the input to zlib, and as much of the reserved room as its 32-bit
+ * counters hold. */
 static int
 gzip_step(z_stream *stream, djp_buf *out, const unsigned char **data, size_t *left)
 {
@@ -89,7 +88,7 @@ djp__gzip_compress(djp__gzip *gzip, djp_buf *out, const void *data, size_t size)
     if (deflateReset(&gzip->stream) != Z_OK) {
         return DJP_ENOMEM;
     }
-    /* A quarter of the input is the usual result; more room is asked for only when it is needed. */
+    /* A quarter of the input is the usual result; more room is reserved only if needed. */
     size_t room = size / 4 + 256;
     while (code != Z_STREAM_END) {
         if (!djp__buf_reserve(out, room)) {

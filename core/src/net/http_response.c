@@ -1,5 +1,5 @@
-/* OTLP/HTTP responses: the status code decides, Retry-After is obeyed, a partial success is told,
- * and a 200 that cannot have come from an OTLP receiver is not believed. Never allocates. */
+/* Evaluates OTLP/HTTP responses: status code, Retry-After, partial success; a 200 that cannot come
+ * from an OTLP receiver is not accepted. Does not allocate. */
 #include "net/http_response.h"
 
 #include <string.h>
@@ -89,10 +89,10 @@ http_response_good(djp__send_result *result, const djp__http_head *head, djp_tex
                                  result->status);
         }
     }
-    /* Any other type: some receivers say "ok" in plain text; the status code decides. */
+    /* Any other type: some receivers send "ok" in plain text; the status code decides. */
 }
 
-/* The receiver's own words about an error, "" when it gave none that can be shown. */
+/* The receiver's error message, "" if it cannot be shown. */
 static void
 http_response_reason(char *out, size_t out_size, const djp__http_head *head, djp_text body)
 {

@@ -1,6 +1,5 @@
-/* Responses of OTLP receivers in protobuf, and the gRPC status texts. Bytes from outside: sizes and
- * memory are bounded before protobuf-c sees them, and the messages have no fields that nest without
- * end. */
+/* OTLP responses in protobuf, and gRPC status texts. Untrusted bytes: sizes and memory are limited
+ * before protobuf-c reads them, and the messages have no unbounded nesting. */
 #include "net/otlp_response.h"
 
 #include <string.h>
@@ -12,8 +11,8 @@
 #include "gen/otlp_trace.pb-c.h"
 #include "gen/rpc_status.pb-c.h"
 
-/* An honest response has a few hundred bytes. The budget bounds what unknown fields, which
- * protobuf-c keeps, may cost. */
+/* A normal response has a few hundred bytes. The budget limits the unknown fields that protobuf-c
+ * stores. */
 enum { RESPONSE_SIZE_MAX = 64 << 10, RESPONSE_BUDGET = 4 << 20, RESPONSE_DETAILS_MAX = 64 };
 #define RESPONSE_DELAY_MAX_S 3600
 #define RESPONSE_SECOND UINT64_C(1000000000)
@@ -90,8 +89,7 @@ djp__response_partial_named(djp__partial *out, const void *data, size_t size, in
     return parsed;
 }
 
-/* RetryInfo's delay in nanoseconds, capped; a negative one is none to wait. Returns 0 when it does
- * not parse. */
+/* RetryInfo's delay in nanoseconds, capped; a negative one is 0. Returns 0 if it is malformed. */
 static int
 response_retry_info(uint64_t *delay_ns, const ProtobufCBinaryData *value,
                     ProtobufCAllocator *allocator)
@@ -180,8 +178,7 @@ response_hex(char c)
 void
 djp__grpc_message(char *out, size_t out_size, djp_text value)
 {
-    /* Decoded text is never longer than its coded form; longer input than this cannot matter to a
-     * cut message. */
+    /* Decoded text is not longer than its coded form; input beyond this is cut from the message. */
     char decoded[1024];
     size_t size = 0;
     for (size_t i = 0; value.data != NULL && i < value.size && size < sizeof decoded; i++) {

@@ -1,5 +1,5 @@
-/* Responses of OTLP receivers: partial success, google.rpc.Status with RetryInfo, Retry-After.
- * Everything here parses bytes from outside: bounded, no recursion without a limit, fuzzed. */
+/* OTLP responses: partial success, google.rpc.Status with RetryInfo, Retry-After. Parses untrusted
+ * bytes: limited size and recursion, fuzzed. */
 #ifndef DJP_NET_OTLP_RESPONSE_H
 #define DJP_NET_OTLP_RESPONSE_H
 
@@ -10,16 +10,16 @@ typedef struct djp__partial {
     char message[256]; /* cut, valid UTF-8 */
 } djp__partial;
 
-/* Reads the partial success of a response, as protobuf or JSON. Returns 1 and fills out when it
- * parses (empty is a full success). Borrows data. */
+/* Parses the partial success of a response, as protobuf or JSON. Returns 1 and fills out if it is
+ * valid (empty: full success). Borrows data. */
 typedef int djp__decode_partial(djp__partial *out, const void *data, size_t size, int is_json);
 /* ExportTraceServiceResponse. */
 djp__decode_partial djp__response_partial;
-/* The response of any signal: they differ in the name that JSON gives to the count of rejected
- * items, such as "rejectedSpans". */
+/* The response of any signal; rejected_name is the JSON name of the count of rejected items, such
+ * as "rejectedSpans". */
 int djp__response_partial_named(djp__partial *out, const void *data, size_t size, int is_json,
                                 const char *rejected_name);
-/* google.rpc.Status (protobuf): message text and RetryInfo. Returns 1 when it parses; *retry_ns is
+/* google.rpc.Status (protobuf): message text and RetryInfo. Returns 1 if it is valid; *retry_ns is
  * UINT64_MAX without RetryInfo. */
 int djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, const void *data,
                          size_t size);

@@ -1,5 +1,4 @@
-/* The partial success of a JSON response. Stores only the members that it knows, and reads the rest
- * as JSON. */
+/* The partial success of a JSON response. Stores the known members and skips the rest. */
 #include "net/otlp_response_json.h"
 
 #include <string.h>
@@ -13,7 +12,7 @@ partial_is(const char *name, size_t size, const char *wanted)
     return size == strlen(wanted) && memcmp(name, wanted, size) == 0;
 }
 
-/* A count: digits, or digits in quotes; other values are read and leave *out alone. */
+/* A count: digits, or digits in quotes; other values are skipped and leave *out unchanged. */
 static void
 partial_count(djp_json_scan *scan, int64_t *out)
 {
@@ -36,7 +35,7 @@ partial_count(djp_json_scan *scan, int64_t *out)
 static void
 partial_message(djp_json_scan *scan, djp__partial *out)
 {
-    /* Longer than the message, so that a character split by this cut is behind the next one. */
+    /* Longer than the message, so that a character split here lies beyond the next cut. */
     char raw[sizeof out->message + 4];
     size_t size;
     if (djp__json_scan_peek(scan) != '"') {

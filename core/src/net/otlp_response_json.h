@@ -6,8 +6,8 @@
 
 /* Fills out (zeroed by the caller) from
  * {"partialSuccess":{"rejectedSpans":"3","errorMessage":"..."}} with the given name in place of
- * "rejectedSpans"; unknown members are skipped. Returns 1 when the whole text is JSON and its top
- * level an object. Borrows data. */
+ * "rejectedSpans"; unknown members are skipped. Returns 1 if the whole text is a JSON object.
+ * Borrows data. */
 int djp__response_json(djp__partial *out, const char *data, size_t size, const char *rejected_name);
 
 #endif

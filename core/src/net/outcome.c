@@ -1,5 +1,5 @@
-/* What every sender shares: writing a result's message safely, and keeping SIGPIPE from the host.
- * Never allocates. */
+/* Shared by all senders: formats the message of a result, and keeps SIGPIPE from the host. Does not
+ * allocate. */
 #include "net/outcome.h"
 
 #include <pthread.h>

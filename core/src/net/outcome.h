@@ -1,5 +1,4 @@
-/* How a request ended, for everything that sends one: exporters, and the client of a sampling
- * server. */
+/* The result of a request, for exporters and the client of a sampling server. */
 #ifndef DJP_NET_OUTCOME_H
 #define DJP_NET_OUTCOME_H
 
@@ -8,17 +7,17 @@
 
 typedef enum djp__outcome {
     DJP__SENT = 0, /* accepted; rejected may still be > 0 (partial success) */
-    DJP__SEND_RETRY, /* may be repeated, after retry_after_ns when that is not 0 */
-    DJP__SEND_REJECTED, /* the receiver refuses these bytes for good */
-    DJP__SEND_ABORTED /* the abort callback said so or the deadline passed */
+    DJP__SEND_RETRY, /* may be retried, after retry_after_ns if that is not 0 */
+    DJP__SEND_REJECTED, /* rejected permanently */
+    DJP__SEND_ABORTED /* cancelled by the abort callback, or the deadline passed */
 } djp__outcome;
 
 typedef struct djp__send_result {
     djp__outcome outcome;
-    uint64_t rejected; /* items that a partial success turned down */
-    uint64_t retry_after_ns; /* the receiver's wish; 0: none */
+    uint64_t rejected; /* items rejected by a partial success */
+    uint64_t retry_after_ns; /* requested by the receiver; 0: none */
     long status; /* HTTP or gRPC status, 0 without a response */
-    char message[256]; /* for logs and status; never holds headers or credentials */
+    char message[256]; /* for logs and status; contains no headers or credentials */
     uint64_t wire_bytes; /* body bytes put on the wire after compression */
 } djp__send_result;
 
@@ -26,8 +25,7 @@ typedef struct djp__send_result {
 void djp__send_result_set(djp__send_result *result, djp__outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Blocks SIGPIPE for the calling thread, and on restore swallows the one that a write in between
- * may have raised. */
+/* Blocks SIGPIPE in the calling thread; restore clears one raised meanwhile. */
 typedef struct djp__sigpipe {
     sigset_t saved;
     int was_pending;

@@ -1,6 +1,5 @@
-/* When to try a request again: exponential backoff with full jitter, in which the receiver's wish
- * wins. A pure function of its inputs: it reads no clock, draws no random number and never
- * waits. */
+/* Retry times: exponential backoff with full jitter; a delay requested by the receiver has
+ * priority. A pure function of its inputs, without clock, random numbers or waits. */
 #include "net/retry.h"
 
 #define RETRY_SECOND UINT64_C(1000000000)
@@ -26,7 +25,7 @@ static uint64_t
 retry_grow(uint64_t base)
 {
     uint64_t doubled = base > RETRY_CAP / 2 ? RETRY_CAP : base * 2;
-    return doubled > base ? doubled : base; /* a wish above the cap is kept, not cut */
+    return doubled > base ? doubled : base; /* a requested delay above the cap is kept */
 }
 
 uint64_t
@@ -34,8 +33,8 @@ djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint6
 {
     uint64_t delay;
     if (retry_after_ns != 0) {
-        /* Never earlier than asked; up to a tenth later, so that a fleet that was turned away
-         * together does not return together. */
+        /* Not earlier than requested, and up to a tenth later, so that clients rejected together do
+         * not return together. */
         uint64_t spread = retry_fraction(retry_after_ns / 10, random);
         delay = retry_after_ns > UINT64_MAX - spread ? UINT64_MAX : retry_after_ns + spread;
         retry->next_ns = retry_grow(retry_after_ns);

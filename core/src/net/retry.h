@@ -1,5 +1,5 @@
-/* When a failed request is tried again: exponential backoff with full jitter; the receiver's wish
- * wins. */
+/* Retry times of a failed request: exponential backoff with full jitter; a delay requested by the
+ * receiver has priority. */
 #ifndef DJP_NET_RETRY_H
 #define DJP_NET_RETRY_H
 
@@ -14,8 +14,8 @@ typedef struct djp__retry {
 
 /* timeout_ns 0: no deadline. */
 void djp__retry_init(djp__retry *retry, uint64_t now, uint64_t timeout_ns);
-/* Delay before the next attempt, or UINT64_MAX when the request must be given up. random is uniform
- * in 0..2^64-1. */
+/* Returns the delay before the next attempt, or UINT64_MAX to stop. random is uniform in
+ * 0..2^64-1. */
 uint64_t
 djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random);
 

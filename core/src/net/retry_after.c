@@ -1,5 +1,5 @@
-/* The Retry-After header: seconds, or an HTTP date in its three forms. Must accept any bytes and
- * use no locale. */
+/* The Retry-After header: seconds, or an HTTP date in its three forms. Accepts any bytes;
+ * independent of the locale. */
 #include "net/otlp_response.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ typedef struct retry_date {
     int year, month, day, hour, minute, second;
 } retry_date;
 
-/* The scanner over the date: every step fails for good once one did. */
+/* The scanner of the date: after one failure every step fails. */
 typedef struct retry_text {
     const char *at;
     const char *end;
@@ -47,7 +47,7 @@ retry_number(retry_text *text, int width, int blank)
     return value;
 }
 
-/* One of the names, 1 for the first. Keeps the place when none matches. */
+/* One of the names, 1 for the first; if none matches, does not advance. */
 static int
 retry_name(retry_text *text, const char *const *names, int count)
 {
@@ -172,7 +172,7 @@ retry_date_unix(const retry_date *date)
            (uint64_t)date->second;
 }
 
-/* Digits only; a number too large to hold is the cap. */
+/* Digits only; a number too large becomes the cap. */
 static int
 retry_seconds(uint64_t *seconds, djp_text value)
 {
@@ -207,7 +207,8 @@ djp__retry_after(uint64_t *delay_ns, djp_text value, uint64_t now_unix_ns)
     }
     uint64_t at = retry_date_unix(&date), now = now_unix_ns / RETRY_AFTER_SECOND;
     if (at > now) {
-        /* Capped before it becomes nanoseconds; rounded so that it never ends before the date. */
+        /* Capped before the conversion to nanoseconds; rounded up, so that it does not end before
+         * the date. */
         *delay_ns = at - now >= RETRY_AFTER_MAX_S ? most : at * RETRY_AFTER_SECOND - now_unix_ns;
     }
     return 1;

@@ -1,5 +1,5 @@
-/* Reading certificates and keys. Nothing here knows TLS: it looks for the words that PEM writes
- * over what is encrypted, and no further. */
+/* Reads certificates and keys. It does not interpret TLS: it only detects the PEM labels of
+ * encrypted data. */
 #include "net/tls_material.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum { TLS_MATERIAL_MAX = 16 << 20 };
 
-/* Appends the file to out. Returns NULL, or what is wrong with it. */
+/* Appends the file to out. Returns NULL, or the error. */
 static const char *
 tls_material_load(djp_buf *out, const char *path)
 {

@@ -1,5 +1,5 @@
-/* The PEM files of TLS, read by us: a file that hangs or asks for a pass phrase must not do so
- * inside of libcurl. */
+/* The PEM files of TLS, read outside libcurl: a file that blocks or needs a pass phrase must not do
+ * so inside libcurl. */
 #ifndef DJP_NET_TLS_MATERIAL_H
 #define DJP_NET_TLS_MATERIAL_H
 
@@ -7,15 +7,15 @@
 #include "net/destination.h"
 
 typedef struct djp__tls_material {
-    djp_buf certificate; /* authorities; each empty where no file is set */
-    djp_buf extra_certificate; /* further ones; empty, too, where the file cannot be read */
+    djp_buf certificate; /* authorities; each empty if no file is set */
+    djp_buf extra_certificate; /* additional ones; also empty if the file is unreadable */
     djp_buf client_certificate;
     djp_buf client_key; /* wiped by _fini */
 } djp__tls_material;
 
-/* Reads the files of destination. Only regular files are read, so that a pipe or a device holds up
- * nobody; a dead mount can hold up the caller, who must hold no lock. Returns 0, or DJP_EIO with
- * the reason in why, which names the file and never its contents. _fini either way. */
+/* Reads the files of destination. Only regular files are read, so that a pipe or a device does not
+ * block; a dead mount can block the caller, which must hold no lock. Returns 0, or DJP_EIO with the
+ * reason in why, which contains the file name but no contents. Call _fini in both cases. */
 int djp__tls_material_read(djp__tls_material *material, const djp__destination *destination,
                            char why[256]);
 void djp__tls_material_fini(djp__tls_material *material);
