@@ -1,10 +1,9 @@
 'use strict';
-// How JavaScript hands spans to native memory: three forms of the same stores, measured alone, in
-// one process each, rounds interleaved. `log`: operations in one ring, strings inline. `side`: the
-// same, strings kept in an array, joined and copied once per 4,096. `record`: each span writes its
-// own 512-byte record in place. All make ids, read the clock twice, resolve six names, write three
-// strings, a number and a boolean, and publish. Nothing reads the memory: this compares the writing
-// alone; what the package itself costs is in run.js.
+// Compares three ways to write spans into native memory, each in a separate process with
+// interleaved rounds. `log`: operations in one ring, strings inline. `side`: the same, with strings
+// in an array that is joined and copied once per 4,096. `record`: each span writes its 512-byte
+// record in place. All create ids, read the clock twice, resolve six names, write three strings, a
+// number and a boolean, and publish. Nothing reads the memory; run.js measures the package.
 const { fork } = require('node:child_process');
 const crypto = require('node:crypto');
 

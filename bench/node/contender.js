@@ -1,7 +1,6 @@
 'use strict';
-// One measurement in a process of its own: `node contender.js NAME` prints one line of JSON. run.js
-// calls it for all sides in turn. A contender that cannot run because the package is not built says
-// so instead of a number.
+// One measurement in a separate process: `node contender.js NAME` prints one line of JSON. run.js
+// calls it for all sides in turn. If the package is not built, it prints that instead of a number.
 
 const CONTENDERS = {};
 for (const file of ['./spans', './metrics', './requests', './memory', './whole']) {

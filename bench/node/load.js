@@ -1,7 +1,7 @@
 'use strict';
-// The load of the loopback rows: 16 keep-alive connections that each send the next request when the
-// last is answered. It runs in a process of its own and parses no more than it must: every answer
-// has a Content-Length and fits into one read.
+// The load of the loopback rows: 16 keep-alive connections that send the next request after each
+// response. Runs in a separate process and parses as little as possible: every response has a
+// Content-Length and fits into one read.
 
 const net = require('node:net');
 

@@ -1,20 +1,20 @@
 'use strict';
-// How things are timed: short chunks with their minimum, main-thread CPU, turns of the event loop.
-// Nothing here knows who is measured.
+// Timing: short chunks with their minimum, main-thread CPU, turns of the event loop. Independent of
+// the measured library.
 
 const fs = require('node:fs');
 
-/** The share of the full running time that --quick leaves. */
+/** The share of the full run time with --quick. */
 const SCALE = Number(process.env.BENCH_SCALE || 1);
 
-/** Resolves after a full turn of the event loop, so that sockets and timers get theirs. */
+/** Resolves after a full turn of the event loop, in which sockets and timers run. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Nanoseconds of one operation: the fastest of many chunks. `chunk(n)` does n of them and nothing
- * else; it may return a promise. `between(done)` runs after every chunk outside of what is timed:
- * there exporters get their time, so that queues never fill.
+ * Nanoseconds per operation: the fastest of many chunks. `chunk(n)` runs n of them and nothing
+ * else; it may return a promise. `between(done)` runs after every chunk, not timed, so that
+ * exporters empty their queues.
  */
 async function best(chunk, { count = 100, seconds = 1.5, between = null } = {}) {
   let fastest = Infinity;
@@ -32,8 +32,8 @@ async function best(chunk, { count = 100, seconds = 1.5, between = null } = {}) 
 }
 
 /**
- * For `between`: waits for the exporter after every 400 operations, fewer than any batch
- * processor's queue or batch.
+ * For `between`: waits for the exporter after every 400 operations, fewer than the queue and batch
+ * of any batch processor.
  */
 function drained(flush) {
   let last = 0;
@@ -46,9 +46,9 @@ function drained(flush) {
 }
 
 /**
- * CPU nanoseconds of the calling (main) thread. Node 23.9 has a call for it; before that the
- * kernel's account of the thread is read, in steps of 10 ms, so runs must be seconds long. Garbage
- * collection that runs on helper threads is not in it; process.cpuUsage() has that.
+ * CPU nanoseconds of the main thread. Node 23.9 has a function for it; earlier versions read the
+ * kernel's account of the thread, in steps of 10 ms, so runs must take seconds. Excludes garbage
+ * collection on helper threads; process.cpuUsage() includes it.
  */
 function mainThreadCpu() {
   if (process.threadCpuUsage) {
@@ -65,7 +65,9 @@ function processCpu() {
   return (user + system) * 1e3;
 }
 
-/** Calls `slice()` every 10 ms for so many ticks, late ticks caught up, as a paced load does. */
+/**
+ * Calls `slice()` every 10 ms for a number of ticks and catches up late ones, as a paced load does.
+ */
 async function paced(ticks, slice) {
   const start = performance.now();
   for (let tick = 1; tick <= ticks; tick++) {

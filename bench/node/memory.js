@@ -1,7 +1,7 @@
 'use strict';
-// Contenders of the memory and stall rows: JavaScript heap that a span takes, and the longest time
-// for which the main thread does nothing else. run.js starts the heap contenders with --expose-gc
-// and a young generation so large that no collection can run between two readings.
+// Contenders of the memory and stall rows: JavaScript heap per span, and the longest time that the
+// main thread is blocked. run.js starts the heap contenders with --expose-gc and a young generation
+// so large that no collection runs between two readings.
 
 const { PerformanceObserver } = require('node:perf_hooks');
 
@@ -9,17 +9,16 @@ const { best, paced, SCALE, sleep, turn } = require('./measure');
 const { otel, ours } = require('./peers');
 const { spans } = require('./spans');
 
-/** Bytes of JavaScript heap, and bytes outside of it that the collector counts. */
+/** Bytes of JavaScript heap, and external bytes that the collector counts. */
 function taken() {
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();
   return { heap: heapUsed, outside: external + arrayBuffers };
 }
 
 /**
- * Bytes allocated per span: what the heap grows by while no garbage is collected. `value` is the
- * calling path alone (400 spans at a time, fewer than a batch, flushed between the readings),
- * `exported` is all of it with the exports of 5,000 spans. Collections are watched: one more than
- * asked for is an error.
+ * Bytes allocated per span: the growth of the heap without a collection. `value` is the calling
+ * path only (400 spans at a time, fewer than a batch, flushed between the readings); `exported`
+ * includes the exports of 5,000 spans. A further collection is an error.
  */
 async function heap(start, flush) {
   await best((n) => spans(start, n), {
@@ -65,11 +64,10 @@ async function heap(start, flush) {
 }
 
 /**
- * The longest main-thread stall. Rounds of 4,000 spans, 20 every turn of the event loop; every
- * span, every turn and the call of a flush at the end is timed, and a round's stall is its longest.
- * Every round holds several flushes, while what a busy machine does to the process is not in all of
- * them: so `value` is the round at the lowest tenth, beside `median` and `most`, and the loop
- * without spans is measured in the same way.
+ * The longest main-thread stall, in rounds of 4,000 spans, 20 per turn of the event loop. Every
+ * span, turn and final flush is timed; the stall of a round is its longest. Every round has several
+ * flushes, but not every round is disturbed by the machine, so `value` is the round at the lowest
+ * tenth, with `median` and `most`. The loop without spans is measured alike.
  */
 async function stall(start, flush) {
   await best((n) => spans(start, n), { seconds: 1, between: turn });
@@ -125,8 +123,8 @@ const sides = {
 // ---- resident memory ---------------------------------------------------------------------------
 
 /**
- * MiB of resident memory that telemetry adds after so many spans at 50,000 a second, set-up
- * included.
+ * MiB of resident memory that telemetry adds after a number of spans at 50,000 a second, including
+ * its start.
  */
 async function resident(set, count) {
   const before = process.memoryUsage.rss();

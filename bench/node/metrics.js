@@ -1,7 +1,7 @@
 'use strict';
-// Contenders of the metric rows: inc() and observe() as callers write them, and the text of 10,000
-// series. Label values are the same in every call in the one form and change from call to call in
-// the other; the sums are read back, so that nothing can have been left out.
+// Contenders of the metric rows: inc() and observe() as in an application, and the text of 10,000
+// series. Label values are constant in one form and change with each call in the other. The sums
+// are read back to check that every call counted.
 
 const { best } = require('./measure');
 const { otelMeters, ours } = require('./peers');
@@ -75,7 +75,7 @@ const LIBRARIES = {
 const pick = ({ Counter, Histogram }) => ({ Counter, Histogram });
 const library = (client) => ({ ...pick(client), text: () => client.register.metrics() });
 
-/** Times chunks of `loop` and checks with the library's own text that every call was counted. */
+/** Times chunks of `loop` and checks with the text of the library that every call was counted. */
 async function counted(who, make, loop, name) {
   const client = LIBRARIES[who]();
   const metric = make(client);
@@ -118,7 +118,7 @@ for (const who of Object.keys(LIBRARIES)) {
   contenders[`text_${who}`] = () => text(who);
 }
 
-// OpenTelemetry's instruments, with a periodic OTLP reader; its own last export tells the sum.
+// OpenTelemetry's instruments, with a periodic OTLP reader; its last export has the sum.
 async function otelCounted(make, loop, value) {
   const provider = otelMeters();
   const instrument = make(provider.getMeter('bench'));

@@ -1,6 +1,6 @@
 'use strict';
-// Sets up those who are measured: djp-telemetry from this checkout, and the peers as their own
-// documentation says. Nothing is measured here.
+// Sets up the contenders: djp-telemetry from this checkout, and peers as their documentation
+// describes. Measures nothing.
 
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
@@ -12,14 +12,14 @@ const TRACES = `${SINK}/v1/traces`;
 const METRICS = `${SINK}/v1/metrics`;
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-/** OpenTelemetry 3.x needs Node 22.15; before that the last 2.x is the peer. */
+/** OpenTelemetry 3.x requires Node 22.15; with earlier versions the last 2.x is the peer. */
 const OTEL_3 = (major > 22 || (major === 22 && minor >= 15)) && process.env.BENCH_OTEL !== '2';
 const requireOtel = createRequire(path.join(__dirname, OTEL_3 ? 'otel3' : '.', 'package.json'));
 const otelModule = (name) => requireOtel(`@opentelemetry/${name}`);
 
 /**
- * Our package under its own name, as a user writes it: `djp-telemetry` or `djp-telemetry/express`.
- * Says "not there yet" in a checkout that is not built.
+ * Loads the package under its name, as a user does: `djp-telemetry` or `djp-telemetry/express`.
+ * Throws "not there yet" if it is not built.
  */
 function requireOurs(name = 'djp-telemetry') {
   const missing = Object.assign(new Error('not there yet'), { notThere: true });
@@ -48,13 +48,13 @@ function ours(options = {}) {
     ...options,
   });
   const { impl, impl_reason: reason } = djp.telemetryStatus();
-  // or nothing would look very fast
+  // a no-op would look very fast
   if (impl === 'noop') throw new Error(`the addon is not loaded: ${reason}`);
   return djp;
 }
 
 /**
- * Provider, tracer and context manager of OpenTelemetry JS with a batch processor that sends
+ * The provider, tracer and context manager of OpenTelemetry JS with a batch processor that exports
  * OTLP/HTTP protobuf.
  */
 function otel({ ratio = 1, wrap = (exporter) => exporter, url = TRACES } = {}) {
@@ -78,7 +78,7 @@ function otel({ ratio = 1, wrap = (exporter) => exporter, url = TRACES } = {}) {
   return { api, provider, tracer: provider.getTracer('bench') };
 }
 
-/** Meter provider of OpenTelemetry JS with a periodic OTLP reader. */
+/** The meter provider of OpenTelemetry JS with a periodic OTLP reader. */
 function otelMeters() {
   const { MeterProvider, PeriodicExportingMetricReader } = otelModule('sdk-metrics');
   const { OTLPMetricExporter } = otelModule('exporter-metrics-otlp-proto');
@@ -90,7 +90,7 @@ function otelMeters() {
   return provider;
 }
 
-/** name -> version of everything that a table's header must name. */
+/** name -> version of everything in the header of a table. */
 function versions() {
   const read = (file) =>
     JSON.parse(fs.readFileSync(path.join(__dirname, file, 'package.json'), 'utf8')).version;

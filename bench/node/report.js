@@ -1,6 +1,6 @@
 'use strict';
-// What the benchmark prints: one line for ours and one a peer, with ratio, bar and whether all
-// spans arrived. It only formats and judges; run.js measures.
+// Prints the results: one line for this package and one per peer, with ratio, bar and whether all
+// spans arrived. run.js measures.
 
 function show(value, unit) {
   if (Number.isNaN(value)) return '    failed ';
@@ -18,7 +18,8 @@ function show(value, unit) {
 }
 
 /**
- * What a row's line adds about a contender: spans lost, spans a request, and its further numbers.
+ * Returns the additional columns of a contender: lost spans, spans per request, and further
+ * numbers.
  */
 function notes(results) {
   const last = results[results.length - 1];
@@ -45,7 +46,7 @@ function pick(results, median) {
   return values.some(Number.isNaN) ? NaN : values[median ? values.length >> 1 : 0];
 }
 
-/** Share of the spans that did not arrive, in the worst round; 0 where none were to arrive. */
+/** Share of lost spans in the worst round; 0 if none were expected. */
 function lostShare(results) {
   return Math.max(
     ...results.map((result) => (result.spans ? 1 - result.arrived / result.spans : 0)),
@@ -55,8 +56,8 @@ function lostShare(results) {
 const missing = (results) => results.some((result) => result.missing);
 
 /**
- * A row's values: the minimum or median of the rounds, less the bare run or as the share of its
- * throughput.
+ * Returns the values of a row: minimum or median of the rounds, minus the bare run or as a share of
+ * its throughput.
  */
 function valuesOf(row, results) {
   const base = row.bare || row.of ? pick(results[row.bare || row.of], row.median) : 0;
@@ -69,8 +70,8 @@ function valuesOf(row, results) {
 }
 
 /**
- * Prints a row; returns how many bars were missed. A bar counts as missed, too, where our spans did
- * not all arrive.
+ * Prints a row; returns the number of missed bars. A bar is also missed if spans of this package
+ * were lost.
  */
 function printRow(row, results) {
   const { base, valueOf } = valuesOf(row, results);

@@ -1,8 +1,7 @@
 'use strict';
-// Contenders of the Express rows. `request_*` drives requests through a server's own 'request'
-// event with real IncomingMessage and ServerResponse objects on a socket that discards, so that
-// instrumentation of http and express sees them and no network is timed. `serve_*` listens on
-// loopback for load.js.
+// Contenders of the Express rows. `request_*` emits 'request' events of a server with real
+// IncomingMessage and ServerResponse objects on a discarding socket: instrumentation sees them and
+// no network is timed. `serve_*` listens on loopback for load.js.
 
 const { fork } = require('node:child_process');
 const { createRequire } = require('node:module');
@@ -14,14 +13,11 @@ const { otel, otelMeters, otelModule, ours, requireOurs } = require('./peers');
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-/**
- * Express under its own name from the folder that holds this major version, loaded after
- * instrumentation is in place.
- */
+/** Loads Express of this major version under its name, after instrumentation is installed. */
 const loadExpress = (major) =>
   createRequire(path.join(__dirname, major === 4 ? 'express4' : '.', 'package.json'))('express');
 
-/** The measured application: one route with a parameter that answers with JSON. */
+/** The measured application: one route with a parameter that responds with JSON. */
 function application(major, middleware = []) {
   const express = loadExpress(major);
   const app = express();
@@ -35,7 +31,7 @@ function application(major, middleware = []) {
 const nothing = async () => {};
 const WARM = 3_000;
 
-/** What each side puts before or around the application: { app, flush, headers }. */
+/** The instrumentation of each side, before or around the application: { app, flush, headers }. */
 const SIDES = {
   bare: (major) => ({ app: application(major), flush: nothing, sampled: true }),
 
@@ -51,7 +47,7 @@ const SIDES = {
 
   otel: (major, ratio = 1) => {
     const { provider } = otel({ ratio });
-    const meterProvider = otelMeters(); // ours records the request metrics, too
+    const meterProvider = otelMeters(); // this package also records the request metrics
     const { registerInstrumentations } = otelModule('instrumentation');
     const { HttpInstrumentation } = otelModule('instrumentation-http');
     const { ExpressInstrumentation } = otelModule('instrumentation-express');
@@ -76,7 +72,7 @@ SIDES.otel_1_percent = (major) => SIDES.otel(major, 0.01);
 
 // ---- in process --------------------------------------------------------------------------------
 
-/** A socket without a network: what is written is counted and dropped. */
+/** A socket without a network: written data is counted and dropped. */
 class Discard extends Duplex {
   constructor() {
     super();
@@ -102,7 +98,7 @@ for (const name of ['setTimeout', 'setKeepAlive', 'setNoDelay', 'ref', 'unref'])
   };
 }
 
-/** One request through the server; resolves when the answer is written in full. */
+/** Runs one request through the server; resolves when the response is complete. */
 function drive(http, server, socket, sampled) {
   return new Promise((resolve) => {
     const request = new http.IncomingMessage(socket);
@@ -126,10 +122,9 @@ function drive(http, server, socket, sampled) {
 }
 
 /**
- * Nanoseconds of one request: requests one after the other, a turn of the event loop after each,
- * the fastest of many chunks of 500. A chunk holds more spans than a batch, so that every one has
- * exports, timers and garbage collection in it. `mean` and `main` (main-thread CPU) are over all
- * chunks.
+ * Nanoseconds per request: requests in sequence, a turn of the event loop after each, the fastest
+ * of many chunks of 500. A chunk has more spans than a batch, so it includes exports, timers and
+ * garbage collection. `mean` and `main` (main-thread CPU) are over all chunks.
  */
 async function inProcess(side, major) {
   const { app, flush, sampled } = SIDES[side](major);
@@ -164,10 +159,7 @@ async function inProcess(side, major) {
 
 // ---- over loopback -----------------------------------------------------------------------------
 
-/**
- * Requests a second over keep-alive connections, the load in a process of its own; the value is
- * nanoseconds per request.
- */
+/** Nanoseconds per request over keep-alive connections, with the load in a separate process. */
 async function overLoopback(side, major) {
   const { app, flush, sampled } = SIDES[side](major);
   const server = require('node:http').createServer(app);

@@ -1,11 +1,10 @@
 'use strict';
-// The rows of the Node benchmark: who is measured beside whom, and the bars. Nothing here runs
-// anything.
+// The rows of the Node benchmark: contenders and bars. Runs nothing.
 //
-// A row: group (what `node run.js GROUP` picks), what it says, ours and the peers as names of
-// contenders; a peer's `bar` is the least ratio of its value to ours; `bare` is measured too and
-// subtracted from all; `limit` is a bar on our own value; `unit` is ns, bytes, ns/request or share;
-// `median` takes the median of the rounds instead of their minimum; `flags` are for node itself.
+// A row: group (the argument of `node run.js GROUP`), text, `ours` and `peers` as names of
+// contenders. `bar` of a peer is the smallest ratio of its value to ours; `bare` is measured and
+// subtracted from all; `limit` is a bar on our value; `unit` is ns, bytes, ns/request or share;
+// `median` uses the median of the rounds instead of their minimum; `flags` are those of node.
 
 const OTEL = 'OpenTelemetry JS';
 const BATCH = `${OTEL} + batch processor`;

@@ -1,8 +1,8 @@
 'use strict';
-// `node bench/node/run.js [--quick] [ROW...]`: every Node row of docs/performance.md, ours and the
-// peers in turn, in one run on one Node; prints absolutes, ratios and the bars, and at every
-// exporting row whether all spans arrived. A ROW is a group of rows.js or a word in a contender's
-// name.
+// `node bench/node/run.js [--quick] [ROW...]`: measures every Node row of docs/performance.md, this
+// package and the peers in turn, in one run on one Node. Prints absolute values, ratios and bars,
+// and at every exporting row whether all spans arrived. A ROW is a group of rows.js or a word in
+// the name of a contender.
 
 const { spawn } = require('node:child_process');
 const http = require('node:http');
@@ -20,7 +20,7 @@ const SCALE = process.env.BENCH_SCALE || (QUICK ? '0.25' : '1');
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Starts sink.js; { url, count(): spans so far once no more come, close() }. */
+/** Starts sink.js; { url, count(): the number of spans after the last arrived, close() }. */
 async function startSink() {
   const child = spawn(process.execPath, [path.join(__dirname, 'sink.js')], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -67,8 +67,8 @@ function environment(sink) {
 }
 
 /**
- * Runs a script of this folder to its end; { code, out, err }. `onReady` is called once when it has
- * printed "ready".
+ * Runs a script of this folder to its end; { code, out, err }. `onReady` is called once after it
+ * has printed "ready".
  */
 function run(args, sink, onReady = null) {
   return new Promise((resolve) => {
@@ -94,10 +94,7 @@ function run(args, sink, onReady = null) {
   });
 }
 
-/**
- * One measurement; the contender's own numbers with `arrived`, the spans that the sink got
- * meanwhile.
- */
+/** Runs one measurement; returns its numbers with `arrived`, the spans that the sink received. */
 async function measure(name, flags, sink) {
   const before = await sink.count(20);
   const { code, out, err } = await run([...flags, 'contender.js', name], sink);
@@ -110,7 +107,7 @@ async function measure(name, flags, sink) {
   return result;
 }
 
-/** Measures all sides of a row in interleaved rounds: name -> the results of the rounds. */
+/** Measures all sides of a row in interleaved rounds: name -> results of the rounds. */
 async function measureRow(row, sink) {
   const names = [row.ours, ...row.peers.map((each) => each.name)];
   for (const extra of [row.bare, row.of]) if (extra) names.push(extra);
@@ -124,7 +121,7 @@ async function measureRow(row, sink) {
   return results;
 }
 
-/** What arrives of the spans that a process recorded before it ended in each of the ways. */
+/** Measures which spans of a process arrive, for each way to end it. */
 async function runDelivered(sink) {
   let missed = 0;
   for (const [scenario, sent] of Object.entries(DELIVERED)) {

@@ -1,14 +1,13 @@
 'use strict';
-// A loopback OTLP/HTTP receiver in a process of its own. It answers at once, counts the spans that
-// came by walking the protobuf, and tells the count on GET /count. It prints its port and ends when
-// standard input closes; it must never keep what it received.
+// A loopback OTLP/HTTP receiver in a separate process. It responds at once, counts spans by walking
+// the protobuf, and returns the count on GET /count. It prints its port and ends when standard
+// input closes. It stores nothing that it receives.
 
 const http = require('node:http');
 const zlib = require('node:zlib');
 
 /**
- * Calls visit(from, to) for every length-delimited field with this number; returns nothing, ignores
- * what it cannot read.
+ * Calls visit(from, to) for every length-delimited field with this number; ignores invalid data.
  */
 function fields(bytes, from, to, wanted, visit) {
   let at = from;

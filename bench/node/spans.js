@@ -1,12 +1,12 @@
 'use strict';
-// Contenders of the span rows: what a span costs on the calling path, as the current span,
-// unsampled and off, and what the main thread pays for it in all while it is exported. Every
-// contender runs in a process of its own and says how many spans must have arrived at the sink.
+// Contenders of the span rows: the cost of a span on the calling path, as the current span,
+// unsampled and off, and the total cost for the main thread while spans are exported. Each runs in
+// a separate process and returns how many spans must arrive at the sink.
 
 const { best, drained, mainThreadCpu, paced, processCpu, SCALE } = require('./measure');
 const { otel, otelModule, ours, requireOurs } = require('./peers');
 
-/** The span of every span row: three strings, an integer and a boolean. */
+/** The span of every row: three strings, an integer and a boolean. */
 function spans(start, n) {
   for (let i = 0; i < n; i++) {
     const span = start('operation');
@@ -45,7 +45,7 @@ const span_unsampled_ours = () => {
   return callingPath(djp.startSpan, flushOurs(djp), false);
 };
 
-/** What OpenTelemetry's unsampled span is, too: ids to propagate, and nothing is recorded. */
+/** As OpenTelemetry's unsampled span: ids to propagate, and nothing is recorded. */
 const span_zero_ours = () => {
   const djp = ours({ sampleRatio: 0 });
   return callingPath(djp.startSpan, flushOurs(djp), false);
@@ -77,7 +77,7 @@ const ATTRIBUTES = {
   'cache.hit': true,
 };
 
-// what the functions inside of the spans do; printed, so that no engine can leave it out
+// work inside of the spans; printed, so that the engine cannot remove it
 let sum = 0;
 
 async function current(chunk, flush, spansEach) {
@@ -175,14 +175,14 @@ const current_async_otel = () => {
 // ---- all that the main thread pays -------------------------------------------------------------
 
 /**
- * Main-thread CPU nanoseconds per span at so many spans a second for 4 s, exports and garbage
- * collection included. The bare ticks are another contender. 50,000 a second is what
+ * Main-thread CPU nanoseconds per span at a given rate for 4 s, including exports and garbage
+ * collection. The bare ticks are another contender. 50,000 a second is the rate that
  * OpenTelemetry's batch processor exports without loss here.
  */
 async function sustained(slice, flush, exported, rate = 50_000) {
   const ticks = Math.max(100, Math.round(400 * SCALE));
   const perTick = rate / 100;
-  await paced(100, () => slice(perTick)); // so that compilation is over
+  await paced(100, () => slice(perTick)); // compiles the code
   await flush();
   const main = mainThreadCpu();
   const all = processCpu();

@@ -1,8 +1,8 @@
 'use strict';
-// The form in which the OpenTelemetry specification asks for benchmarks of an SDK, for Node: `node
-// specification.js ours|otel ENDPOINT` prints the same four numbers as bench/specification.py's
-// contenders: share of a core at 10,000 spans a second, share lost, spans a second of process CPU
-// flat out, peak MiB.
+// The benchmark of an SDK that the OpenTelemetry specification describes, for Node. `node
+// specification.js ours
+// otel ENDPOINT` prints the four numbers of bench/specification.py: share of a core at 10,000 spans
+// a second, share lost, largest number of spans per second of process CPU, peak MiB.
 
 const { paced, processCpu, turn } = require('./measure');
 const { otel, ours } = require('./peers');
@@ -43,7 +43,7 @@ const SIDES = {
   },
 };
 
-/** Spans a second of process CPU, flat out in bursts that the queue can hold. */
+/** Spans per second of process CPU, in bursts that fit into the queue. */
 async function fastest({ one, flush }, seconds = 2) {
   const begin = processCpu();
   const end = performance.now() + seconds * 1000;
@@ -57,7 +57,7 @@ async function fastest({ one, flush }, seconds = 2) {
   return (count * 1e9) / (processCpu() - begin);
 }
 
-/** [share of a core, share lost, spans a second and core, peak MiB] */
+/** [share of a core, share lost, spans per second and core, peak MiB] */
 async function run(side, endpoint, seconds) {
   const { one, flush, delivered } = SIDES[side](endpoint);
   const ticks = Math.round(seconds * 100);

@@ -1,7 +1,6 @@
 'use strict';
-// Contenders that are about a whole process: import, shutdown without a collector, and the
-// scenarios of what arrives when a process ends. A scenario's process is told nothing but to record
-// and to end; run.js reads at the sink what came.
+// Contenders over a whole process: import, shutdown without a collector, and the spans that arrive
+// when a process ends. A process of a scenario only records and ends; run.js reads the sink.
 
 const { Worker } = require('node:worker_threads');
 
@@ -37,7 +36,7 @@ const import_otel = () =>
     require('prom-client');
   });
 
-/** Nanoseconds that shutdown takes by default when the collector refuses connections. */
+/** Nanoseconds of a default shutdown when the collector refuses connections. */
 async function gone(record, shutdown) {
   record();
   const begin = performance.now();
@@ -79,8 +78,8 @@ const record = (start, count) => {
 };
 
 /**
- * Every scenario records and ends its process by itself; `sigterm` waits for the signal that run.js
- * sends when it has read "ready".
+ * Every scenario records and ends its process; `sigterm` waits for the signal that run.js sends
+ * after "ready".
  */
 const SCENARIOS = {
   async burst({ start, shutdown }) {
@@ -116,7 +115,7 @@ function terminate(side) {
   worker.on('exit', () => setTimeout(() => {}, 500));
 }
 
-/** Run by run.js as `node whole.js SCENARIO SIDE`. */
+/** run.js runs it as `node whole.js SCENARIO SIDE`. */
 function scenario(name, side) {
   if (name === 'terminate') terminate(side);
   else SCENARIOS[name](SETUP[side]());
