@@ -1,6 +1,5 @@
-/* Addresses as other parsers must read them: the user part coded, the proxies' too. A password with
- * an '@' would otherwise end the user part where it should not, and the whole address would be
- * refused by whoever connects. */
+/* Encodes the user part of addresses, also of proxies, for other parsers: a password with an '@'
+ * would end the user part too early, and the connection would fail. */
 #include "config/config.h"
 
 #include "base/str.h"

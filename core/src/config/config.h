@@ -1,6 +1,5 @@
-/* The table of settings and the state of one resolution. The table is the only place that names
- * variables; rules refer to settings by id. Nothing here reads the environment or logs: both come
- * in as functions. */
+/* The table of settings and the state of one resolution. Only the table names variables; rules
+ * refer to settings by id. Reading the environment and logging are functions of the caller. */
 #ifndef DJP_CONFIG_CONFIG_H
 #define DJP_CONFIG_CONFIG_H
 
@@ -88,14 +87,14 @@ typedef enum djp_setting {
         DJP_SETTINGS
 } djp_setting;
 
-/* How the text of a source is read. The form of a row is that of its option and says what its field
- * holds. */
+/* The syntax of a source's text. The form of a row is that of its option and defines the type of
+ * its field. */
 typedef enum djp_form {
     DJP_FORM_BOOL, /* int; 1 true yes on, 0 false no off, any case */
     DJP_FORM_TRUE, /* int; true or false, any case; other text counts as false, with a warning */
     DJP_FORM_SECONDS, /* uint64_t nanoseconds */
     DJP_FORM_MILLISECONDS, /* the same from milliseconds */
-    DJP_FORM_COUNT, /* uint32_t; a maximum of UINT32_MAX stands for no limit */
+    DJP_FORM_COUNT, /* uint32_t; a maximum of UINT32_MAX means no limit */
     DJP_FORM_PORT, /* int, 0 .. 65535 */
     DJP_FORM_SIZE, /* uint64_t */
     DJP_FORM_SPANS, /* uint64_t bytes for that many spans of DJP_CONFIG_SPAN_BYTES */
@@ -120,7 +119,7 @@ typedef struct djp_config_source {
 } djp_config_source;
 
 typedef struct djp_config_word {
-    /* NULL ends the list; the first word of a value is the one that the report shows */
+    /* NULL ends the list; the report shows the first word of a value */
     const char *text;
     int value;
 } djp_config_word;
@@ -128,23 +127,23 @@ typedef struct djp_config_word {
 typedef struct djp_config_row {
     size_t offset; /* of the field in djp_options */
     djp_form form;
-    int ruled; /* 1: a rule reads it, 0: the first good source counts */
+    int ruled; /* 1: a rule reads it; 0: the first valid source applies */
     int secret; /* 1: never shown */
     double minimum; /* for numbers, in the unit of the option */
     double maximum;
     const djp_config_word *words;
     const char *standard; /* the default, in the form of the option */
-    const char *attributes; /* comma list of resource attributes that set it, too; NULL: none */
+    const char *attributes; /* comma-separated resource attributes that also set it; NULL: none */
     /* of a number; of a text its kind: file, list, pairs, headers, URL or sampler; NULL: none */
     const char *unit;
     const char *doc;
-    /* in order of precedence, below the variable of our own */
+    /* in order of precedence, below this SDK's variable */
     djp_config_source sources[DJP_CONFIG_SOURCES_MAX];
 } djp_config_row;
 
 extern const djp_config_row djp__config_table[DJP_SETTINGS];
 const char *djp__config_name(djp_setting setting); /* the option */
-/* The variable of our own, which every setting has: DJP_TELEMETRY_ and the option in capitals. */
+/* The SDK's variable of a setting: DJP_TELEMETRY_ and the option in capitals. */
 void djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting);
 
 typedef struct djp_config_attribute {
@@ -157,23 +156,23 @@ typedef struct djp_config_attributes {
     size_t count;
 } djp_config_attributes;
 
-/* What the text of a sampler says. */
+/* The parsed text of a sampler. */
 typedef struct djp__config_sampler {
-    int is_ratio; /* 1: it is no more than a ratio, perhaps below a parent */
-    int parent_based; /* 1: a parent decides first */
+    int is_ratio; /* 1: only a ratio, with or without a parent */
+    int parent_based; /* 1: the parent's decision has priority */
     double ratio;
     char *text; /* in canonical form; owned by the caller */
-    size_t error_at; /* of a text that is none: where, and what is expected there */
+    size_t error_at; /* of an invalid text: the position, and the expected token */
     const char *expected;
 } djp__config_sampler;
 
-/* Texts whose grammar belongs to sampling. */
+/* Parsers of texts whose grammar belongs to sampling. */
 typedef struct djp__config_parsers {
-    /* 0, or DJP_EINVAL with error_at and expected, or DJP_ENOMEM; text is NULL then. out is filled
-     * in either way. */
+    /* Returns 0, or DJP_EINVAL with error_at and expected, or DJP_ENOMEM; text is NULL then. Fills
+     * out in every case. */
     int (*sampler)(djp__config_sampler *out, djp_text text);
-    /* Returns how many rules are good, and calls bad for each of the others: its text and why, as
-     * the end of a sentence. */
+    /* Returns the number of valid rules, and calls bad for each other one with its text and the
+     * reason, as the end of a sentence. */
     size_t (*tail_rules)(djp_text text, void (*bad)(void *user, djp_text rule, const char *why),
                          void *user);
 } djp__config_parsers;
@@ -189,7 +188,7 @@ typedef struct djp_config_state {
     void *lookup_user;
     const djp_config_override *overrides;
     size_t override_count;
-    const char *const *variables; /* names of the environment; NULL: not looked at */
+    const char *const *variables; /* names of the environment; NULL: not checked */
     size_t variable_count;
     const char *default_service_name;
     djp_letter_case spelling;
@@ -197,22 +196,22 @@ typedef struct djp_config_state {
     void *warn_user;
     djp_arena arena; /* texts of sources */
     int failed; /* 1: out of memory */
-    int quiet; /* 1: telemetry is off, so that only wrong options are worth a warning */
-    /* where each effective value came from: static or in the arena */
+    int quiet; /* 1: telemetry is off: warn only of invalid options */
+    /* source of each effective value: static or in the arena */
     const char *sources[DJP_SETTINGS];
     djp_config_attributes option_attributes;
     djp_config_attributes own_attributes;
     djp_config_attributes variable_attributes;
 } djp_config_state;
 
-/* Where a value was given, in order of precedence. The first ones are ours: nothing of
- * OpenTelemetry's wins over them. */
+/* Sources of a value, in order of precedence. The SDK's own come first: OpenTelemetry's do not
+ * override them. */
 enum {
     DJP_GIVEN_OPTION,
     DJP_GIVEN_OPTION_ATTRIBUTE, /* in the option resource_attributes */
     DJP_GIVEN_OWN, /* the setting's own variable */
     DJP_GIVEN_OWN_ATTRIBUTE, /* in the variable DJP_TELEMETRY_RESOURCE_ATTRIBUTES */
-    DJP_GIVEN_SOURCE /* and source i of the row at DJP_GIVEN_SOURCE + i */
+    DJP_GIVEN_SOURCE /* source i of the row is DJP_GIVEN_SOURCE + i */
 };
 
 /* One source that is set. */
@@ -230,48 +229,47 @@ typedef struct djp_config_value {
     double real; /* RATIO */
 } djp_config_value;
 
-/* Reads a text in a form, within the row's range. Returns 0 when it is bad; 2 when it is
- * taken as false and 3 when it is cut to the most that works, both of which deserve a warning. */
+/* Parses a text in a form, within the row's range. Returns 0 if it is invalid; 2 if it counts as
+ * false and 3 if it is cut to the maximum, both with a warning. */
 int
 djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
-/* What the form wants, for a message: "a number from 0 to 1". */
+/* The expected value, for a message: "a number from 0 to 1". */
 void djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form);
-/* The word that stands for a value. */
+/* Returns the word of a value. */
 const char *djp__config_word(const djp_config_row *row, int value);
 
-/* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 when
- * there is none left. */
+/* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 after
+ * the last. */
 int
 djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at);
-/* Reads a text in that form into the field of the setting. Returns 0 on a bad value, which has then
- * been warned of. */
+/* Parses a text in that form into the field of the setting. Returns 0 after a warning for an
+ * invalid value. */
 int djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given);
-/* The first good source, or the default that is in the field already. Returns 1 when a source was
- * taken. */
+/* Reads the first valid source, or leaves the default. Returns 1 if a source applied. */
 int djp__config_read(djp_config_state *state, djp_setting setting);
-/* Copies text into a text field. source is borrowed for as long as state lives. */
+/* Copies text into a text field. source is borrowed as long as state exists. */
 void djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text,
                           const char *source);
 void djp__config_set_number(djp_config_state *state, djp_setting setting, int value,
                             const char *source); /* bool, word */
 /* into the arena; "" on failure */
 const char *djp__config_copy(djp_config_state *state, djp_text text);
-/* One sentence to the caller; given says whether it concerns an option and may be NULL. */
+/* Passes one sentence to the caller; given tells whether it concerns an option, and may be NULL. */
 void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format,
                       ...) __attribute__((format(printf, 3, 4)));
-/* The usual warning for a value that is not what it should be. */
+/* The usual warning for an invalid value. */
 void djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
                             const char *expectation);
 
-/* The option as the reader writes it. */
+/* The option's name in the caller's spelling. */
 void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state,
                              djp_setting setting);
-/* Warn of names that mean nothing: options that do not exist; variables that are not supported or
- * do not exist. */
+/* Warn of names without effect: options that do not exist; variables that are not supported or do
+ * not exist. */
 void djp__config_check_options(djp_config_state *state);
 void djp__config_check_variables(djp_config_state *state);
 
-/* The rules, called in this order after every default is in place. */
+/* The rules, called in this order after all defaults are set. */
 void djp__config_rule_enabled(djp_config_state *state);
 void djp__config_rule_resource(djp_config_state *state);
 void djp__config_rule_backend(djp_config_state *state);
@@ -281,13 +279,12 @@ void djp__config_rule_headers(djp_config_state *state);
 void djp__config_rule_proxies(djp_config_state *state);
 void djp__config_rule_timeout(djp_config_state *state);
 void djp__config_rule_sampler(djp_config_state *state);
-/* The address of a sampling server, completed; 0 when it is none, which has then been warned of. */
+/* Stores the completed address of a sampling server; 0 after a warning if it is invalid. */
 int djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given);
-/* The protocol that a word for an exporter names besides, otlp_proto_http as other SDKs call
- * theirs; -1: none. */
+/* Returns the protocol in an exporter's name, such as otlp_proto_http of other SDKs; -1: none. */
 int djp__config_otlp_protocol(djp_text word);
-/* What goes with the sampler jaeger_remote (on) or has no effect without it. Returns 1 when there
- * was a ratio. */
+/* Reads the settings of the sampler jaeger_remote (on), or warns that they have no effect. Returns
+ * 1 if there was a ratio. */
 int djp__config_remote_sampling(djp_config_state *state, int on);
 void djp__config_rule_metrics(djp_config_state *state);
 void djp__config_rule_lists(djp_config_state *state);
@@ -295,11 +292,11 @@ void djp__config_rule_tail_sampling(djp_config_state *state);
 
 /* Fills out->report_json. */
 void djp__config_report(djp_config_state *state);
-/* An endpoint for people: its user part and query are not shown. */
+/* Writes an endpoint without its user part and query. */
 void djp__config_show_endpoint(djp_buf *out, const char *endpoint);
 /* Fills out->summary and out->endpoint_source. */
 void djp__config_summary(djp_config_state *state);
-/* Appends the user part of an address, which ends in '@', so that every parser finds that end. */
+/* Appends the encoded user part of an address, which ends in '@'. */
 void djp__config_put_user(djp_buf *out, djp_text user);
 
 #endif

@@ -1,5 +1,5 @@
-/* Where OTLP goes: the first endpoint that can be used, the protocol, and the complete URL made of
- * both. Endpoints may carry secrets in their user or query part, so no message shows one. */
+/* The OTLP destination: the first usable endpoint, the protocol, and the complete URL. Endpoints
+ * may have secrets in their user part or query, so no message shows one. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -34,7 +34,7 @@ endpoint_ends_with(djp_text text, const char *end)
     return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
 }
 
-/* Cuts text at the first of the characters; the rest, with it, is returned. */
+/* Cuts text at the first of the characters; returns the rest, with that character. */
 static djp_text
 endpoint_cut(djp_text *text, const char *characters)
 {
@@ -133,7 +133,7 @@ endpoint_read_authority(endpoint_url *out, djp_text authority)
                                                     : "a URL with a host";
 }
 
-/* Splits the text. Returns NULL, or what the value should have been. */
+/* Splits the text. Returns NULL, or the expected form. */
 static const char *
 endpoint_split(endpoint_url *out, djp_text text)
 {
@@ -221,7 +221,7 @@ endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, cons
     djp__buf_fini(&text);
 }
 
-/* Jaeger's own Thrift protocol is gone; every Jaeger that still runs takes OTLP on its usual
+/* Jaeger's Thrift protocol no longer exists; current Jaeger versions accept OTLP on its usual
  * ports. */
 static void
 endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_config_given *given,
@@ -259,7 +259,7 @@ endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given
     endpoint_write(state, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
 }
 
-/* An exporter may be named with its protocol, which counts where none is given otherwise. */
+/* An exporter's name may include its protocol, which applies if no other is set. */
 static int
 endpoint_read_exporter_protocol(djp_config_state *state)
 {
@@ -295,8 +295,8 @@ endpoint_is_this_machine(const endpoint_url *url)
             strspn(url->host.data, "0123456789.") >= url->host.size);
 }
 
-/* What a shared environment says of a collector is not meant for the machine of a developer; what
- * is said to this SDK alone is. */
+/* A Collector in a shared environment does not apply to a developer's machine; a setting for this
+ * SDK does. */
 static int
 endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url,
                            const djp_config_given *given)

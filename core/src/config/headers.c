@@ -1,5 +1,5 @@
-/* Request headers from "name=value,name=value". A header that could split a request or that the
- * exporter sets itself is left out, and no value ever reaches a message. */
+/* Request headers from "name=value,name=value". Skips a header that could split a request or that
+ * the exporter sets; no value appears in a message. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -48,7 +48,7 @@ headers_value_is_valid(const char *value, size_t size)
     return djp__utf8_valid(value, size);
 }
 
-/* Appends "Name: value". Returns 0, and takes nothing, on a malformed member. */
+/* Appends "Name: value". Returns 0 and appends nothing for a malformed member. */
 static int
 headers_add(djp_buf *out, djp_text member)
 {

@@ -1,13 +1,13 @@
-/* Names that are set and mean nothing here: variables of the standard that this SDK does not
- * support, and names that do not exist, which are answered with the nearest one that does. */
+/* Warns of set names without effect: standard variables that this SDK does not support, and names
+ * that do not exist, with the nearest one that does. */
 #include "config/config.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-/* Of the specification, and of other SDKs' instrumentations for what this one has under another
- * name or not at all. */
+/* Of the specification, and of other SDKs' instrumentations, which this SDK configures by other
+ * names or not at all. */
 static const char *const known_unsupported[] = {
     "OTEL_CONFIG_FILE",
     "OTEL_EXPERIMENTAL_CONFIG_FILE",
@@ -61,20 +61,19 @@ static const char *const known_unsupported[] = {
     "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS",
 };
 
-/* Variables of ours that are no settings: they are read where the core is built or loaded. */
+/* Variables of this SDK that are not settings: used to build or load the core. */
 static const char *const known_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS",
                                               "DJP_TELEMETRY_LDFLAGS"};
 
 enum {
     KNOWN_UNSUPPORTED = sizeof known_unsupported / sizeof known_unsupported[0],
     KNOWN_ELSEWHERE = sizeof known_elsewhere / sizeof known_elsewhere[0],
-    KNOWN_PLAIN_MAX = 64, /* letters of a name that are compared */
-    /* as many wrong letters make another name of a variable that is not ours alone */
+    KNOWN_PLAIN_MAX = 64, /* compared letters of a name */
+    /* with as many wrong letters, a shared variable is another name */
     KNOWN_SLIP = 2
 };
 
-/* Letters and digits in lower case, so that every spelling of a name is the same. Returns the
- * size. */
+/* Letters and digits in lower case, so that all spellings of a name are equal. Returns the size. */
 static size_t
 known_plain(char out[KNOWN_PLAIN_MAX], const char *name)
 {
@@ -96,8 +95,7 @@ known_least(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Letters to be changed, put in, left out or exchanged with their neighbour to make one of the
- * other. */
+/* Edit distance: letters changed, inserted, removed or exchanged with their neighbour. */
 static size_t
 known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
 {
@@ -125,7 +123,7 @@ known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
     return last[b_size];
 }
 
-/* How far two names are from each other; a name inside of the other is near. */
+/* The distance of two names; a name inside the other is near. */
 static size_t
 known_distance(const char *a, const char *b)
 {
@@ -138,7 +136,7 @@ known_distance(const char *a, const char *b)
     return inside && edits > 2 ? 1 + (edits + 1) / 2 : edits;
 }
 
-/* What is as far as this has nothing to do with the name. */
+/* The distance at which a candidate is unrelated to the name. */
 static size_t
 known_far(const char *name)
 {
@@ -146,7 +144,7 @@ known_far(const char *name)
     return known_plain(plain, name) / 3 + 1;
 }
 
-/* The setting whose option is nearest, DJP_SETTINGS when none is near. */
+/* Returns the setting with the nearest option, DJP_SETTINGS if none is near. */
 static djp_setting
 known_nearest_setting(const char *name)
 {
@@ -164,7 +162,7 @@ known_nearest_setting(const char *name)
 
 typedef void (*known_visit)(void *user, const char *variable);
 
-/* Every variable that the table reads, but for those of our own that settings have by rule. */
+/* Visits all variables of the table except the SDK's variables of settings. */
 static void
 known_each_source(known_visit visit, void *user)
 {
@@ -188,7 +186,7 @@ known_compare(void *user, const char *variable)
     known_search *search = user;
     size_t distance = known_edits(variable, strnlen(variable, KNOWN_PLAIN_MAX), search->name,
                                   strnlen(search->name, KNOWN_PLAIN_MAX));
-    distance += strcmp(variable, search->name) != 0; /* only the same name is at 0 */
+    distance += strcmp(variable, search->name) != 0; /* only the same name has the distance 0 */
     if (distance < search->least) {
         search->least = distance;
         search->best = variable;
@@ -219,7 +217,7 @@ known_is_own(const char *name)
     return 0;
 }
 
-/* A misspelled switch is told even while telemetry is off: it may be why. */
+/* A misspelled switch causes a warning even while telemetry is off: it may be the reason. */
 static int
 known_is_switch(const char *variable)
 {
@@ -284,7 +282,7 @@ static int
 known_is_set(djp_config_state *state, const char *name)
 {
     djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
-    /* No logs leave by this SDK, so that none is what happens. */
+    /* This SDK exports no logs, so "none" is correct. */
     return value.size != 0 &&
            !(strcmp(name, "OTEL_LOGS_EXPORTER") == 0 && djp__text_equal_nocase(value, "none"));
 }

@@ -1,13 +1,12 @@
-/* Settings that are lists of words: propagators, HTTP methods, excluded paths and the opt-in to
- * semantic conventions. Every list is normalised here, so that readers split at commas and nothing
- * else. */
+/* Settings that are lists of words: propagators, HTTP methods, excluded paths, and the opt-in to
+ * semantic conventions. Lists are normalised here, so that readers only split at commas. */
 #include "config/config.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-/* 1 when list, a comma list, holds the word. */
+/* 1: the comma-separated list contains the word. */
 static int
 lists_contain(const djp_buf *list, djp_text word)
 {
@@ -32,7 +31,7 @@ lists_add(djp_buf *list, djp_text word)
     }
 }
 
-/* Takes one word into the list. Returns 0 when the word is not good for it. */
+/* Adds one word to the list. Returns 0 if the word is invalid. */
 typedef int (*lists_take)(djp_buf *list, djp_text word);
 
 static int
@@ -79,8 +78,7 @@ lists_take_path(djp_buf *list, djp_text word)
     return 1;
 }
 
-/* Reads the first source whose list has a good word; words that are not good are left out with one
- * warning. */
+/* Reads the first source with a valid word; invalid words are skipped with one warning. */
 static void
 lists_read(djp_config_state *state, djp_setting setting, lists_take take, const char *expectation)
 {
@@ -111,7 +109,7 @@ lists_read(djp_config_state *state, djp_setting setting, lists_take take, const 
     djp__buf_fini(&list);
 }
 
-/* "none" beside others means nothing by itself. */
+/* "none" together with others has no effect. */
 static void
 lists_resolve_none(djp_config_state *state)
 {
@@ -132,7 +130,7 @@ lists_resolve_none(djp_config_state *state)
     djp__buf_fini(&kept);
 }
 
-/* The opt-in variable serves many instrumentations, so that words for others are no mistake. */
+/* The opt-in variable serves many instrumentations, so words of others are valid. */
 static void
 lists_read_semconv(djp_config_state *state)
 {

@@ -1,5 +1,4 @@
-/* The resolved settings as a value: freeing and copying. It must not leave a text field NULL in a
- * good copy. */
+/* The resolved settings as a value: release and copy. A valid copy has no NULL text field. */
 #include "djp/config.h"
 
 #include "base/mem.h"

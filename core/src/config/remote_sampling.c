@@ -1,5 +1,5 @@
-/* What goes with the sampler jaeger_remote: the server, the interval and the ratio until it has
- * responded, from options, variables of our own, and the list in OTEL_TRACES_SAMPLER_ARG. */
+/* The settings of the sampler jaeger_remote: server, interval, and the ratio until the first
+ * response, from options, the SDK's variables, and the list in OTEL_TRACES_SAMPLER_ARG. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -22,7 +22,7 @@ static const remote_member remote_members[] = {
 
 enum { REMOTE_MEMBERS = sizeof remote_members / sizeof remote_members[0] };
 
-/* The member of a `key=value`, its value in *value; NULL when it is none that is known. */
+/* The member of a `key=value`, its value in *value; NULL if it is unknown. */
 static const remote_member *
 remote_split(djp_text *value, djp_text part)
 {
@@ -41,8 +41,8 @@ remote_split(djp_text *value, djp_text part)
     return NULL;
 }
 
-/* Narrows the argument to the value of one member, the first of its key. Returns 0 when it is not
- * there. */
+/* Narrows the argument to the value of one member, the first of its key. Returns 0 if it is
+ * absent. */
 static int
 remote_narrow(djp_config_given *given, djp_config_state *state, const remote_member *member)
 {
@@ -57,7 +57,7 @@ remote_narrow(djp_config_given *given, djp_config_state *state, const remote_mem
     return 0;
 }
 
-/* Takes the first good source. Returns 0 when there is none. */
+/* Reads the first valid source. Returns 0 if there is none. */
 static int
 remote_read(djp_config_state *state, const remote_member *member)
 {

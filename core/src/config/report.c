@@ -1,6 +1,5 @@
-/* The report: every setting with its effective value and where that came from, as JSON for people
- * and for telemetry_status(). It must never show a secret: header values, the user part or the
- * query of an endpoint. */
+/* The report: every setting with its effective value and source, as JSON for telemetry_status(). It
+ * contains no secrets: no header values, and no user part or query of an endpoint. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -43,7 +42,7 @@ report_endpoint(djp_buf *out, const char *endpoint)
     djp__buf_fini(&shown);
 }
 
-/* The name of an option as it is in this report, however the reader writes it. */
+/* The name of an option in the report, in the SDK's spelling. */
 static void
 report_source(djp_buf *out, const char *source)
 {
@@ -70,7 +69,7 @@ report_word(djp_buf *out, const djp_options *options, djp_setting setting, int w
     }
 }
 
-/* A text as it may be shown: of a secret only that it is set. */
+/* A text that may be shown; of a secret only that it is set. */
 static void
 report_shown(djp_buf *out, djp_setting setting, const char *text)
 {

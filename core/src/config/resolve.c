@@ -1,6 +1,6 @@
-/* Resolution: defaults, then the first good source of each setting, then the rules for settings
- * that depend on each other. A bad value counts as not set and costs one warning; only lack of
- * memory is an error. */
+/* Resolution: defaults, then the first valid source of each setting, then the rules for dependent
+ * settings. An invalid value counts as not set and causes one warning; only lack of memory is an
+ * error. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -33,7 +33,7 @@ djp__config_copy(djp_config_state *state, djp_text text)
 void
 djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
 {
-    char text[4096], message[4096]; /* all unsupported variables at once fit */
+    char text[4096], message[4096]; /* large enough for all unsupported variables */
     int concerns_option = given != NULL && given->option;
     if (state->warn == NULL || (state->quiet && !concerns_option)) {
         return;
@@ -45,7 +45,7 @@ djp__config_warn(djp_config_state *state, const djp_config_given *given, const c
     if (size < 0) {
         return;
     }
-    /* Names that are shown may hold any bytes, and a long text was cut anywhere. */
+    /* Names may contain any bytes, and a long text was cut at any place. */
     size_t length = djp__utf8_repair(message, sizeof message - 1, text, strlen(text), NULL);
     message[length] = '\0';
     for (size_t i = 0; i < length; i++) {
@@ -77,7 +77,7 @@ djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting)
     }
 }
 
-/* The last override of that keyword that is given, or NULL. */
+/* The last given override of that keyword, or NULL. */
 static const char *
 resolve_override(const djp_config_state *state, djp_setting setting)
 {
@@ -110,7 +110,7 @@ resolve_name_of_own(djp_config_state *state, djp_setting setting)
     return djp__config_copy(state, djp__text(name));
 }
 
-/* Looks for the first of a comma list of keys. */
+/* Finds the first of a comma-separated list of keys. */
 static djp_text
 resolve_attribute(const djp_config_attributes *attributes, const char *keys)
 {
@@ -189,8 +189,7 @@ resolve_is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Secrets, files and scripts leave the end of a line behind a value: no setting has one at its
- * ends. */
+/* Removes line ends, which secrets, files and scripts leave after a value. */
 static djp_text
 resolve_trim(djp_text text)
 {

@@ -1,6 +1,5 @@
-/* Who we are: resource attributes, service name and environment. A malformed member of a list is
- * left out and named; it does not cost the others, because a process without any name is harder to
- * find than one with a name too few. */
+/* Resource attributes, service name and environment. A malformed member of a list is skipped with a
+ * warning; the others apply. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -10,7 +9,7 @@
 
 enum { RESOURCE_ATTRIBUTES_MAX = 1024 };
 
-/* Keys that have a setting of their own; they are not repeated in the list. */
+/* Keys with a separate setting; they are not repeated in the list. */
 static const char *const resource_own_keys[] = {"service.name",
                                                 "service.namespace",
                                                 "service.version",
@@ -29,7 +28,7 @@ resource_text_is_clean(djp_text text)
     return djp__utf8_valid(text.data, text.size);
 }
 
-/* Decodes into the arena. Returns 0 when the coding or the UTF-8 is bad. */
+/* Decodes into the arena. Returns 0 if the encoding or the UTF-8 is invalid. */
 static int
 resource_decode(djp_text *out, djp_config_state *state, djp_text text)
 {
@@ -92,7 +91,7 @@ resource_parse_member(djp_config_attributes *out, djp_config_state *state, djp_t
            resource_put(out, state, item);
 }
 
-/* Takes the good members. Returns how many are not; the first of them is in *bad. */
+/* Reads the valid members. Returns the number of the others; *bad is the first. */
 static size_t
 resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text list, djp_text *bad)
 {
@@ -111,7 +110,7 @@ static void
 resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_text bad,
                   size_t count)
 {
-    const char *equals = memchr(bad.data, '=', bad.size); /* the value behind it is not shown */
+    const char *equals = memchr(bad.data, '=', bad.size); /* its value is not shown */
     size_t size = equals == NULL ? bad.size : (size_t)(equals - bad.data);
     djp__config_warn(state, given,
                      "%s has %zu of its entries left out, the first is \"%.*s\": not key=value "
@@ -170,7 +169,7 @@ resource_write(djp_buf *out, const djp_config_attributes *list)
     }
 }
 
-/* All lists as one, those that were given first over the others. */
+/* Merges all lists; earlier ones have priority. */
 static void
 resource_merge(djp_config_state *state)
 {
@@ -196,8 +195,7 @@ resource_merge(djp_config_state *state)
     djp__buf_fini(&text);
 }
 
-/* 000 of the documents says app and service where the standard says service.namespace and
- * service.name. */
+/* Document 000 uses app and service for the standard's service.namespace and service.name. */
 static void
 resource_default_service_name(djp_config_state *state)
 {
@@ -220,7 +218,7 @@ resource_default_service_name(djp_config_state *state)
     }
 }
 
-/* dev, staging, prod for their synonyms, else the user's word. */
+/* dev, staging, prod for their synonyms, else the configured name. */
 static void
 resource_shorten_environment(djp_config_state *state)
 {

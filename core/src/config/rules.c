@@ -1,13 +1,13 @@
 /* The rules for the switch, the backend, the exporter and metrics: settings whose default depends
- * on how others were given. Each rule warns at most once of one cause. */
+ * on other settings. Each rule warns at most once of one cause. */
 #include "config/config.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-/* Reads a switch. Text that is neither true nor false counts as false: nobody is measured by a slip
- * of the pen. */
+/* Reads a switch. Text that is neither true nor false counts as false, so that a typing error does
+ * not enable telemetry. */
 static int
 rules_read_switch(djp_config_state *state, const djp_config_given *given)
 {
@@ -24,8 +24,8 @@ rules_read_switch(djp_config_state *state, const djp_config_given *given)
     return good == 1 && value.integer;
 }
 
-/* It beats the option, too, so that operations can switch off what a program switched on. But it
- * may be there for the other SDK of the process: our own variable says so. */
+/* It overrides the option too, so that operations can switch off a program. But it may be meant for
+ * another SDK of the process: the SDK's variable overrides it. */
 static void
 rules_disable(djp_config_state *state, const char *killer)
 {
@@ -84,7 +84,7 @@ djp__config_rule_backend(djp_config_state *state)
         return;
     }
     if (djp__config_next(&given, state, DJP_SETTING_BACKEND, &at)) {
-        return; /* A wrong word was warned of and means noop. */
+        return; /* An invalid word caused a warning and means noop. */
     }
     if (rules_switched_by(state, "TELEMETRY_ENABLED")) {
         djp__config_warn(state, NULL,
@@ -112,7 +112,7 @@ djp__config_otlp_protocol(djp_text word)
     return -1;
 }
 
-/* OTLP JSON on standard output has a name of its own among the standard variable's values. */
+/* The standard variable has a separate value for OTLP JSON on standard output. */
 static int
 rules_take_exporter_word(djp_config_state *state, const djp_config_given *given, djp_text word)
 {
@@ -133,7 +133,7 @@ rules_take_exporter_word(djp_config_state *state, const djp_config_given *given,
     return 1;
 }
 
-/* The variable may hold a list; the first word that we know counts. */
+/* The variable may be a list; the first known word applies. */
 static int
 rules_take_exporter(djp_config_state *state, const djp_config_given *given)
 {
@@ -187,7 +187,7 @@ djp__config_rule_exporter(djp_config_state *state)
     }
 }
 
-/* Seconds where milliseconds are meant, and the reverse: other SDKs have read the variable as
+/* Detects seconds instead of milliseconds, and the reverse: other SDKs have read the variable as
  * seconds for years. */
 void
 djp__config_rule_timeout(djp_config_state *state)

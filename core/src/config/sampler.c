@@ -1,6 +1,6 @@
-/* The sampling rule: the option, then the standard sampler variables, then the documents' ratios,
- * then a default that depends on an environment that was set. An explicit ratio of 0 is kept apart
- * from "nothing given", because it means that nothing leaves. */
+/* The sampling rule: the option, the standard sampler variables, the documents' ratios, then a
+ * default that depends on a configured environment. An explicit ratio of 0 differs from no ratio,
+ * because it disables all exports. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -40,7 +40,7 @@ sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
     return djp__config_parse(out, &djp__config_table[DJP_SETTING_SAMPLER], DJP_FORM_WORD, text);
 }
 
-/* Takes a tree. What is no more than a ratio becomes that, which costs less. */
+/* Stores a tree. A tree that is only a ratio is stored as that, which costs less. */
 static void
 sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__config_sampler *tree)
 {
@@ -59,7 +59,7 @@ sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__c
     sampler_set_ratio(state, 1.0, 0, given->name);
 }
 
-/* Takes the text of a tree; 0 after a warning when it is none. */
+/* Reads the text of a tree; 0 after a warning if it is invalid. */
 static int
 sampler_read_tree(djp_config_state *state, const djp_config_given *given)
 {
@@ -99,7 +99,7 @@ sampler_read_tree(djp_config_state *state, const djp_config_given *given)
 
 typedef enum sampler_found { SAMPLER_NONE, SAMPLER_WORD, SAMPLER_COMPLETE } sampler_found;
 
-/* Takes the first good sampler. */
+/* Reads the first valid sampler. */
 static sampler_found
 sampler_read_name(djp_config_state *state, djp_config_given *given)
 {
@@ -119,8 +119,8 @@ sampler_read_name(djp_config_state *state, djp_config_given *given)
     return SAMPLER_NONE;
 }
 
-/* Takes the first good ratio among the sources of the row from first to last. Returns its place,
- * SIZE_MAX when there is none. */
+/* Reads the first valid ratio among the sources of the row from first to last. Returns its index,
+ * SIZE_MAX if there is none. */
 static size_t
 sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
 {
@@ -146,7 +146,7 @@ sampler_default_ratio(djp_config_state *state)
     }
 }
 
-/* The ratio that goes with a sampler which was named. */
+/* The ratio of a named sampler. */
 static void
 sampler_complete(djp_config_state *state, const char *source, int ratio_given)
 {
@@ -155,7 +155,7 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
         sampler_set_ratio(state, 1.0, 1, source);
         break;
     case DJP_SAMPLER_ALWAYS_OFF:
-        /* With a parent-based sampler a caller's sampled traces still leave. */
+        /* With a parent-based sampler, traces sampled by a parent are still exported. */
         sampler_set_ratio(state, 0.0, !state->out->parent_based, source);
         break;
     case DJP_SAMPLER_TREE: /* complete as it is */
@@ -176,7 +176,7 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
     }
 }
 
-/* The first source of a setting that is set, good or bad; SIZE_MAX when none is. */
+/* Returns the first source of a setting, valid or not; SIZE_MAX if none is set. */
 static size_t
 sampler_first_index(djp_config_state *state, djp_setting setting, size_t from,
                     djp_config_given *given)
@@ -225,8 +225,8 @@ sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
     djp__free(tree.text);
 }
 
-/* The option parent_based. A tree says for itself what a parent means, unless it has none at its
- * top and is to have one. */
+/* The option parent_based. A tree defines the effect of a parent itself, unless its root does not
+ * and the option requests it. */
 static void
 sampler_read_parent(djp_config_state *state, const djp_config_given *given)
 {
@@ -247,7 +247,7 @@ sampler_read_parent(djp_config_state *state, const djp_config_given *given)
     }
 }
 
-/* A ratio beside a tree, unless it is one that was made for other samplers. */
+/* Warns of a ratio together with a tree, unless it was set for other samplers. */
 static void
 sampler_warn_ratio(djp_config_state *state)
 {
@@ -261,7 +261,7 @@ sampler_warn_ratio(djp_config_state *state)
     }
 }
 
-/* A program that says 0 lets nothing out, whatever sampler is configured beside it. */
+/* A ratio of 0 set by the program exports nothing, whatever sampler is configured. */
 static void
 sampler_keep_zero(djp_config_state *state)
 {

@@ -1,5 +1,5 @@
-/* One sentence for the log of a start: what is on, where it goes, at what ratio and who said so. It
- * shows what the report shows, so no secret. */
+/* One sentence for the start-up log: the active signals, their destination, the ratio and its
+ * source. Like the report, it contains no secrets. */
 #include "config/config.h"
 
 #include "base/str.h"

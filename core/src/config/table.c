@@ -1,6 +1,6 @@
-/* The table of settings: one row for each, with its option, variables in order of precedence,
- * default and meaning. Every language and the document of the configuration follow it; no variable
- * is named anywhere else. */
+/* The table of settings: one row each, with option, variables in order of precedence, default and
+ * meaning. The source of the settings in every language and of their documentation; variables are
+ * named only here. */
 #include "config/config.h"
 
 #include <stddef.h>

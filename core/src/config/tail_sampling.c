@@ -1,5 +1,5 @@
-/* The tail-sampling rules: their text is handed to the parser of sampling, and kept where a rule in
- * it is good. A bad rule costs a warning and nothing else. */
+/* The tail-sampling rules: passes their text to the parser of sampling, and stores it if one rule
+ * is valid. An invalid rule causes a warning and is skipped. */
 #include "config/config.h"
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
-/* The forms in which settings are written: booleans, durations, counts, ratios, words. Reading
- * takes any text, says whether it is good and has no effect of its own. */
+/* The syntax of settings: booleans, durations, counts, ratios, words. Parsing accepts any text,
+ * returns whether it is valid, and has no side effect. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -58,8 +58,8 @@ value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text 
     return 1;
 }
 
-/* A queue length of the standard batch processor: any number is good, but the result is moved into
- * the range; 3 says that it is less. */
+/* A queue length of the standard batch processor: any number is valid, but clamped to the range; 3:
+ * it was reduced. */
 static int
 value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text text)
 {

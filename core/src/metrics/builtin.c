@@ -1,5 +1,5 @@
-/* The documented families of a service and the one call that records a request. Labels are resolved
- * once per route and status; afterwards a request costs a hash, a compare and a few atomic
+/* The documented families of a service, and the call that records a request. Labels are resolved
+ * once per route and status; later requests cost a hash, a comparison and a few atomic
  * additions. */
 #include "metrics/builtin.h"
 
@@ -15,7 +15,7 @@
 #define BUILTIN_METHOD_OTHER UINT32_MAX
 #define BUILTIN_METHODS "GET,POST,PUT,DELETE,HEAD,PATCH,OPTIONS,CONNECT,TRACE,QUERY"
 
-/* Stands in a place whose family another declaration has taken for good. */
+/* Placeholder of a family whose name another declaration uses. */
 static djp_family builtin_taken;
 
 static djp_family *
@@ -50,7 +50,7 @@ builtin_make_family(djp_builtin *builtin, size_t i)
     return family;
 }
 
-/* NULL when it cannot be had; each recording that is lost by it is counted. */
+/* NULL if it is unavailable; each recording lost by that is counted. */
 static djp_family *
 builtin_family(djp_builtin *builtin, size_t i)
 {
@@ -177,8 +177,8 @@ djp_builtin_free(djp_builtin *builtin)
     djp__free(builtin);
 }
 
-/* The class is written from the same fixed set, so that a regular expression like 5.. finds both
- * forms. */
+/* The class has the same fixed set of first digits, so that a regular expression like 5.. matches
+ * both forms. */
 static djp_text
 builtin_status(const djp_builtin *builtin, char out[8], int status)
 {
@@ -263,8 +263,7 @@ builtin_route_matches(const djp__builtin_route *route, uint64_t hash, uint32_t m
            builtin_same_bytes(route->endpoint, endpoint.data, endpoint.size);
 }
 
-/* 1 for a series that later requests of the same labels may use, and for one that never will be
- * there. */
+/* 1: later requests of the same labels may use the series, or it will never be available. */
 static int
 builtin_is_lasting(const djp_builtin *builtin, size_t which, const djp_series *series)
 {
@@ -274,8 +273,7 @@ builtin_is_lasting(const djp_builtin *builtin, size_t which, const djp_series *s
     return !(series->entry->is_overflow && series->family->entry->label_count > 0);
 }
 
-/* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not
- * fill the cache. */
+/* Caches a route. Overflow series are not cached: unbounded endpoints must not fill the cache. */
 static void
 builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endpoint)
 {
@@ -304,7 +302,7 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
             djp__free(route);
             return;
         }
-        /* A replaced route may still be in use: it stays in the list until the end. */
+        /* A replaced route may still be in use: it remains in the list until the end. */
         route->next = djp_load_relaxed(&builtin->routes);
         while (!djp_cas_weak_acq_rel(&builtin->routes, &route->next, route)) {
         }
@@ -312,7 +310,7 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
     }
 }
 
-/* A series that never will be there is as good as a live one: asking again would not find it. */
+/* A series that will never be available counts as live: another look-up would not find it. */
 static inline int
 builtin_is_alive(const djp_series *series)
 {

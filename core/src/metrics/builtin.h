@@ -1,4 +1,4 @@
-/* The state behind djp_builtin: families made on demand and the cache from a request's labels to
+/* The state of djp_builtin: families created on demand, and the cache from a request's labels to
  * its series. */
 #ifndef DJP_METRICS_BUILTIN_H
 #define DJP_METRICS_BUILTIN_H
@@ -22,10 +22,10 @@ typedef struct djp__builtin_route {
     uint32_t method;
     int status;
     size_t size;
-    djp_series *duration, *requests; /* NULL: the family has been taken by another declaration */
-    /* found at the first request with a size; relaxed: all writers write the same */
+    djp_series *duration, *requests; /* NULL: another declaration uses the family's name */
+    /* set at the first request with a size; relaxed: all writers store the same value */
     DJP_ATOMIC(djp_series *) bytes;
-    struct djp__builtin_route *next; /* all routes, for the end */
+    struct djp__builtin_route *next; /* all routes, to free them */
     char endpoint[];
 } djp__builtin_route;
 
@@ -44,7 +44,7 @@ struct djp_builtin {
     DJP_ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
 };
 
-/* djp_builtin_http_request with the time of the exemplar, for callers that know it. 0: now. */
+/* djp_builtin_http_request with the time of the exemplar. 0: now. */
 void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint,
                                   int status_code, uint64_t duration_ns, int64_t request_bytes,
                                   const djp_span_context *context, uint64_t unix_ns);

@@ -1,5 +1,5 @@
-/* The documented families as data. Every duration list has an edge at each objective that alerts
- * ask for (0.3, 0.5, 2 and 5 seconds), because a quantile between two edges is a guess. */
+/* The documented families as data. Every duration list has a bound at each usual alert objective
+ * (0.3, 0.5, 2 and 5 seconds), because a quantile between two bounds is an estimate. */
 #include "metrics/builtin_table.h"
 
 #include <string.h>

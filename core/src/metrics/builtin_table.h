@@ -1,4 +1,4 @@
-/* The documented families: names, labels, buckets, and which of them a declaration means. */
+/* The documented families: names, labels, buckets, and the match with a declaration. */
 #ifndef DJP_METRICS_BUILTIN_TABLE_H
 #define DJP_METRICS_BUILTIN_TABLE_H
 
@@ -8,7 +8,7 @@
 
 typedef struct djp__builtin_definition {
     const char *name; /* as documented, "_total" of counters included */
-    const char *alias; /* gauges: a second documented name, shown in text 0.0.4 only; or NULL */
+    const char *alias; /* gauges: a second documented name, only in text 0.0.4; or NULL */
     djp_metric_type type;
     const char *unit;
     const char *help;
@@ -28,13 +28,12 @@ enum {
 extern const djp__builtin_definition djp__builtin_definitions[];
 extern const size_t djp__builtin_count;
 
-/* The place of the family of a documented name (a counter's "_total" may be left out) or
+/* Returns the index of the family of a documented name (with or without "_total"), or
  * djp__builtin_count. */
 size_t djp__builtin_find(const char *name);
 
-/* The documented family that a declaration means: the same name (a counter's without "_total", a
- * gauge's second name, too), type and labels in either style. NULL when it means another family,
- * whatever its name. */
+/* Returns the documented family of a declaration with the same name (a counter's without "_total",
+ * or a gauge's second name), type and labels in either style; NULL for any other declaration. */
 const djp__builtin_definition *djp__builtin_documented(const djp_family_options *options);
 
 #endif

@@ -1,11 +1,11 @@
-/* Recording into counters and gauges: one or two atomic operations, no lock, no system call. What
- * makes no sense is counted and changes nothing. */
+/* Records into counters and gauges: one or two atomic operations, no lock, no system call. Invalid
+ * values are counted and change nothing. */
 #include <math.h>
 
 #include "base/clock.h"
 #include "metrics/exemplar.h"
 
-/* Whole amounts up to here are counted in integers: exact, and one plain atomic addition. */
+/* Whole amounts up to this are counted as integers: exact, with one atomic addition. */
 #define COUNTER_WHOLE_MAX 9007199254740992.0
 
 static int

@@ -1,13 +1,13 @@
-/* Exemplar slots in the segment, one cache line each. The version is odd while a slot is written;
- * words are stored with release and read with acquire, so that a torn exemplar always shows another
- * version. */
+/* Exemplar slots in the segment, one cache line each. The version is odd during a write; words are
+ * stored with release and read with acquire, so a reader of a partly written exemplar sees a
+ * changed version. */
 #include "metrics/exemplar.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 
-#define EXEMPLAR_REFUSED 1u /* no room was left for this series' slots */
+#define EXEMPLAR_REFUSED 1u /* no room for the slots of this series */
 #define EXEMPLAR_WORDS 5u
 #define EXEMPLAR_FRESH_NS 1000000000ull
 

@@ -1,6 +1,5 @@
-/* Exemplars: for each histogram bucket and each counter the newest recording inside a sampled span.
- * A slot is written by one thread at a time, others skip it; readers see all of a slot or
- * nothing. */
+/* Exemplars: the latest recording in a sampled span, per histogram bucket and counter. One thread
+ * at a time writes a slot, others skip it; readers see a whole slot or none. */
 #ifndef DJP_METRICS_EXEMPLAR_H
 #define DJP_METRICS_EXEMPLAR_H
 
@@ -13,22 +12,22 @@ typedef struct djp__exemplar {
     uint64_t unix_ns; /* never 0 */
 } djp__exemplar;
 
-/* Keeps an exemplar when the context is valid and sampled. Lock-free but for the first one of a
- * series, which is left out when somebody holds the lock. unix_ns 0: now. */
+/* Stores an exemplar if the context is valid and sampled. Lock-free except for the first one of a
+ * series, which is skipped while the lock is taken. unix_ns 0: now. */
 void djp__exemplar_store(djp_series *series, uint32_t slot, double value,
                          const djp_span_context *context, uint64_t unix_ns);
-/* Observes, and keeps an exemplar of that time (0: now). context may be NULL. histogram.c */
+/* Observes, and stores an exemplar of that time (0: now). context may be NULL. histogram.c */
 void djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context,
                                uint64_t unix_ns);
-/* The same for a counter; with a time, one exemplar a second is enough. counter.c */
+/* The same for a counter; with a time, at most one exemplar a second. counter.c */
 void djp__counter_add_at(djp_series *series, double amount, const djp_span_context *context,
                          uint64_t unix_ns);
-/* 1 when the slot has an exemplar that is no older than a second at unix_ns. */
+/* 1: the slot has an exemplar no older than a second at unix_ns. */
 int djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns);
 /* Returns 1 and the slot's exemplar, or 0. */
 int djp__exemplar_load(djp__exemplar *out, const djp_registry *registry,
                        const djp__series_entry *entry, uint32_t slot);
-/* Forgets all of a series. Lock held. */
+/* Clears those of a series. Lock held. */
 void djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family,
                          djp__series_entry *entry);
 

@@ -1,5 +1,5 @@
-/* The exposition: every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a
- * snapshot, copies what was rendered when the series was made, and formats only numbers. */
+/* Writes every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a snapshot, copies
+ * the text rendered at a series' creation, and formats only numbers. */
 #include <math.h>
 #include <string.h>
 
@@ -138,7 +138,7 @@ exposition_gauge(exposition *e, const djp__snapshot_point *point)
     e->buf.size = (size_t)(end - e->buf.data);
 }
 
-/* OpenMetrics has no sum, and then no count, where observations may be negative. */
+/* In OpenMetrics, a histogram with negative observations has no sum and no count. */
 static int
 exposition_has_sum(const exposition *e, double sum)
 {
@@ -146,8 +146,7 @@ exposition_has_sum(const exposition *e, double sum)
            (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
 }
 
-/* The first line is put together; the others copy its beginning, which all lines of the series
- * share. */
+/* Formats the first line; the others copy its beginning, which all lines of the series share. */
 static char *
 exposition_buckets(exposition *e, char *end, const djp__snapshot_point *point)
 {
@@ -215,7 +214,7 @@ exposition_point(void *user, const djp__snapshot *snapshot, const djp__snapshot_
     }
 }
 
-/* A head that was rendered when the family was made. */
+/* The head rendered at the family's creation. */
 static void
 exposition_head(exposition *e, const djp__snapshot *snapshot, djp__segment_text head)
 {
@@ -239,7 +238,7 @@ exposition_family(exposition *e, djp__snapshot *snapshot)
     }
 }
 
-/* Who this is. An application that has a family of that name speaks for itself. */
+/* target_info, unless the application has a family of that name. */
 static void
 exposition_target(exposition *e, djp_registry *registry)
 {
@@ -276,7 +275,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     e.registry = registry;
     e.format = format;
     djp__buf_init(&e.buf, 0);
-    /* Room for what the last scrape needed and some more: no copy while growing. */
+    /* Reserves the size of the last exposition and some more, to avoid copies. */
     uint64_t last = djp_load_relaxed(&registry->last_size);
     djp__buf_reserve(&e.buf, (size_t)(last + last / 8 + 1024));
     exposition_target(&e, registry);

@@ -1,6 +1,5 @@
-/* Families: checking a definition, finding or creating its entry, and the HELP, TYPE and UNIT lines
- * that are rendered once. A published entry is never changed, so that readers need no lock for
- * it. */
+/* Families: checks a definition, finds or creates its entry, and renders the HELP, TYPE and UNIT
+ * lines once. A published entry does not change, so readers need no lock. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "metrics/builtin_table.h"
 #include "metrics/text.h"
 
-/* The HTTP server's list with an edge at every objective: 0.3, 0.5, 2 and 5 seconds. */
+/* The list of HTTP servers with a bound at every objective: 0.3, 0.5, 2 and 5 seconds. */
 static const double family_default_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.3,
                                                 0.5,   0.75, 1.0,   2.0,  2.5,   5.0, 7.5,  10.0};
 
@@ -92,7 +91,7 @@ family_check(const djp_family_options *options)
     return family_check_labels(options) < 0 || family_check_buckets(options) < 0 ? DJP_EINVAL : 0;
 }
 
-/* The suffixes of the sample names that a family uses, its bare name first. */
+/* The suffixes of a family's sample names, the bare name first. */
 static const char *const *
 family_claims(unsigned type)
 {
@@ -112,7 +111,7 @@ family_claims_meet(djp_text a, unsigned a_type, djp_text b, unsigned b_type)
             if (a.size + x_size != b.size + y_size) {
                 continue;
             }
-            /* One name is the beginning of the other; what is left of it must be the suffix. */
+            /* One name is a prefix of the other; the rest must be the suffix. */
             djp_text longer = a.size > b.size ? a : b, shorter = a.size > b.size ? b : a;
             const char *suffix = a.size > b.size ? *y : *x, *rest = a.size > b.size ? *x : *y;
             size_t gap = longer.size - shorter.size;
@@ -167,8 +166,8 @@ family_same_buckets(const djp_registry *registry, const djp__family_entry *entry
                                  count * sizeof *bounds) == 0);
 }
 
-/* Help and unit are not compared: two places that word the help differently still mean the same
- * family, and the unit is the end of the name, which is the same. */
+/* Help and unit are not compared: declarations with different help mean the same family, and the
+ * unit is part of the name. */
 static int
 family_same_labels(const djp_registry *registry, const djp__family_entry *entry,
                    const djp_family_options *options)
@@ -212,8 +211,8 @@ djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
     }
 }
 
-/* A family being written: all its texts in one buffer, with offsets relative to the buffer until it
- * has a place. */
+/* A draft of a family: all texts in one buffer, with offsets relative to it until it has a
+ * place. */
 typedef struct family_draft {
     djp_buf texts;
     djp__segment_text labels[DJP_LABELS_MAX];
@@ -343,7 +342,7 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     return at;
 }
 
-/* The handle of this process for an entry; made here when another process created the family. Lock
+/* This process's handle of an entry; created here if another process created the family. Lock
  * held. */
 static djp_family *
 family_handle(djp_registry *registry, djp__family_entry *entry)
@@ -369,7 +368,7 @@ family_next(const djp_registry *registry, const DJP_ATOMIC(uint32_t) * link)
     return at ? djp__segment_at(&registry->segment, at) : NULL;
 }
 
-/* The entry under a name, or one whose samples would have the same names. */
+/* The entry of a name, or one with the same sample names. */
 static djp__family_entry *
 family_search(const djp_registry *registry, djp_text name, unsigned type, int *clash)
 {
@@ -388,7 +387,7 @@ family_search(const djp_registry *registry, djp_text name, unsigned type, int *c
     return NULL;
 }
 
-/* A second name that an earlier family shows already is left out: no name is shown twice. */
+/* Skips a second name that an earlier family uses. */
 static const char *
 family_free_alias(const djp_registry *registry, const char *alias, unsigned type)
 {
@@ -433,9 +432,9 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     return 0;
 }
 
-/* Finds or creates the family of options whose texts are in form. A documented family is shared by
- * its name and labels: what a service declares as its document prints it and what the SDK records
- * are one, with the buckets of the first. */
+/* Finds or creates the family of normalised options. A documented family is shared by its name and
+ * labels: the declaration of a service and that of the SDK are one family, with the buckets of the
+ * first. */
 static int
 family_get(djp_family **out, djp_registry *registry, const djp_family_options *options,
            const djp__builtin_definition *documented)

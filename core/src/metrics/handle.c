@@ -1,6 +1,5 @@
-/* Memory of the handles: blocks that only the registry's end frees, and a queue of dead handles
- * that are used again, oldest first, only after a long rest, so that a forgotten handle never
- * records into a stranger's series. */
+/* Memory of the handles: blocks freed with the registry, and a queue of dead handles, reused oldest
+ * first after a long rest, so that an old handle does not record into another series. */
 #include "metrics/handle.h"
 
 #include <string.h>

@@ -1,15 +1,15 @@
-/* Handles: what callers hold of a series. They are made per process and stay safe to use after
+/* Handles: the callers' references to series. They are per process, and remain safe to use after
  * their series was removed. */
 #ifndef DJP_METRICS_HANDLE_H
 #define DJP_METRICS_HANDLE_H
 
 #include "metrics/registry.h"
 
-/* A handle that nobody uses any more by then is used again once this many others died after it:
- * until then a recording through it is dropped. */
+/* A dead handle is reused after this many others died; until then a recording through it is
+ * dropped. */
 #define DJP__HANDLES_RESTING 65536u
 
-/* The handle of a live entry at that generation, without a lock; NULL when there is none yet. */
+/* The handle of a live entry at that generation, without a lock; NULL if there is none yet. */
 static inline djp_series *
 djp__handle_get(const djp_registry *registry, const djp__series_entry *entry, uint32_t generation)
 {
@@ -17,7 +17,7 @@ djp__handle_get(const djp_registry *registry, const djp__series_entry *entry, ui
     return series && djp_load_relaxed(&series->generation) == generation ? series : NULL;
 }
 
-/* The same, made when missing. Lock held. NULL without memory. */
+/* The same, created if missing. Lock held. NULL without memory. */
 djp_series *djp__handle_make(djp_family *family, djp__series_entry *entry);
 void djp__handle_free_all(djp_registry *registry);
 

@@ -1,6 +1,6 @@
-/* Recording into histograms: find the bucket without a branch on the value, count it, add to the
- * sum. The number of observations is not stored: a reader derives it from the buckets, so that one
- * snapshot always agrees with itself. */
+/* Records into histograms: finds the bucket without a branch on the value, increments it, adds to
+ * the sum. The number of observations is derived from the buckets, so that a snapshot is
+ * consistent. */
 #include <math.h>
 
 #include "metrics/exemplar.h"
@@ -30,7 +30,7 @@ histogram_record(djp_series *series, double value, uint32_t *bucket)
     }
     *bucket = histogram_bucket(series->bounds, series->bucket_count, value);
     djp_add_relaxed(&series->cells[1 + *bucket], 1);
-    /* An infinite value is counted in its bucket, but would spoil the sum for good. */
+    /* An infinite value counts in its bucket, but is not added to the sum. */
     if (!isinf(value)) {
         djp__cell_add_double(&series->cells[0], value);
     }

@@ -1,5 +1,5 @@
-/* Label sets as words. 0xff ends each value: it occurs in no valid UTF-8, so two different label
- * sets never make the same words. */
+/* Label sets as words. 0xff ends each value: it occurs in no valid UTF-8, so different label sets
+ * have different words. */
 #include "metrics/key.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define KEY_END '\xff'
 
-/* Bytes that the value needs at most: repair makes up to three of one. */
+/* Upper bound of a value's size: repair makes up to three bytes of one. */
 static size_t
 key_bound(djp_text value)
 {
@@ -23,7 +23,7 @@ key_put(char *out, djp_text value)
     if (size == 0 || !value.data) {
         size = 0;
     } else if (size > DJP_LABEL_SIZE_MAX * 4 || !djp__utf8_valid(value.data, size)) {
-        /* Of a very long value only the part that can be kept is looked at. */
+        /* Only the start of a very long value is used. */
         size_t looked = size > DJP_LABEL_SIZE_MAX * 4 ? DJP_LABEL_SIZE_MAX * 4 : size;
         size = djp__utf8_repair(out, DJP_LABEL_SIZE_MAX, value.data, looked, NULL);
     } else {

@@ -1,4 +1,4 @@
-/* A label set as one run of 64-bit words: what the look-up hashes and compares, made without an
+/* A label set as a sequence of 64-bit words, hashed and compared by the look-up, built without
  * allocation for usual sizes. */
 #ifndef DJP_METRICS_KEY_H
 #define DJP_METRICS_KEY_H
@@ -19,12 +19,12 @@ int djp__series_key_build(djp__series_key *key, const djp_family *family, const 
 /* The key with every value DJP__OVERFLOW. */
 int djp__series_key_overflow(djp__series_key *key, const djp_family *family);
 void djp__series_key_fini(djp__series_key *key);
-/* Takes a key apart again; the texts borrow from it. */
+/* Splits a key into its values, which borrow from it. */
 void djp__series_key_values(djp_text *values, size_t count, const djp__series_key *key);
-/* The same for the words of a key wherever they lie. */
+/* The same for the words of a key at any place. */
 void djp__series_key_split(djp_text *values, size_t count, const void *words, size_t word_count);
 
-/* Compares without a lock: an entry that changes meanwhile shows another generation afterwards. */
+/* Compares without a lock: an entry that changes meanwhile has another generation afterwards. */
 static inline int
 djp__series_key_matches(const djp__series_key *key, const djp__segment *segment,
                         const djp__series_entry *entry)

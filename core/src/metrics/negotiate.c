@@ -1,12 +1,11 @@
-/* Content negotiation: which exposition format an Accept header asks for. The header comes from
- * outside and may be anything; what cannot be understood is skipped, and the answer is always one
- * of the formats that we have. */
+/* Content negotiation: selects the exposition format by an Accept header. The header is untrusted;
+ * invalid parts are skipped. */
 #include <string.h>
 
 #include "base/str.h"
 #include "djp/metrics.h"
 
-/* Longer headers are looked at only up to here. */
+/* The used part of a longer header. */
 #define NEGOTIATE_SIZE_MAX 8192u
 #define NEGOTIATE_UNSET (-1)
 
@@ -151,7 +150,7 @@ djp_exposition_negotiate(djp_text accept)
             &open, negotiate_rank(&range, "application/openmetrics-text", "application/*", "1.0.0"),
             range.quality);
     }
-    /* OpenMetrics only for those who name it: a browser's wildcard gets the plain format. */
+    /* OpenMetrics only if it is named: a wildcard gets the plain format. */
     int named = open.rank >= 3 && open.quality > 0;
     return named && open.quality >= plain.quality ? DJP_OPENMETRICS_1_0_0 : DJP_TEXT_0_0_4;
 }

@@ -1,6 +1,5 @@
-/* Writing numbers. Doubles of everyday size are converted exactly in 128-bit integers; rare ones go
- * the slow way through djp__buf_double. Nothing here depends on the locale or on the rounding
- * mode. */
+/* Formats numbers. Doubles of usual size are converted exactly in 128-bit integers; others use the
+ * slower djp__buf_double. Independent of the locale and the rounding mode. */
 #include "metrics/number.h"
 
 #include <math.h>
@@ -59,7 +58,7 @@ number_pow5(int power)
     return result;
 }
 
-/* Scales by 10^power. Returns 0 when the result is no fraction of the kind above. */
+/* Scales by 10^power. Returns 0 if the result is not such a fraction. */
 static int
 number_scale(number_scaled *out, uint64_t mantissa, int exponent, int power)
 {
@@ -74,7 +73,7 @@ number_scale(number_scaled *out, uint64_t mantissa, int exponent, int power)
     return 1;
 }
 
-/* Nearest multiple of step to the scaled value, or 0 when it would read back as another double. */
+/* The nearest multiple of step to the scaled value, or 0 if it would parse as another double. */
 static uint64_t
 number_round(const number_scaled *scaled, uint64_t step)
 {
@@ -125,7 +124,7 @@ number_layout(char *out, uint64_t digits, int power)
     return (size_t)(end - out) + (size_t)size;
 }
 
-/* Positive, normal, not whole, 1e-5 <= value < 2^53. Returns 0 when it gives up. */
+/* Positive, normal, not whole, 1e-5 <= value < 2^53. Returns 0 if it finds no form. */
 static size_t
 number_fraction(char *out, double value)
 {
@@ -133,7 +132,7 @@ number_fraction(char *out, double value)
     memcpy(&bits, &value, sizeof bits);
     int exponent = (int)(bits >> 52) - 1075;
     uint64_t mantissa = (bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52;
-    /* 30103 / 100000 is log10(2): a guess that is one too low at most. */
+    /* 30103 / 100000 is log10(2): an estimate at most one too low. */
     int power = 16 - (int)floor((exponent + 52) * 0.30103);
     number_scaled scaled;
     if (!number_scale(&scaled, mantissa, exponent, power)) {
@@ -163,7 +162,7 @@ number_slow(char *out, double value)
     djp__buf_double(&buf, value);
     size_t size = buf.failed ? 0 : buf.size;
     if (size == 0 || size > DJP__NUMBER_SIZE) {
-        memcpy(out, "NaN", 3); /* no memory: better no value than a wrong one */
+        memcpy(out, "NaN", 3); /* without memory, no value rather than a wrong one */
         size = 3;
     } else {
         memcpy(out, buf.data, size);

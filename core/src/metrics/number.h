@@ -1,13 +1,13 @@
-/* Numbers as Prometheus reads them, at the speed that a scrape of many thousand series needs. */
+/* Formats numbers for Prometheus, fast enough for many thousand series. */
 #ifndef DJP_METRICS_NUMBER_H
 #define DJP_METRICS_NUMBER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define DJP__NUMBER_SIZE 40u /* room that every writer below needs */
+#define DJP__NUMBER_SIZE 40u /* size of the buffer for each function below */
 
-/* Each returns the characters written; no NUL. */
+/* Each returns the number of characters written; no NUL. */
 size_t djp__number_u64(char *out, uint64_t value);
 /* the shortest that reads back equal; NaN, +Inf, -Inf */
 size_t djp__number_double(char *out, double value);

@@ -1,6 +1,6 @@
-/* From a raw path to a label: segments that look like identifiers become placeholders. It is the
- * last resort where no route template is known; it works on whole segments only and cannot know
- * every scheme, so the cardinality limit stands behind it. */
+/* Turns a raw path into a label: segments that look like identifiers become placeholders. It is the
+ * last resort without a route template; it handles whole segments only and cannot know every
+ * scheme, so the cardinality limit applies too. */
 #include <string.h>
 
 #include "base/str.h"
@@ -9,12 +9,12 @@
 #define PATH_SEGMENTS_MAX 12u /* deeper paths end in "..." */
 #define PATH_SEGMENT_MAX 64u
 #define PATH_HEX_MIN 16u
-#define PATH_MIXED_MIN 20u /* a word this long with digits in it is a token, not a word */
-#define PATH_DIGITS_MAX 3u /* more digits than this make a number: order-12345 */
+#define PATH_MIXED_MIN 20u /* a word this long with digits is a token */
+#define PATH_DIGITS_MAX 3u /* more digits make a number: order-12345 */
 
 typedef struct path_shape {
     size_t digits, hex, letters, dashes, dots;
-    /* something that no route word holds: '@', '%', control and non-ASCII characters ... */
+    /* characters not in route words: '@', '%', control and non-ASCII characters ... */
     int odd;
 } path_shape;
 
@@ -53,8 +53,8 @@ path_is_version(djp_text segment, const path_shape *shape)
            shape->digits + shape->dots + 1 == segment.size && segment.data[1] != '.';
 }
 
-/* {id}, {name}, ...: templates and our own results stay as they are, so that normalising twice
- * changes nothing. */
+/* {id}, {name}, ...: templates and earlier results are unchanged, so normalising twice changes
+ * nothing. */
 static int
 path_is_template(djp_text segment, const path_shape *shape)
 {
@@ -65,7 +65,7 @@ path_is_template(djp_text segment, const path_shape *shape)
            segment.data[segment.size - 1] == '}';
 }
 
-/* The placeholder of a segment, or NULL when it is kept. */
+/* The placeholder of a segment, or NULL if it is unchanged. */
 static const char *
 path_placeholder(djp_text segment)
 {
@@ -100,7 +100,7 @@ typedef struct path_out {
     size_t size, capacity;
 } path_out;
 
-/* All or nothing, so that a short buffer never holds half a placeholder. */
+/* All or nothing, so that a short buffer has no partial placeholder. */
 static int
 path_put(path_out *out, const char *data, size_t size)
 {
@@ -112,7 +112,7 @@ path_put(path_out *out, const char *data, size_t size)
     return 1;
 }
 
-/* One segment with its slash, or nothing of it. */
+/* One segment with its slash, or nothing. */
 static int
 path_put_segment(path_out *out, djp_text segment, int slash)
 {

@@ -1,5 +1,5 @@
-/* The process families, read from /proc when somebody scrapes. Where /proc is missing or hidden a
- * family has no series: no value is better than a wrong one. */
+/* The process families, read from /proc at each exposition. Without /proc a family has no series
+ * rather than a wrong value. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
@@ -68,8 +68,7 @@ process_read(char *out, size_t out_size, const char *path)
     return size;
 }
 
-/* "btime N" stands behind lines whose length grows with the machine, so the file is read in
- * pieces. */
+/* "btime N" follows lines whose length depends on the machine, so the file is read in pieces. */
 static double
 process_boot_seconds(void)
 {
@@ -99,7 +98,7 @@ process_set(djp__process *process, int which, double value)
     }
 }
 
-/* Fields of /proc/self/stat from the third on; the second may hold anything and ends at the last
+/* Fields of /proc/self/stat from the third on; the second may contain anything and ends at the last
  * ')'. */
 static void
 process_stat(djp__process *process)
@@ -142,7 +141,7 @@ process_fds(djp__process *process)
             count += entry->d_name[0] != '.';
         }
         closedir(directory);
-        /* without the directory's own */
+        /* without that of the directory */
         process_set(process, PROCESS_OPEN_FDS, count > 0 ? (double)(count - 1) : 0);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

@@ -1,5 +1,5 @@
-/* The registry: opening and closing it, its lock with the repair after a killed holder, collectors,
- * and what fork does to it. Values are recorded elsewhere and never pass through here. */
+/* The registry: creation, release, its lock with the repair after a killed owner, collectors, and
+ * fork. Recording does not use it. */
 #include "metrics/registry.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ djp__registry_lock(djp_registry *registry)
     header->family_count = count;
 }
 
-/* The forking thread holds the lock over the fork, so that the child's copy is whole. */
+/* The forking thread holds the lock during the fork, so that the child's copy is consistent. */
 static void
 registry_fork_prepare(void *user)
 {
@@ -48,7 +48,7 @@ registry_fork_child(void *user)
 {
     djp_registry *registry = user;
     djp__segment_relock_child(&registry->segment);
-    /* A collector of the parent may have been running: its thread does not exist here. */
+    /* A collector may have run in the parent: its thread does not exist in the child. */
     djp__mutex_init(&registry->collect_mutex);
 }
 

@@ -1,6 +1,5 @@
-/* What the metrics files share: the entries that lie in the segment (offsets only) and the handles
- * of this process that point into it. Entries are changed under the segment's lock; readers without
- * it validate what they saw. */
+/* Shared by the metrics files: the entries in the segment (offsets only) and this process's handles
+ * to them. Entries change under the segment's lock; readers without it validate the data. */
 #ifndef DJP_METRICS_REGISTRY_H
 #define DJP_METRICS_REGISTRY_H
 
@@ -21,8 +20,7 @@ typedef struct djp__segment_text {
     uint32_t size;
 } djp__segment_text;
 
-/* A family, in the segment. Everything is written before it is published, and never again, but the
- * last part. */
+/* A family, in the segment. Constant once published, except the last part. */
 typedef struct djp__family_entry {
     DJP_ATOMIC(uint32_t) next; /* offset of the next family; release */
     uint32_t index;
@@ -30,26 +28,26 @@ typedef struct djp__family_entry {
     uint8_t label_count;
     uint16_t bucket_count; /* without +Inf */
     uint32_t cell_count; /* 64-bit cells of one series in one stripe */
-    uint32_t limit; /* live series at most, the overflow series not counted */
+    uint32_t limit; /* limit of live series, without the overflow series */
     uint32_t bounds_at; /* doubles */
     uint32_t labels_at; /* djp__segment_text of each label name */
     uint32_t suffixes_at; /* histograms: djp__segment_text of `le="..."} ` for each bucket */
     djp__segment_text name, help, unit;
-    djp__segment_text alias; /* gauges: a second name, shown in text 0.0.4 only; size 0: none */
+    djp__segment_text alias; /* gauges: a second name, only in text 0.0.4; size 0: none */
     djp__segment_text head[2]; /* HELP, TYPE and UNIT lines by djp_exposition */
     djp__segment_text alias_head;
-    /* prepared series for too many label sets, or the only one of a family without labels */
+    /* the prepared overflow series, or the only series of a family without labels */
     uint32_t overflow;
     /* Changed under the lock. */
     DJP_ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
     DJP_ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
     DJP_ATOMIC(uint32_t) live; /* relaxed */
-    uint32_t used; /* places of the table in use, dead series and removed marks included */
+    uint32_t used; /* used places of the table, including dead series and removed marks */
     uint32_t first, last; /* all series in order of creation */
     uint32_t free_first, free_last; /* removed series, oldest first */
 } djp__family_entry;
 
-/* A series, in the segment: key and text lie behind it in the same block. */
+/* A series, in the segment, followed by its key and text. */
 typedef struct djp__series_entry {
     DJP_ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
     uint32_t index;
@@ -80,8 +78,8 @@ struct djp_family {
     const char *name; /* in the segment, ends in NUL */
 };
 
-/* A series as this process sees it. Immutable once published, until it is reused long after its
- * series died. */
+/* This process's handle of a series. Constant once published, until its reuse long after the series
+ * died. */
 struct djp_series {
     djp__series_entry *entry;
     /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
@@ -103,7 +101,7 @@ struct djp_registry {
     djp__segment segment;
     uint32_t cardinality_limit;
     int created; /* show _created in OpenMetrics */
-    uint64_t reuse_after_ns; /* how long a removed series' memory rests */
+    uint64_t reuse_after_ns; /* rest of a removed series' memory before reuse */
     uint32_t handle_capacity;
     DJP_ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
     djp_family **families; /* by family index; under the lock */
@@ -120,10 +118,11 @@ struct djp_registry {
     struct djp_shard *shards; /* attached ones of writers, under collect_mutex; borrowed */
     djp__process *process; /* owned, or NULL */
     djp_fork_hook fork_hook;
-    DJP_ATOMIC(uint64_t) dropped; /* recordings that made no sense or came after removal; relaxed */
-    DJP_ATOMIC(uint64_t) overflowed; /* look-ups that ended at an overflow series; relaxed */
-    DJP_ATOMIC(uint64_t) refused; /* look-ups that the full segment or no memory refused; relaxed */
-    djp_series *expositions; /* of its own: how long they take; NULL or set before the first */
+    DJP_ATOMIC(uint64_t) dropped; /* invalid recordings, or ones after removal; relaxed */
+    DJP_ATOMIC(uint64_t) overflowed; /* look-ups that returned an overflow series; relaxed */
+    /* look-ups refused by a full segment or without memory; relaxed */
+    DJP_ATOMIC(uint64_t) refused;
+    djp_series *expositions; /* the duration of expositions; NULL or set before the first */
     DJP_ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
 
@@ -134,18 +133,18 @@ typedef struct djp__registry_totals {
 } djp__registry_totals;
 void djp__registry_counters(djp__registry_totals *out, djp_registry *registry);
 
-/* collect is called before every exposition, outside all locks but one of its own kind; it may
+/* collect is called before every exposition, outside all locks but that of collectors; it may
  * record and add series, but not call djp_registry_expose. user is borrowed until the registry is
  * freed. 0 or DJP_EFULL. */
 int djp__registry_on_collect(djp_registry *registry, djp__collect collect, void *user);
-/* Takes a collector away and waits for a run of it that is under way. */
+/* Removes a collector and waits until it does not run. */
 void djp__registry_off_collect(djp_registry *registry, djp__collect collect, void *user);
 void djp__registry_collect(djp_registry *registry);
-/* Who is scraped, as labels without braces: shown as target_info in front of all families. Takes
- * labels, whose last contents are freed. From a collector only. */
+/* The resource as labels without braces, shown as target_info before all families. Takes labels,
+ * and frees the previous ones. From a collector only. */
 void djp__registry_set_target(djp_registry *registry, djp_buf *labels);
 
-/* Locks the segment and repairs it when its last holder died. */
+/* Locks the segment, and repairs it if the last owner died. */
 void djp__registry_lock(djp_registry *registry);
 #define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
 
@@ -154,22 +153,22 @@ djp_family *djp__family_find(djp_registry *registry, const char *name, size_t si
 void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
                       djp_exposition format);
 
-/* series.c, with the lock held: the overflow or only series, written but not yet live (0 when
- * full); the family's lists and table made whole again; the end of a series. */
+/* series.c, with the lock held: prepare writes the overflow or only series, not yet live (0 when
+ * full); the others repair the family's lists and table, and end a series. */
 uint32_t djp__series_prepare(djp_family *family);
 void djp__series_repair(djp_registry *registry, djp__family_entry *entry);
 void djp__series_kill(djp_family *family, djp__series_entry *entry);
 
-/* Adds observations that were counted elsewhere: `count` to a bucket (the last one is +Inf), `sum`
- * to the sum. */
+/* Adds observations counted elsewhere: `count` to a bucket (the last one is +Inf), `sum` to the
+ * sum. */
 void djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum);
-/* An exemplar for the bucket of value, without an observation. context may be NULL. */
+/* Adds an exemplar to the bucket of value, without an observation. context may be NULL. */
 void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
 /* shard.c: with collect_mutex held, and at the registry's end. */
 void djp__shards_fold_all(djp_registry *registry);
 void djp__shards_detach_all(djp_registry *registry);
 
-/* Counters that are counted elsewhere (processor time): replaces the value. */
+/* Sets a counter that is counted elsewhere (processor time). */
 void djp__counter_set(djp_series *series, double value);
 /* Value of one cell over all stripes. */
 uint64_t
@@ -178,7 +177,7 @@ double djp__series_cell_double(const djp_registry *registry, const djp__series_e
                                uint32_t index);
 void djp__process_free(djp__process *process);
 
-/* 1 while the handle's series is the one it was made for. */
+/* 1 while the handle's series exists. */
 static inline int
 djp__series_is_live(const djp_series *series)
 {

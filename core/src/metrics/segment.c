@@ -1,5 +1,5 @@
-/* The mapping behind all series, its lock and its two bump allocators. It knows nothing of what it
- * holds and never gives memory back before it is closed: reuse is the registry's business. */
+/* The mapping of all series, its lock and its two bump allocators. It does not know its content,
+ * and releases memory only at the end: the registry reuses memory. */
 #include "metrics/segment.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #define SEGMENT_MAGIC 0x31676573706a6400u
 #define SEGMENT_PAGE 4096u
 
-/* Heap blocks start on a cache line, so that the fields a recording reads never lie across two. */
+/* Heap blocks start on a cache line, so that no field used in a recording crosses two. */
 #define SEGMENT_HEAP_ALIGN 64u
 
 static int
@@ -114,8 +114,8 @@ djp__segment_unlock(djp__segment *segment)
 void
 djp__segment_relock_child(djp__segment *segment)
 {
-    /* Its owner was the parent's thread, so that this one may not unlock it; tools that watch locks
-     * want to see the attempt. */
+    /* The owner was a thread of the parent, so this one may not unlock it; tools that track locks
+     * expect the attempt. */
     pthread_mutex_unlock(&segment->header->mutex);
     memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
     segment_init_mutex(&segment->header->mutex);
@@ -137,9 +137,9 @@ uint32_t
 djp__segment_alloc_cells(djp__segment *segment, size_t count)
 {
     djp__segment_header *header = segment->header;
-    /* Offset 0 means "none", so the first cell starts on the second line. */
+    /* Offset 0 means "none", so the first place is on the second line. */
     uint32_t at = header->cell_top ? header->cell_top : 64;
-    /* A value within one cache line costs one line's traffic. */
+    /* A value within one cache line costs the traffic of one line. */
     if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
         at = (at + 63) & ~63u;
     }

@@ -26,15 +26,15 @@ typedef struct djp__segment_header {
     uint32_t heap_size; /* header included */
     uint32_t stripe_size;
     uint64_t seed; /* of the label hash, the same for all processes */
-    /* process-shared and robust: a holder that dies is noticed by the next one */
+    /* process-shared and robust: the next owner detects one that died */
     pthread_mutex_t mutex;
-    uint32_t damaged; /* 1: a holder died and nobody repaired yet */
+    uint32_t damaged; /* 1: an owner died and the repair is pending */
     uint32_t heap_top;
     uint32_t cell_top;
     DJP_ATOMIC(uint32_t) family_first; /* offset of the first family; published with release */
     uint32_t family_last;
     uint32_t family_count;
-    uint32_t series_count; /* series entries ever made, which is also the next one's index */
+    uint32_t series_count; /* series entries ever created; also the next index */
 } djp__segment_header;
 
 typedef struct djp__segment {
@@ -44,15 +44,15 @@ typedef struct djp__segment {
     char *cells; /* this process's stripe */
 } djp__segment;
 
-/* Maps private memory; pages are touched only as used. bytes is for one stripe and clamped to the
- * limits above. 0 or DJP_ENOMEM. */
+/* Maps private memory; pages are used when touched. bytes is for one stripe, clamped to the limits
+ * above. 0 or DJP_ENOMEM. */
 int djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes);
 void djp__segment_fini(djp__segment *segment);
 
-/* Returns 1 when the last holder died inside: the caller repairs before it goes on. */
+/* Returns 1 if the last owner died with the lock: the caller repairs first. */
 int djp__segment_lock(djp__segment *segment);
 void djp__segment_unlock(djp__segment *segment);
-/* Returns 1 when the lock was free and the contents are whole. */
+/* Returns 1 if the lock was free and the contents are consistent. */
 int djp__segment_trylock(djp__segment *segment);
 /* In a forked child of private memory, where the parent's thread held the lock. */
 void djp__segment_relock_child(djp__segment *segment);

@@ -1,5 +1,5 @@
-/* Series: finding them without a lock, creating, removing and reusing them under it, and the limits
- * that keep a family bounded. No value is ever recorded here. */
+/* Series: look-up without a lock; creation, removal and reuse under it; and the limits of a family.
+ * Does not record values. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 #include "metrics/table.h"
 #include "metrics/text.h"
 
-/* Removed series that are looked at to find one whose memory fits. */
+/* Limit of removed series checked for memory of a sufficient size. */
 #define SERIES_REUSE_TRIES 16u
 
 static djp__series_entry *
@@ -134,8 +134,8 @@ series_free_pop(djp_registry *registry, djp__family_entry *family)
     return at;
 }
 
-/* A removed series that rested long enough and has the room. What does not fit goes to the end of
- * the queue. */
+/* A removed series that has rested long enough and has the room. Others go to the end of the
+ * queue. */
 static uint32_t
 series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
 {
@@ -148,7 +148,7 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
         }
         djp__series_entry *entry = series_at(registry, at);
         if (djp_load_relaxed(&entry->generation) & 1) {
-            continue; /* it came back to life under its old labels */
+            continue; /* it was created again under its old labels */
         }
         if (now - entry->died_ns >= registry->reuse_after_ns && entry->key_capacity >= key_words &&
             entry->text_capacity >= text_size) {
@@ -240,7 +240,7 @@ djp__series_prepare(djp_family *family)
     return at;
 }
 
-/* Memory for a new series: a removed one's or fresh. Room in the table is there. */
+/* Memory for a new series: reused or new. The table has room. */
 static djp__series_entry *
 series_place(djp_family *family, const djp__series_key *key, const djp_buf *text)
 {
@@ -259,7 +259,7 @@ series_place(djp_family *family, const djp__series_key *key, const djp_buf *text
     return series_at(registry, at);
 }
 
-/* A new live series for the key, or NULL when nothing is left. */
+/* Creates a live series for the key; NULL if nothing is left. */
 static djp__series_entry *
 series_create(djp_family *family, const djp__series_key *key)
 {
@@ -331,7 +331,7 @@ series_get_locked(djp_family *family, const djp__series_key *key)
     return series;
 }
 
-/* A miss that no rebuild can have caused, in a full family: the overflow series without a lock. */
+/* For a miss without a rebuild, in a full family: the overflow series, without a lock. */
 static djp_series *
 series_get_overflow(djp_family *family, uint32_t version)
 {

@@ -1,6 +1,5 @@
-/* Cells of single writers: giving out places, folding what their writers added into the registry,
- * and noticing series that were removed. The fold never writes a word that its writer may be adding
- * to. */
+/* Shards of single writers: assigns places, folds recordings into the registry, and detects removed
+ * series. The fold does not write a word that its writer may be adding to. */
 #include "djp/shard.h"
 
 #include <math.h>
@@ -20,7 +19,7 @@ typedef struct shard_entry {
     uint32_t chunk, index;
     uint32_t width;
     struct shard_entry *next_free;
-    /* a copy: the original may be given to another series long after this one was removed */
+    /* a copy: the original may be reused long after this one was removed */
     djp_series series;
 } shard_entry;
 
@@ -30,7 +29,7 @@ typedef struct shard_block {
     shard_entry entries[SHARD_BLOCK];
 } shard_block;
 
-/* A chunk and, behind what the writer sees, what of it has been folded. */
+/* A chunk, followed by the part of it already folded. */
 typedef struct shard_chunk {
     DJP_ATOMIC(uint64_t) cells[DJP_SHARD_CHUNK_DOUBLES]; /* doubles; writer, plain stores */
     double folded[DJP_SHARD_CHUNK_DOUBLES];
@@ -42,7 +41,7 @@ struct djp_shard {
     /* written under its collect_mutex, release; NULL once ended */
     DJP_ATOMIC(djp_registry *) registry;
     djp_shard *previous, *next; /* list of the registry, under its collect_mutex */
-    /* Writer only, but for the pointers that the fold follows. */
+    /* Writer only, except the pointers that the fold follows. */
     shard_chunk *chunks[DJP_SHARD_CHUNKS_MAX]; /* set before an entry names them is published */
     uint32_t chunk_count, chunk_used;
     shard_block *first, *last; /* first never changes */
@@ -71,7 +70,7 @@ static DJP_ATOMIC(uint32_t) * shard_word(shard_chunk *chunk, uint32_t index, uin
     return (DJP_ATOMIC(uint32_t) *)(void *)&chunk->cells[index] + word;
 }
 
-/* What was added to a cell that only grows since the last look, which this is now. */
+/* The increase of an element since the last fold. */
 static double
 shard_take(shard_chunk *chunk, uint32_t index)
 {
@@ -115,7 +114,7 @@ shard_fold_histogram(shard_entry *entry, shard_chunk *chunk)
     }
 }
 
-/* What was added before the removal went with the series: no loss to count. */
+/* Recordings before the removal are removed with the series, not lost. */
 static void
 shard_retire(shard_entry *entry, shard_chunk *chunk)
 {
@@ -192,7 +191,7 @@ shard_entry_new(djp_shard *shard)
         shard->last = block;
         used = 0;
     }
-    djp_store_release(&block->used, used + 1); /* still free: the fold passes it by */
+    djp_store_release(&block->used, used + 1); /* still free: the fold skips it */
     return &block->entries[used];
 }
 
@@ -235,7 +234,7 @@ shard_place(djp_shard *shard, uint32_t width)
     return entry;
 }
 
-/* Where the entry of that series of the segment is kept, or NULL without memory. */
+/* The pointer to the entry of a series of the segment, or NULL without memory. */
 static shard_entry **
 shard_known(djp_shard *shard, uint32_t index)
 {
@@ -381,7 +380,7 @@ djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)
     return 0;
 }
 
-/* The writer shall look for another place. */
+/* The writer must bind another place. */
 static void
 shard_close(djp_shard *shard)
 {

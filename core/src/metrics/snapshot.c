@@ -1,5 +1,5 @@
-/* Reading families and series for expositions. The lock is held for a few dozen series at a time,
- * so that a long scrape never keeps a request from adding one. */
+/* Reads families and series for expositions. The lock is held for a few dozen series at a time, so
+ * that a long exposition does not delay requests that add one. */
 #include "metrics/snapshot.h"
 
 #include "base/str.h"
@@ -84,8 +84,8 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     }
 }
 
-/* The order of creation never changes and entries never leave it, so that it can be left and
- * entered again between two batches. */
+/* The order of creation is constant and entries stay in it, so it can be resumed between
+ * batches. */
 void
 djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user)
 {
@@ -123,7 +123,7 @@ void
 djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot,
                      const djp__snapshot_point *point)
 {
-    /* Under the segment's lock the key stays as it is. */
+    /* The segment's lock keeps the key constant. */
     const void *words = djp__segment_at(&snapshot->registry->segment, point->entry->key_at);
     djp__series_key_split(values, snapshot->family.label_count, words,
                           djp_load_relaxed(&point->entry->key_words));

@@ -1,15 +1,15 @@
-/* A snapshot: what a registry's families and series say now, one after the other. Every form of
- * exposition reads it, and none looks into the segment itself. Label values come in two forms:
- * escaped, as text expositions write them, and plain. */
+/* A snapshot: the current values of a registry's families and series, one after the other. Every
+ * form of exposition reads it instead of the segment. Label values exist escaped, for text
+ * expositions, and plain. */
 #ifndef DJP_METRICS_SNAPSHOT_H
 #define DJP_METRICS_SNAPSHOT_H
 
 #include "metrics/exemplar.h"
 #include "metrics/registry.h"
 
-/* A family. All texts lie in the segment and stay. */
+/* A family. All texts lie in the segment permanently. */
 typedef struct djp__snapshot_family {
-    const djp__family_entry *entry; /* for the heads that were rendered when it was made */
+    const djp__family_entry *entry; /* for the heads rendered at its creation */
     djp_metric_type type;
     djp_text name; /* without "_total" */
     djp_text help, unit; /* plain */
@@ -20,10 +20,10 @@ typedef struct djp__snapshot_family {
     size_t bucket_count;
 } djp__snapshot_family;
 
-/* A series. Valid during the call that shows it. */
+/* A series. Valid during the call of visit. */
 typedef struct djp__snapshot_point {
     const djp__series_entry *entry;
-    /* counters and gauges: `name{labels} `, ready for a sample; histograms: the labels alone */
+    /* counters and gauges: `name{labels} `, ready for a sample; histograms: the labels */
     djp_text rendered;
     uint64_t created_unix_ns;
     uint64_t whole; /* counters: whole + number; histograms: observations */
@@ -38,13 +38,13 @@ typedef struct djp__snapshot {
     uint64_t buckets[DJP_BUCKETS_MAX + 1];
 } djp__snapshot;
 
-/* Collects, and stands in front of the first family. Borrows the registry for the snapshot's life;
- * there is nothing to free. */
+/* Runs the collectors and starts before the first family. Borrows the registry; needs no
+ * release. */
 void djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry);
-/* Goes to the next family; 0: there was none. */
+/* Goes to the next family; 0 after the last. */
 int djp__snapshot_next(djp__snapshot *snapshot);
-/* Shows every live series of the family in order of creation, with the segment locked for a few
- * dozen at a time. visit must not call the registry. May be called more than once. */
+/* Calls visit for every live series of the family in order of creation, with the segment locked for
+ * a few dozen at a time. visit must not call the registry. May be called more than once. */
 typedef void (*djp__snapshot_visit)(void *user, const djp__snapshot *snapshot,
                                     const djp__snapshot_point *point);
 void djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user);

@@ -1,7 +1,6 @@
-/* Translates names, units and label names. Rules: the OpenTelemetry specification's page
- * "Prometheus and OpenMetrics Compatibility": characters that Prometheus does not take become
- * underscores, a run of them one; the unit becomes a word at the end of the name; braces in a unit
- * are remarks. */
+/* Translates names, units and label names by the OpenTelemetry specification "Prometheus and
+ * OpenMetrics Compatibility": invalid characters become underscores, a sequence of them one; the
+ * unit becomes a word at the end of the name; braces in a unit are annotations. */
 #include "metrics/spelling.h"
 
 #include <string.h>
@@ -10,9 +9,9 @@
 #include "base/str.h"
 #include "djp/error.h"
 
-/* bytes of a unit as it is given, by the specification of instruments */
+/* limit of a given unit in bytes, by the instrument specification */
 #define SPELLING_UNIT_MAX 63u
-#define SPELLING_UNIT_SIZE 160u /* of a unit as it is written */
+#define SPELLING_UNIT_SIZE 160u /* of a translated unit */
 
 typedef struct spelling_word {
     const char *unit, *word;
@@ -65,7 +64,7 @@ spelling_put(char *out, djp_text text, int colon)
     return size;
 }
 
-/* A name that holds no letter and no digit would be the same as every other one. */
+/* A name without letters and digits would collide with every other one. */
 static int
 spelling_says_something(djp_text name)
 {
@@ -89,7 +88,7 @@ spelling_word_of(const spelling_word *words, djp_text unit)
     return unit;
 }
 
-/* The unit without its remarks in braces. */
+/* The unit without its annotations in braces. */
 static djp_text
 spelling_without_remarks(char *out, djp_text unit)
 {
@@ -121,7 +120,7 @@ spelling_put_part(char *out, const spelling_word *words, djp_text part)
     return size - from;
 }
 
-/* The unit as a word, or nothing. Only a gauge of the unit 1 is a ratio: a counter of it counts
+/* The unit as a word, or nothing. The unit 1 means a ratio only for a gauge: a counter of it counts
  * things. */
 static size_t
 spelling_put_unit(char out[SPELLING_UNIT_SIZE], djp_text given, djp_metric_type type)
@@ -156,7 +155,7 @@ spelling_ends_with(const char *name, size_t size, const char *end, size_t end_si
     return size > end_size && memcmp(name + size - end_size, end, end_size) == 0;
 }
 
-/* The name with its unit at the end; a counter's "_total" is left out, as in djp_family_options.
+/* The name with its unit at the end, without a counter's "_total", as in djp_family_options.
  * Returns its size. */
 static size_t
 spelling_put_name(char *out, djp_text name, djp_text unit, djp_metric_type type)
@@ -241,7 +240,7 @@ djp__spelling_label(char *out, djp_text key)
 {
     size_t size = spelling_put(out, key, 0), from = 0;
     while (from + 1 < size && out[from] == '_' && out[from + 1] == '_') {
-        from++; /* two at the beginning are Prometheus's own */
+        from++; /* two leading ones are reserved by Prometheus */
     }
     memmove(out, out + from, size - from);
     return size - from;

@@ -1,6 +1,6 @@
-/* The look-up table of a family. Places hold 0 (never used), 1 (removed) or the offset of a series
- * entry; only the lock's holder writes them. A rebuild in place may hide entries from look-ups for
- * a moment, never show wrong ones. */
+/* The look-up table of a family. A place holds 0 (never used), 1 (removed) or the offset of a
+ * series entry; only the lock's owner writes it. A rebuild in place may briefly hide entries from
+ * look-ups, but shows no wrong ones. */
 #include "metrics/table.h"
 
 #define TABLE_FREE 0u

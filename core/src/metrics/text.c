@@ -1,4 +1,4 @@
-/* Escapes of the exposition formats: whatever a label holds, a line stays one line. */
+/* Escapes of the exposition formats: no label value can break a line. */
 #include "metrics/text.h"
 
 #include "base/str.h"
@@ -29,7 +29,7 @@ djp__text_escape(djp_buf *out, djp_text text, int quote)
         text_escape_valid(out, text, quote);
         return;
     }
-    /* Repaired text is at most three times as long: one replacement character for each bad byte. */
+    /* Repaired text is at most three times as long: one replacement character per invalid byte. */
     djp_buf repaired;
     djp__buf_init(&repaired, 0);
     char *end = djp__buf_reserve(&repaired, text.size * 3);

@@ -5,9 +5,8 @@
 #include "base/buf.h"
 #include "djp/value.h"
 
-/* Appends text with backslash and line feed escaped, and the double quote too when quote is 1
- * (label values; help in OpenMetrics). All other characters stand for themselves in both formats.
- * Bad UTF-8 is repaired. */
+/* Appends text with backslash and line feed escaped, and the double quote too if quote is 1 (label
+ * values; help in OpenMetrics). Other characters are unchanged. Invalid UTF-8 is repaired. */
 void djp__text_escape(djp_buf *out, djp_text text, int quote);
 
 #endif

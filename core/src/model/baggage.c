@@ -1,6 +1,6 @@
-/* W3C baggage: an immutable, ordered list of key, value and properties, kept decoded for readers
- * and encoded for the wire. It must never cut a member, never send more than 180 members or 8192
- * bytes, and never let a control character out. */
+/* W3C baggage: an immutable, ordered list of key, value and properties, stored decoded for readers
+ * and encoded for the header. It does not cut members, send more than 180 members or 8192 bytes, or
+ * send control characters. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -8,18 +8,17 @@
 
 #include <string.h>
 
-/* How much received text is looked at; what lies behind is dropped, so that a huge header costs
- * bounded time. */
+/* Limit of the received text; the rest is dropped, so that a huge header costs bounded time. */
 enum { BAGGAGE_INPUT_MAX = 65536 };
 
 struct djp_baggage {
     size_t count;
-    djp_text text; /* in the same block, as is everything that the entries refer to */
+    djp_text text; /* in the same block, as are the texts of the entries */
     djp_baggage_entry entries[];
 };
 
 typedef struct baggage_draft {
-    /* borrowed; a value is percent-encoded where `encoded` says so */
+    /* borrowed; `encoded` marks percent-encoded values */
     djp_baggage_entry items[DJP_BAGGAGE_MEMBERS_MAX];
     unsigned char encoded[DJP_BAGGAGE_MEMBERS_MAX];
     size_t count;
@@ -51,7 +50,7 @@ baggage_octets_are_valid(djp_text value)
     return 1;
 }
 
-/* Splits at the first '='. Returns 0 when there is none; key is then the whole text. Both parts are
+/* Splits at the first '='. Returns 0 without one; key is then the whole text. Both parts are
  * trimmed. */
 static int
 baggage_split_pair(djp_text *key, djp_text *value, djp_text text)
@@ -85,7 +84,7 @@ baggage_properties_are_valid(djp_text properties)
     return 1;
 }
 
-/* Puts an item at the end or, when the key exists, in the place of the older one. */
+/* Appends an item or, if the key exists, replaces the older one. */
 static int
 baggage_draft_put(baggage_draft *draft, const djp_baggage_entry *item, int encoded)
 {
@@ -129,7 +128,7 @@ baggage_hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes into out, which holds text.size bytes. A '%' without two hex digits stays as it is. */
+/* Decodes into out, which holds text.size bytes. A '%' without two hex digits is unchanged. */
 static size_t
 baggage_percent_decode(char *out, djp_text text)
 {
@@ -148,7 +147,7 @@ baggage_percent_decode(char *out, djp_text text)
     return size;
 }
 
-/* Appends the value as repaired UTF-8 and returns it; it stays valid until store grows. */
+/* Appends the value as repaired UTF-8 and returns it, valid until store grows. */
 static djp_text
 baggage_store_value(djp_buf *store, djp_text value, int encoded)
 {
@@ -199,8 +198,7 @@ baggage_store_properties(djp_buf *store, djp_text properties)
     }
 }
 
-/* Appends one item to both forms. Returns 0, and takes nothing, when it would pass the size
- * limit. */
+/* Appends one item to both forms. Returns 0 and appends nothing beyond the size limit. */
 static int
 baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
                    const djp_baggage_entry *item, int encoded)
@@ -213,7 +211,7 @@ baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
     djp__buf_append(text, item->key.data, item->key.size);
     djp__buf_char(text, '=');
     djp_text value = baggage_store_value(store, item->value, encoded);
-    /* '+' is encoded although the grammar allows it, because many readers turn it into a space. */
+    /* '+' is encoded although the grammar allows it, because many readers decode it as a space. */
     djp__percent_encode(text, value, "!#$&'()*/:<=>?@[]^`{|}");
     size_t properties_at = store->size;
     baggage_store_properties(store, item->properties);
@@ -233,8 +231,8 @@ baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
     return 1;
 }
 
-/* Moves both forms into one block. sizes holds the sizes of value, properties and key, which lie in
- * store in that order. */
+/* Moves both forms into one block. sizes has the sizes of value, properties and key, in their order
+ * in store. */
 static djp_baggage *
 baggage_join(const djp_buf *store, const djp_buf *text, const djp_baggage_entry *sizes,
              size_t count)
@@ -262,7 +260,7 @@ baggage_join(const djp_buf *store, const djp_buf *text, const djp_baggage_entry 
     return baggage;
 }
 
-/* strict: nothing is returned unless every item fits. */
+/* strict: returns a list only if every item fits. */
 static djp_baggage *
 baggage_build(const baggage_draft *draft, int strict)
 {

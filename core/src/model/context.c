@@ -1,5 +1,5 @@
-/* A span context as a value (copy, clear) and its extraction from received header fields. It must
- * never fail the request: what cannot be read is treated as absent. */
+/* A span context as a value (copy, clear), and its extraction from header fields. A malformed field
+ * is treated as absent and does not fail the request. */
 #include "djp/context.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ djp_context_extract(djp_span_context *out, const djp_header *traceparent, size_t
                     const djp_header *tracestate, size_t tracestate_count)
 {
     memset(out, 0, sizeof *out);
-    /* With two traceparent fields nobody can tell which one is meant, so the trace restarts. */
+    /* Two traceparent fields are ambiguous, so the trace restarts. */
     if (traceparent_count != 1 ||
         !djp_traceparent_parse(out, (djp_text){traceparent->data, traceparent->size})) {
         return 0;

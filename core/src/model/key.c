@@ -1,6 +1,6 @@
-/* Interned attribute keys: a table of entries that only grows and an open-addressing index over it,
- * read without a lock. An entry is complete before its index slot is stored with release; nothing
- * is ever moved or freed. */
+/* Interned attribute keys: a growing table of entries and an open-addressing index, read without a
+ * lock. An entry is complete before its index slot is stored with release; entries are not moved or
+ * freed. */
 #include "djp/key.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@
 /* High half: upper bits of the hash, low half: the id; 0: free. Written under the tables lock,
  * release. */
 static DJP_ATOMIC(uint64_t) key__slots[KEY__SLOTS];
-/* Entry 0 is the empty key. Each is written once, before the slot or count that leads to it. */
+/* Entry 0 is the empty key. Each is written once, before the slot or count that refers to it. */
 static djp_key_entry key__entries[DJP_KEY_LIMIT + 1];
 /* Ids 1 .. count are in use. Written under the tables lock, release. */
 static DJP_ATOMIC(uint32_t) key__count;
@@ -24,7 +24,7 @@ static DJP_ATOMIC(uint32_t) key__count;
 static const uint8_t key__empty_encoded[] = {0x0a, 0x00};
 static const djp_key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded, 0};
 
-/* The id, or 0 and in *free the slot where the key belongs. */
+/* Returns the id, or 0 and sets *free to the slot for the key. */
 static djp_key
 key__find(const char *text, size_t size, uint64_t hash, uint32_t *free)
 {

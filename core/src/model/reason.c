@@ -1,6 +1,5 @@
-/* The rows of reasons.def, and the reasons that a user named ("rule:checkout"): a short table of
- * interned texts that only grows, so that a record carries one byte and a reader of records needs
- * nothing else. */
+/* The rows of reasons.def, and the reasons named by users ("rule:checkout"): a short, growing table
+ * of interned texts, so that a record carries one byte. */
 #include "model/reason.h"
 
 #include <string.h>
@@ -23,7 +22,7 @@ const djp__drop_row djp__drops[DJP__DROPS] = {
 
 #define REASON__LABELS 255u
 
-/* Written under the tables lock before the count that makes them known; relaxed. */
+/* Written under the tables lock before the count that includes them; relaxed. */
 static DJP_ATOMIC(djp_key) reason__keys[REASON__LABELS + 1];
 static DJP_ATOMIC(uint32_t) reason__count; /* labels 1 .. count are in use; release */
 

@@ -6,8 +6,8 @@
 
 #include "djp/value.h"
 
-/* Decisions about a local trace. The order is that in which they win; those of one stratum stand
- * together. */
+/* Decisions about a local trace, in the order of their priority; those of one stratum are
+ * adjacent. */
 enum {
 #define DJP__REASON(name, word, stratum, key, label) DJP_REASON_##name,
 #define DJP__DROP(name, key, when)
@@ -15,7 +15,7 @@ enum {
     DJP__REASONS
 };
 
-/* What else may become of a span. */
+/* Other outcomes of a span. */
 enum {
 #define DJP__REASON(name, word, stratum, key, label)
 #define DJP__DROP(name, key, when) DJP__DROP_##name,
@@ -23,11 +23,11 @@ enum {
     DJP__DROPS
 };
 
-/* What the sampled spans of a reason count for: one each, or by the threshold of the parent or of
- * the ratio. */
+/* The adjusted count of a reason's sampled spans: one, or by the threshold of the parent or of the
+ * ratio. */
 enum { DJP__STRATUM_DROPPED, DJP__STRATUM_ONE, DJP__STRATUM_PARENT, DJP__STRATUM_RATIO };
-/* AT_END: when it ended. OPEN: it never ended. UNSTARTED: it is none of the spans that started in
- * this process. */
+/* AT_END: dropped when it ended. OPEN: it did not end. UNSTARTED: not counted among the spans
+ * started in this process. */
 enum { DJP__DROPPED_AT_END, DJP__DROPPED_OPEN, DJP__DROPPED_UNSTARTED };
 
 typedef struct djp__reason_row {
@@ -42,9 +42,9 @@ typedef struct djp__drop_row {
 } djp__drop_row;
 extern const djp__drop_row djp__drops[DJP__DROPS];
 
-/* A label for "rule:NAME", the same for the same name; 0 when there are too many. */
+/* Returns a label for "rule:NAME", the same for equal names; 0 beyond the limit. */
 uint8_t djp__reason_label(djp_text name);
-/* What sampling.reason says; empty when it says nothing. Borrowed for ever. */
+/* Returns the value of sampling.reason, static; empty for none. */
 djp_text djp__reason_text(uint8_t reason, uint8_t label);
 
 #endif

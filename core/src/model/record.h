@@ -62,7 +62,7 @@ typedef struct djp_link_head {
 
 #define DJP_THRESHOLD_NONE UINT64_MAX
 
-/* LATE: kept for what it is, after the end of the local trace that it belongs to. */
+/* LATE: sampled by a tail reason, after the end of its local trace. */
 enum { DJP_ROOT_NOT = 0, DJP_ROOT_OF_TRACE = 1, DJP_ROOT_LATE = 2 };
 
 typedef struct djp_span_record {
@@ -81,7 +81,7 @@ typedef struct djp_span_record {
     uint8_t parent_remote; /* 1: OTLP flag 0x200 */
     uint8_t local_root; /* DJP_ROOT_*: carries sampling.reason */
     uint8_t reason; /* DJP_REASON_* */
-    uint8_t reason_label; /* of the rule that was given a name, or 0 */
+    uint8_t reason_label; /* of a named rule, or 0 */
     djp_scope scope;
     uint16_t attribute_items; /* top-level ITEM_ATTRIBUTEs in the record, repeated keys included */
     uint32_t name_at; /* byte offsets from the record's start; 0: none */
@@ -101,17 +101,17 @@ typedef struct djp_span_record {
     ((const djp_item *)((const char *)(record) + sizeof(djp_span_record)))
 #define djp_record_end(record) ((const djp_item *)((const char *)(record) + (record)->size))
 
-/* A record never exceeds this: what does not fit is dropped and counted on the span. */
+/* Size limit of a record: data that does not fit is dropped and counted on the span. */
 #define DJP_RECORD_SIZE_MAX (1u << 20)
 
-/* Interned tables as readers need them (model/key.c). All borrowed for ever, lock-free. */
+/* The interned tables for readers (model/key.c). All static, lock-free. */
 typedef struct djp_key_entry {
     const char *text; /* NUL-terminated */
     uint32_t size;
     uint32_t encoded_size;
     const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
-    uint8_t class; /* what its values may hold, for a stage that rewrites them
-                      (djp__encoder_set_rewrite); 0: anything */
+    /* class of its values, for a stage that rewrites them (djp__encoder_set_rewrite); 0: any */
+    uint8_t class;
 } djp_key_entry;
 const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
 uint32_t djp__key_count(void); /* ids 1 .. count are in use */
@@ -124,7 +124,7 @@ typedef struct djp_scope_entry {
     size_t attribute_count;
 } djp_scope_entry;
 const djp_scope_entry *djp__scope_entry(djp_scope scope);
-/* How often a new scope found no place in this process, so that its spans go without a scope. */
+/* How often the full table refused a scope in this process; its spans have none. */
 uint32_t djp__scopes_refused(void);
 
 #endif

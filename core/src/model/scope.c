@@ -1,6 +1,5 @@
-/* Interned instrumentation scopes: name, version, schema URL and attributes. Two scopes are the
- * same when all of these are, whatever the order of the attributes. Entries only grow in number and
- * are never freed. */
+/* Interned instrumentation scopes: name, version, schema URL and attributes. Scopes are equal if
+ * all of these are, in any order of the attributes. Entries are not freed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +14,10 @@
 #define SCOPE__SIZE_MAX (64u * 1024u)
 #define SCOPE__TEXT_MAX 4096u
 
-/* Each is written once, before the count that covers it. */
+/* Each is written once, before the count that includes it. */
 static struct {
     djp_scope_entry entry;
-    djp_arena memory; /* of the entry; here so that leak checkers find its start */
+    djp_arena memory; /* of the entry; here so that leak checkers find it */
 } scope__table[DJP_SCOPE_LIMIT];
 /* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables
  * lock, release. */
@@ -133,7 +132,7 @@ scope__compare_text(djp_text a, djp_text b)
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Keeps the last value of each key, in the order of the keys, so that equal sets lie equal. */
+/* Reduces to the last value of each key, sorted by key, so that equal sets are identical. */
 static size_t
 scope__normalise(djp_attribute *attributes, size_t count)
 {
@@ -236,7 +235,7 @@ scope__equal(const djp_scope_entry *a, const djp_scope_entry *b)
            scope__attributes_equal(a->attributes, b->attributes, a->attribute_count);
 }
 
-/* The id of an equal entry among from .. count, or 0. */
+/* Returns the id of an equal entry among from .. count, or 0. */
 static djp_scope
 scope__find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
 {

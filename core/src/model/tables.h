@@ -1,5 +1,5 @@
-/* The one lock of the trace layer's process-wide tables (keys, scopes, recorders). It is held over
- * fork(2), so that a child finds the tables whole and the lock free. Never taken on a hot path. */
+/* The lock of the trace layer's process-wide tables (keys, scopes, recorders). Held over fork(2),
+ * so that a child finds the tables consistent and the lock free. Not taken on hot paths. */
 #ifndef DJP_MODEL_TABLES_H
 #define DJP_MODEL_TABLES_H
 

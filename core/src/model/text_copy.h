@@ -1,6 +1,5 @@
-/* Copying short text in steps of eight bytes that overlap at the end: several times faster than a
- * call to memcpy, and it sees on the way whether all of it is ASCII. Never reads outside the
- * text. */
+/* Copies short text in steps of eight bytes that overlap at the end: several times faster than
+ * memcpy, and it detects whether all of it is ASCII. Does not read outside the text. */
 #ifndef DJP_MODEL_TEXT_COPY_H
 #define DJP_MODEL_TEXT_COPY_H
 

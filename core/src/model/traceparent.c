@@ -1,6 +1,6 @@
 /* The traceparent field: "00-<32 hex>-<16 hex>-<2 hex>", read by the W3C rules for this and later
- * versions and always written as version 00. It must never accept upper-case hex, zero ids or
- * version ff, and never reads past the given size. */
+ * versions, written as version 00. It rejects upper-case hex, zero ids and version ff, and does not
+ * read past the given size. */
 #include "base/str.h"
 #include "djp/context.h"
 

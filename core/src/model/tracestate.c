@@ -1,6 +1,6 @@
-/* The tracestate list by the grammar of Trace Context Level 2: immutable, shared by reference
- * count, kept as normalised text. It must never hold an invalid member, a key twice, more than 32
- * members or more text than we propagate. */
+/* The tracestate list by the grammar of Trace Context Level 2: immutable, reference-counted, stored
+ * as normalised text. It holds no invalid member, no repeated key, at most 32 members, and no more
+ * text than is propagated. */
 #include "base/atomic.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -73,8 +73,8 @@ tracestate_list_remove(tracestate_list *list, size_t i)
     list->count--;
 }
 
-/* Adds one member. Of a repeated key the first stays: it is the newest, because writers put theirs
- * in front. */
+/* Adds one member. Of a repeated key the first applies: it is the latest, because writers prepend
+ * theirs. */
 static int
 tracestate_list_add(tracestate_list *list, djp_text member)
 {
@@ -118,8 +118,8 @@ tracestate_list_size(const tracestate_list *list)
     return size;
 }
 
-/* Drops whole members until the text fits: long ones first, then from the end, where the oldest
- * are. The first `keep` stay. */
+/* Drops whole members until the text fits: long ones first, then the oldest, from the end. The
+ * first `keep` remain. */
 static void
 tracestate_list_shorten(tracestate_list *list, size_t keep)
 {
