@@ -1,13 +1,14 @@
 /* The states of a local trace, as one word that any thread may change: a table (state, event) ->
  * state, and how the word holds them.
  *
- *            | a span ends      | a reason of count 1 | impatience        | the root ends        |
- * forked WAITING    | it waits         | noted, it waits     | -> EARLY, decided | -> OVER, decided
- * | -> FIXED, discarded FIXED      | it follows       | it follows          |                   |
- * it follows           | EARLY      | it follows       | -> EARLY, sampled   | it follows        |
- * -> EARLY_OVER        | -> FIXED EARLY_OVER | late, or follows | sampled from now on | it follows
- * |                      | OVER       | late, or follows | late: sampled alone | it follows | |
+ *   state        a span ends      reason of count 1     impatience     root ends       forked
+ *   WAITING      waits            waits, noted          EARLY          OVER            FIXED
+ *   FIXED        follows          follows               follows        follows         -
+ *   EARLY        follows          EARLY, sampled        follows        EARLY_OVER      FIXED
+ *   EARLY_OVER   late or follows  sampled from now on   follows        -               -
+ *   OVER         late or follows  late, sampled alone   follows        -               -
  *
+ * Leaving WAITING decides: all that waits is published or dropped; FORKED discards it.
  * Impatience: the decision buffer is full, the root has been open for longer than decision_wait, or
  * its handle was released without an end. "Decided" publishes or drops all that waits. "Follows":
  * goes the way of the decision. "Late": leads a local trace of its own where that could change
