@@ -1,6 +1,6 @@
-/* The whole core as one translation unit, so that every build system lists one file and the
- * compiler sees everything. Statics therefore carry the noun of their file. Order: base, then the
- * layers of docs/design.md. */
+/* The whole core as one translation unit, so that build systems list one file and the compiler
+ * optimises across files. Names of statics therefore start with the name of their file. Order:
+ * base, then the layers of docs/design.md. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,6 +1,6 @@
-/* The only place that names C11 atomics. A shared field is declared DJP_ATOMIC(type) and its
- * comment says who writes it and with which order. "relaxed" is the default for counters,
- * acquire/release for hand-over. */
+/* Wrappers of C11 atomics. A shared field is declared DJP_ATOMIC(type), and its comment gives its
+ * writers and memory order. "relaxed" is the default for counters, acquire/release for
+ * hand-over. */
 #ifndef DJP_BASE_ATOMIC_H
 #define DJP_BASE_ATOMIC_H
 
@@ -28,8 +28,8 @@
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, \
                                             memory_order_acquire)
 
-/* Sequentially consistent, for "I publish, then look whether you sleep" against "I go to sleep,
- * then look once more". */
+/* Sequentially consistent, for a writer that publishes and then checks whether the reader sleeps,
+ * and a reader that goes to sleep and then checks once more. */
 #define djp_load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define djp_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define djp_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)

@@ -1,6 +1,5 @@
-/* The growable byte buffer and the number and JSON forms that writers need. A failed growth makes
- * it deaf instead of returning errors, so that writers check once; nothing here depends on the
- * locale. */
+/* The growable byte buffer, and number and JSON forms for writers. After a failed growth it ignores
+ * appends instead of returning errors, so that writers check once. Independent of the locale. */
 #include "base/buf.h"
 
 #include <float.h>
@@ -37,7 +36,7 @@ djp__buf_clear(djp_buf *buf)
     buf->failed = 0;
 }
 
-/* Grows to at least `needed` bytes, doubling so that appends stay linear. */
+/* Grows to at least `needed` bytes, doubling so that appends are linear. */
 static int
 buf__grow(djp_buf *buf, size_t needed)
 {
@@ -118,7 +117,7 @@ djp__buf_i64(djp_buf *buf, int64_t value)
     djp__buf_u64(buf, magnitude);
 }
 
-/* Replaces whatever the locale uses between the digits by one '.'. */
+/* Replaces the locale's decimal separator by '.'. */
 static size_t
 buf__fix_point(char *text)
 {
@@ -153,7 +152,7 @@ djp__buf_double(djp_buf *buf, double value)
         return;
     }
     char text[48];
-    /* Every double of up to 15 digits reads back equal, except the subnormal ones, which have
+    /* Every double of up to 15 digits parses back equal, except subnormal ones, which have
      * fewer. */
     int precision = fabs(value) < DBL_MIN ? 1 : 15;
     for (; precision <= 17; precision++) {
@@ -201,7 +200,7 @@ buf__json_escape(djp_buf *buf, unsigned char c)
     djp__buf_append(buf, form, 6);
 }
 
-/* Valid UTF-8 expected: only quotes, backslashes and control characters need another form. */
+/* Expects valid UTF-8: escapes only quotes, backslashes and control characters. */
 static void
 buf__json_valid(djp_buf *buf, const char *text, size_t size)
 {
@@ -224,7 +223,7 @@ djp__buf_json(djp_buf *buf, const char *text, size_t size)
     if (djp__utf8_valid(text, size)) {
         buf__json_valid(buf, text, size);
     } else {
-        /* Repaired in pieces that fit the stack; a piece never ends inside a character. */
+        /* Repaired in pieces that fit the stack; a piece does not end inside a character. */
         char piece[768];
         for (size_t at = 0; at < size;) {
             size_t take = size - at > 256 ? djp__utf8_cut(text + at, size - at, 256) : size - at;

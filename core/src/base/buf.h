@@ -10,7 +10,7 @@ typedef struct djp_buf {
     char *data; /* owned; NULL while empty */
     size_t size;
     size_t capacity;
-    size_t limit; /* most bytes allowed, 0: none */
+    size_t limit; /* limit in bytes; 0: none */
     int failed;
 } djp_buf;
 
@@ -24,13 +24,13 @@ void djp__buf_text(djp_buf *buf, const char *text); /* NUL-terminated text witho
 void djp__buf_char(djp_buf *buf, char c);
 void djp__buf_u64(djp_buf *buf, uint64_t value); /* decimal */
 void djp__buf_i64(djp_buf *buf, int64_t value);
-/* shortest form that reads back equal; NaN, +Inf, -Inf */
+/* shortest form that parses back equal; NaN, +Inf, -Inf */
 void djp__buf_double(djp_buf *buf, double value);
 void djp__buf_hex(djp_buf *buf, const void *data, size_t size); /* lower case */
 /* quoted JSON string; invalid UTF-8 as U+FFFD */
 void djp__buf_json(djp_buf *buf, const char *text, size_t size);
 void djp__buf_printf(djp_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* gives the memory away, NUL-terminated; NULL when failed */
+/* transfers the memory, NUL-terminated; NULL when failed */
 char *djp__buf_take(djp_buf *buf, size_t *size);
 
 #endif

@@ -1,8 +1,7 @@
-/* The two clocks. CLOCK_MONOTONIC is read through the TSC where the CPU says that it is invariant
- * and the kernel itself keeps time with it; the relation between both is measured again at every
- * refresh and published as one set of parameters under a sequence number, beside the set that
- * readers still use. Readings never go back; a TSC that strays from the kernel is given up for
- * good. */
+/* The two clocks. CLOCK_MONOTONIC is read through the TSC if the CPU reports it as invariant and
+ * the kernel uses it as its clock source. Each refresh measures the relation again and publishes it
+ * as one set of parameters under a sequence number, while readers use the other set. Readings do
+ * not go back; a TSC that deviates from the kernel is disabled permanently. */
 #include "base/clock.h"
 
 #include <fcntl.h>
@@ -21,20 +20,20 @@
 #define CLOCK__HAS_TSC 0
 #endif
 
-/* least time between the two readings that give the first rate */
+/* minimum time between the two readings of the first rate */
 #define CLOCK__CALIBRATION_NS 200000000ull
-#define CLOCK__STALE_NS 2000000000ull /* a reader refreshes by itself after this long */
-#define CLOCK__STEER_NS 1000000000ull /* an error is worked off over this long */
-#define CLOCK__WIDEST_TICKS 20000u /* a pair of readings further apart says too little */
-#define CLOCK__STRAY_PPM 1000 /* more than this is not a TSC to trust */
+#define CLOCK__STALE_NS 2000000000ull /* a reader refreshes after this long */
+#define CLOCK__STEER_NS 1000000000ull /* an error is corrected over this time */
+#define CLOCK__WIDEST_TICKS 20000u /* a pair of readings further apart is too inaccurate */
+#define CLOCK__STRAY_PPM 1000 /* beyond this the TSC is not used */
 
 /* a wait that ended earlier than that, by this clock, makes it suspect */
 #define CLOCK__TOLERANCE_NS 1000000ull
 
 /* Unix minus monotonic time, 0 before the first refresh. Any thread, relaxed. */
 static DJP_ATOMIC(int64_t) clock__anchor;
-/* Who refreshes: 0 or the fork generation of the owner, so that a lock inherited over fork counts
- * as free. acquire/release. */
+/* The refreshing thread: 0 or the fork generation of the owner, so that a lock inherited over fork
+ * counts as free. acquire/release. */
 static DJP_ATOMIC(uint32_t) clock__owner;
 
 static uint64_t
@@ -57,23 +56,23 @@ typedef struct clock__set {
 } clock__set;
 
 static _Alignas(64) clock__set clock__sets[2];
-/* Its lowest bit names the set in use; 0: not calibrated. Written by the owner, release. */
+/* Its lowest bit selects the active set; 0: not calibrated. Written by the owner, release. */
 static _Alignas(64) DJP_ATOMIC(uint32_t) clock__sequence;
 
-/* When a reader of the kernel's clock next tries to calibrate. Any thread, relaxed. */
+/* The time of the next calibration attempt by a reader of the kernel's clock. Any thread,
+ * relaxed. */
 static DJP_ATOMIC(uint64_t) clock__calibrate_at;
 
 enum { CLOCK__UNKNOWN, CLOCK__UNFIT, CLOCK__FIRST, CLOCK__RUNNING };
 
-/* The owner's own notes, touched only by the owner of clock__owner. */
+/* State of the owner of clock__owner. */
 static struct {
     int state;
     uint64_t ticks; /* the last pair of readings */
     uint64_t ns;
 } clock__notes;
 
-/* One pair of readings as close together as three tries give; *width is the nanoseconds of doubt in
- * ticks. */
+/* The closest pair of readings of three tries; *width is its uncertainty in ticks. */
 static void
 clock__pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
 {
@@ -111,7 +110,7 @@ clock__tsc_is_fit(void)
 static uint64_t
 clock__convert(uint64_t ticks, uint64_t base_ticks, uint64_t base_ns, uint64_t rate)
 {
-    /* A core whose counter is a little behind reads as the base itself. */
+    /* A core whose counter is slightly behind reads as the base. */
     uint64_t since = ticks > base_ticks ? ticks - base_ticks : 0;
     return base_ns + (uint64_t)(((unsigned __int128)since * rate) >> 32);
 }
@@ -130,7 +129,7 @@ clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
     djp_store_release(&clock__sequence, next);
 }
 
-/* The kernel's own clock goes on. */
+/* The kernel's clock is used from now on. */
 static void
 clock__give_up(void)
 {
@@ -138,15 +137,15 @@ clock__give_up(void)
     djp_store_release(&clock__sequence, 0u);
 }
 
-/* 1 when ticks cannot have been read after base: cores differ by far less. */
+/* 1: ticks cannot have been read after base; cores differ by far less. */
 static int
 clock__is_before(uint64_t ticks, uint64_t base)
 {
     return ticks < base && base - ticks > CLOCK__WIDEST_TICKS;
 }
 
-/* New parameters that start where the old ones are now, or at the kernel's clock when that is
- * ahead, and come back to the kernel's clock about a second later. */
+/* New parameters that start at the current reading, or at the kernel's clock if that is ahead, and
+ * reach the kernel's clock about a second later. */
 static void
 clock__steer(uint64_t ticks, uint64_t ns)
 {
@@ -168,19 +167,19 @@ clock__steer(uint64_t ticks, uint64_t ns)
         clock__notes.ns = ns;
     }
     if (error > 0) {
-        /* Behind: forward is always allowed. */
+        /* Behind: a step forward is allowed. */
         clock__publish(ticks, ns, rate);
         return;
     }
-    /* Ahead: the clock runs slower for a while, by 500 parts per million at most. */
+    /* Ahead: the clock runs slower for a while, by at most 500 parts per million. */
     int64_t bend = (int64_t)((__int128)rate * error / (int64_t)CLOCK__STEER_NS);
     int64_t limit = (int64_t)(rate / 2000u);
     bend = bend < -limit ? -limit : bend;
     clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
 }
 
-/* A counter that was set back, as after a suspend, gives no rate. However far apart the pair of
- * readings was, this is certain. */
+/* A counter that was set back, as after a suspend, gives no rate. This test is certain for any
+ * distance of the pair of readings. */
 static int
 clock__was_set_back(uint64_t ticks)
 {
@@ -209,15 +208,15 @@ clock__tsc_refresh(void)
         return;
     }
     if (width > CLOCK__WIDEST_TICKS) {
-        return; /* interrupted each time: better none than a wrong one */
+        return; /* interrupted each time: no rate rather than a wrong one */
     }
     if (clock__notes.state == CLOCK__RUNNING) {
         clock__steer(ticks, ns);
     } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS) {
         uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) /
                                    (ticks - clock__notes.ticks));
-        /* Start ahead by the doubt of the pair, so that no reading is before one that the kernel
-         * just gave. */
+        /* Starts ahead by the uncertainty of the pair, so that no reading is before one of the
+         * kernel. */
         clock__publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
         clock__notes.ticks = ticks;
         clock__notes.ns = ns;
@@ -225,9 +224,8 @@ clock__tsc_refresh(void)
     }
 }
 
-/* The kernel's clock, until the TSC is calibrated. A process whose spans are all dropped has no
- * worker that would refresh, so readers see to the calibration themselves, a few times a second at
- * most. */
+/* The kernel's clock, until the TSC is calibrated. A process that drops all spans has no worker
+ * that refreshes, so readers calibrate, at most a few times a second. */
 static uint64_t
 clock__read_and_calibrate(void)
 {
@@ -240,8 +238,7 @@ clock__read_and_calibrate(void)
     return now;
 }
 
-/* A reading that something stands in the way of: parameters that change meanwhile, or that are too
- * old. */
+/* The slow path: parameters that change meanwhile or are too old. */
 static __attribute__((noinline)) uint64_t
 clock__read_slowly(void)
 {
@@ -258,9 +255,9 @@ clock__read_slowly(void)
         uint64_t stale = djp_load_acquire(&set->stale_ticks);
         uint64_t ticks = __rdtsc();
         if (djp_load_relaxed(&clock__sequence) != sequence) {
-            continue; /* refreshed meanwhile, or the TSC was given up */
+            continue; /* refreshed meanwhile, or the TSC was disabled */
         }
-        /* Also where the counter was set back: the difference is huge then. */
+        /* Also if the counter was set back: the difference is huge then. */
         if (ticks - base_ticks > stale && !refreshed &&
             (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
             refreshed = 1;
@@ -347,7 +344,7 @@ djp__clock_anchor_refresh(void)
     uint32_t generation = djp__fork_generation();
     uint32_t owner = djp_load_relaxed(&clock__owner);
     if (owner == generation || !djp_cas_strong_acq_rel(&clock__owner, &owner, generation)) {
-        return; /* another thread is at it */
+        return; /* another thread refreshes */
     }
     clock__tsc_refresh();
     djp_store_release(&clock__owner, 0u);

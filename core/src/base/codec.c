@@ -1,5 +1,5 @@
-/* Hex, percent and base64 coding and the hash of the tables. Decoders take any bytes and refuse
- * what is malformed. */
+/* Hex, percent and base64 coding, and the hash of the tables. Decoders accept any bytes and reject
+ * malformed input. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +25,8 @@ typedef uint8_t codec__digits __attribute__((vector_size(16)));
 typedef uint16_t codec__pairs __attribute__((vector_size(16)));
 typedef uint8_t codec__eight __attribute__((vector_size(8)));
 
-/* Sixteen digits at once, stored as one word so that whoever reads them next need not wait; 0 when
- * a character is none. */
+/* Sixteen digits at once, stored as one word so that the next reader need not wait; 0 for an
+ * invalid character. */
 static inline int
 codec__hex_eight(uint8_t *out, const char *text)
 {
@@ -177,11 +177,11 @@ djp__base64_decode(djp_buf *out, djp_text text)
             word &= (1u << bits) - 1;
         }
     }
-    return word == 0; /* stray bits behind the last byte are an error */
+    return word == 0; /* leftover bits after the last byte are an error */
 }
 
-/* Chosen once per process, never 0 then. Written by whoever hashes first, relaxed: all agree
- * through the exchange. */
+/* Chosen once per process, never 0 then. Written by the first hash, relaxed: an exchange makes all
+ * threads agree. */
 static DJP_ATOMIC(uint64_t) codec__hash_seed;
 
 static uint64_t

@@ -1,5 +1,5 @@
-/* The SDK's own messages: level check, one sink, and the newest error kept for the status report.
- * Must never be called on a recording path that succeeds, and never allocates. */
+/* The SDK's messages: level check, one sink, and the latest error for the status report. Not used
+ * on a successful recording path; does not allocate. */
 #include "base/diag.h"
 
 #include <stdarg.h>

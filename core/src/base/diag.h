@@ -1,5 +1,5 @@
-/* The SDK's own messages: one sink, levels, and a once-only guard. Never called on a recording path
- * that succeeds. */
+/* The SDK's messages: one sink, levels, and a once-only guard. Not used on a successful recording
+ * path. */
 #ifndef DJP_BASE_DIAG_H
 #define DJP_BASE_DIAG_H
 
@@ -12,22 +12,23 @@ enum { DJP_LOG_NONE = 0, DJP_LOG_ERROR = 1, DJP_LOG_WARN = 2, DJP_LOG_INFO = 3, 
 typedef struct djp_diag {
     void (*log)(void *user, int level, const char *message);
     void *user;
-    djp_file_id standard_error; /* what it was at the start */
+    djp_file_id standard_error; /* its identity at the start */
     int level; /* set before other threads see the structure */
     djp_mutex mutex; /* guards last_error */
-    char last_error[256]; /* newest error or warning text */
+    char last_error[256]; /* text of the latest error or warning */
     uint64_t last_error_unix_ns;
 } djp_diag;
 
 int djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *),
-                   void *user); /* log NULL: stderr, where a message is dropped rather than waits;
-                                   diag must not move then */
+                   /* log NULL: standard error, where a message that would block is dropped; diag
+                    * must not move then */
+                   void *user);
 void djp__diag_fini(djp_diag *diag);
 void
 djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */
 int djp__once(DJP_ATOMIC(int) * flag);
-/* At most one message a minute per guard; returns 1 when it may be written. Guards start at 0. */
+/* Returns 1 at most once a minute per guard: a message may be written. Guards start at 0. */
 int djp__every_minute(DJP_ATOMIC(uint64_t) * guard);
 
 #endif

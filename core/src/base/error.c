@@ -1,4 +1,4 @@
-/* The texts of the error codes, made from the one map in djp/error.h. */
+/* The texts of the error codes, from the map in djp/error.h. */
 #include "djp/error.h"
 
 const char *

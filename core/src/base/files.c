@@ -1,5 +1,5 @@
-/* A thread's own table of descriptors, and standard error from wherever a thread is. Nothing here
- * waits, and nothing is written to a descriptor before it was looked at. */
+/* A separate descriptor table for a thread, and access to standard error from any thread. It does
+ * not wait, and checks a descriptor before writing to it. */
 #include "base/files.h"
 
 #include <dirent.h>
@@ -16,8 +16,7 @@
 
 #include "base/thread.h"
 
-/* Numbers of system calls that are the same on all machines, for C libraries that are older than
- * they. */
+/* System call numbers, the same on all machines, for older C libraries. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -38,7 +37,7 @@
 #define FILES__FIRST 0
 #endif
 
-/* Written by the thread itself. */
+/* Written by its thread. */
 static DJP_THREAD_LOCAL int files__parted;
 
 static void
@@ -75,7 +74,7 @@ djp__file_is(const djp_file_id *id, int fd)
 
 /* ---- a table of one's own ---- */
 
-/* For kernels that cannot leave the old descriptors behind in the same step. The list itself holds
+/* For kernels that cannot close the old descriptors in the same step. The directory listing holds
  * one of them. */
 static int
 files_close_copies(void)
@@ -99,7 +98,7 @@ int
 djp__files_part(void)
 {
 #if defined(__SANITIZE_THREAD__)
-    return 0; /* it takes the same number in two tables for one file */
+    return 0; /* it compares the same number in two tables */
 #endif
     if (syscall(SYS_close_range, (unsigned)FILES__FIRST, ~0u, CLOSE_RANGE_UNSHARE) != 0) {
         if (access("/proc/thread-self/fd", R_OK | X_OK) != 0 || unshare(CLONE_FILES) != 0) {
@@ -108,7 +107,7 @@ djp__files_part(void)
         files_close_copies();
     }
     files__parted = 1;
-    /* Libraries write their last words to 2; that must not be a connection. */
+    /* Libraries write to 2 when they abort; that must not be a connection. */
     for (int i = FILES__FIRST; i < 3; i++) {
         if (open("/dev/null", O_RDWR | O_NOCTTY) < 0 &&
             socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) {
@@ -144,8 +143,8 @@ djp__standard_is_safe(const djp_file_id *at_start, int fd)
            (S_ISREG(now.kind) && flags >= 0 && (flags & O_APPEND));
 }
 
-/* The process's standard error as a descriptor of this thread: itself, or a copy that the kernel
- * hands over. */
+/* The process's standard error as a descriptor of this thread: itself, or a copy from the
+ * kernel. */
 static int
 files_take_standard_error(void)
 {
@@ -161,8 +160,8 @@ files_take_standard_error(void)
     return fd;
 }
 
-/* The same pipe or terminal with a description of our own, which may be told not to wait. -1: not
- * possible. */
+/* The same pipe or terminal with a separate open file description, which may be non-blocking. -1:
+ * not possible. */
 static int
 files_open_again(void)
 {
@@ -177,21 +176,20 @@ files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
     if (again >= 0 && djp__file_is(id, again)) {
         wrote = write(again, line, size);
     } else if (fd >= 0) {
-        /* A pipe that is ready takes this much at once, and one that nobody reads any more is not
-         * "ready" alone. */
+        /* A ready pipe accepts this much at once; a pipe without readers has further flags. */
         struct pollfd stream = {fd, POLLOUT, 0};
         if (poll(&stream, 1, 0) > 0 && stream.revents == POLLOUT) {
             wrote = write(fd, line, size);
         }
     }
-    (void)wrote; /* nobody left to tell */
+    (void)wrote; /* there is no one to report a failure to */
     if (again >= 0) {
         close(again);
     }
 }
 
-/* Where the kernel hands nothing over, the stream is opened once more, which also goes for the
- * usual ones. */
+/* Without a copy from the kernel, the stream is opened again, which also works for the usual
+ * ones. */
 static void
 files_write_reopened(const djp_file_id *at_start, const char *line, size_t size)
 {

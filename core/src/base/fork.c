@@ -12,8 +12,8 @@ DJP_ATOMIC(uint32_t) djp__fork_generation_value = 1;
 static pthread_mutex_t fork__mutex = PTHREAD_MUTEX_INITIALIZER;
 static djp_fork_hook *fork__hooks; /* newest first */
 static pthread_once_t fork__registered = PTHREAD_ONCE_INIT;
-/* 1 once our handlers have run: then they are installed, even if this is the child of a process in
- * which another thread was just doing that and pthread_once begins again. Any forking thread,
+/* 1 after the first run of the handlers: they are installed, even if this is a child of a process
+ * in which another thread was installing them and pthread_once restarts. Any forking thread,
  * relaxed. */
 static DJP_ATOMIC(int) fork__installed;
 
@@ -29,8 +29,8 @@ fork__prepare(void)
     }
 }
 
-/* The hooks of parent and child run in the reverse order: oldest first. The list is turned round
- * and back. */
+/* The hooks of parent and child run in reverse order, oldest first: the list is reversed and
+ * restored. */
 static djp_fork_hook *
 fork__reversed(djp_fork_hook *hook)
 {
@@ -94,8 +94,8 @@ djp__fork_register(djp_fork_hook *hook)
     while (linked != NULL && linked != hook) {
         linked = linked->next;
     }
-    /* Who registers under pthread_once does it again in a child that was forked meanwhile; a second
-     * link would make a ring. */
+    /* A caller under pthread_once registers again in a child forked meanwhile; a second link would
+     * form a cycle. */
     if (linked == NULL) {
         hook->next = fork__hooks;
         fork__hooks = hook;

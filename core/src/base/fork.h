@@ -18,8 +18,8 @@ typedef struct djp_fork_hook {
     struct djp_fork_hook *next; /* owned by fork.c */
 } djp_fork_hook;
 
-/* Makes the generation count forks from now on; the other calls here and the first random number do
- * it themselves. Any thread. */
+/* Starts counting forks in the generation; the other calls here and the first random number do so
+ * too. Any thread. */
 void djp__fork_watch(void);
 /* Links the caller's storage into the process-wide list (prepare runs newest first). Any thread;
  * not from a hook. */

@@ -12,7 +12,7 @@ static int
 scan_fail(djp_json_scan *scan)
 {
     scan->failed = 1;
-    scan->at = scan->end; /* so that loops over what is left end */
+    scan->at = scan->end; /* so that loops over the rest end */
     return 0;
 }
 
@@ -47,7 +47,7 @@ scan_hex4(djp_json_scan *scan, unsigned *out)
     return 1;
 }
 
-/* UTF-8 of a code point; 0 bytes are never written for a valid one. */
+/* The UTF-8 of a code point; at least 1 byte for a valid one. */
 static size_t
 scan_utf8(char out[4], unsigned point)
 {

@@ -24,7 +24,7 @@ djp__map_fini(djp_map *map)
     memset(map, 0, sizeof *map);
 }
 
-/* The entry of the key, or the free place where it belongs. There is always one. */
+/* The entry of the key, or the free place for it, which always exists. */
 static djp_map_entry *
 map__find(const djp_map *map, const char *key, size_t size, uint64_t hash)
 {
@@ -104,7 +104,7 @@ djp__map_remove(djp_map *map, const char *key, size_t size)
     void *value = entry->value;
     djp__free(entry->key);
     map->count--;
-    /* Later entries of the same run move back, so that no look-up stops early at the hole. */
+    /* Later entries of the same run move back, so that no look-up stops at the gap. */
     size_t mask = map->capacity - 1;
     size_t hole = (size_t)(entry - map->entries);
     for (size_t i = (hole + 1) & mask; map->entries[i].key; i = (i + 1) & mask) {

@@ -1,5 +1,5 @@
-/* The process allocator behind one table and the arena on top of it. Nothing here aborts or logs: a
- * failed allocation is a NULL that every caller handles. */
+/* The process allocator through one table, and the arena. It does not abort or log: a failed
+ * allocation returns NULL, which every caller handles. */
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -64,7 +64,7 @@ djp__free(void *block)
     free(block);
 }
 
-/* Sanitizers know the ends of what the allocator gave. */
+/* Sanitizers check the bounds of single allocations. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MEM__PAGES_FROM_ALLOCATOR 1
 #elif defined(__has_feature)
@@ -134,7 +134,7 @@ struct djp_arena_block {
     size_t capacity;
 };
 
-/* The block's bytes start on a 16-byte border behind its head. */
+/* The block's data starts on a 16-byte boundary after its head. */
 #define MEM__HEAD ((sizeof(djp_arena_block) + 15u) & ~(size_t)15u)
 #define MEM__BLOCK_MIN 1024u
 
@@ -162,7 +162,7 @@ djp__arena_alloc(djp_arena *arena, size_t size)
             capacity = size;
         }
         if (arena->limit && capacity > arena->limit - arena->total) {
-            capacity = size; /* near the limit: exactly what is asked for, or nothing */
+            capacity = size; /* near the limit: the requested size, or nothing */
             if (capacity > arena->limit - arena->total) {
                 return NULL;
             }

@@ -1,5 +1,5 @@
-/* Memory: the process allocator behind one table, so that a test makes the 1st, 2nd, 3rd ...
- * allocation fail in turn, and an arena for things that die together. Nothing here aborts. */
+/* Memory: the process allocator through one table, so that a test can fail the 1st, 2nd, 3rd ...
+ * allocation, and an arena for memory freed together. It does not abort. */
 #ifndef DJP_BASE_MEM_H
 #define DJP_BASE_MEM_H
 
@@ -14,9 +14,9 @@ void djp__free(void *block);
 char *djp__strdup(const char *text); /* NULL gives NULL */
 char *djp__strndup(const char *text, size_t size); /* always NUL-terminated */
 
-/* Large zeroed blocks with a life of their own, in whole pages: touched only as used, and back with
- * the system at once. From the allocator the first one that is freed would make it keep all later
- * ones, and clear them. size is that of the block. */
+/* Large zeroed blocks with a separate lifetime, in whole pages: used when touched, and returned to
+ * the system at once. In the allocator, the first one freed would make it keep and clear all later
+ * ones. size is that of the block. */
 void *djp__pages_new(size_t size);
 void djp__pages_free(void *pages, size_t size); /* accepts NULL */
 
@@ -30,7 +30,7 @@ typedef struct djp_arena_block djp_arena_block;
 typedef struct djp_arena {
     djp_arena_block *blocks;
     size_t used; /* in the newest block */
-    size_t limit; /* total bytes allowed; 0: none */
+    size_t limit; /* limit in bytes; 0: none */
     size_t total;
 } djp_arena;
 void djp__arena_init(djp_arena *arena, size_t limit);

@@ -1,6 +1,5 @@
 /* One xoshiro256++ generator (Blackman and Vigna) per thread, seeded from getrandom(2). A forked
- * child sees another fork generation and seeds afresh, so that no id of the parent is ever
- * repeated. */
+ * child has another fork generation and reseeds, so that it repeats no id of the parent. */
 #include "base/rand.h"
 
 #include <string.h>
@@ -27,8 +26,7 @@ rand__splitmix(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* For kernels that refuse getrandom: time, process, thread and stack address, spread by
- * splitmix. */
+/* For kernels without getrandom: time, process, thread and stack address, mixed by splitmix. */
 static void
 rand__weak_seed(uint64_t word[4])
 {

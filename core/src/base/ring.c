@@ -1,11 +1,9 @@
 /* The ring: a head page and a power of two of data bytes in one mapping, offsets only, so that it
- * may live in a file. Writers move `head` by compare-and-swap, the one reader moves `tail`. A
- * writer never waits: full means refused.
- *
- * A record is an 8-byte head {size, state} and its payload. Free bytes are always zero (the reader
- * clears what it consumed), so a head that no writer has committed yet reads as state 0, whatever
- * lay there a lap ago. A record that would cross the end is put at the start, behind a committed
- * padding record. */
+ * may lie in a file. Writers advance `head` by compare-and-swap, the reader advances `tail`. A
+ * writer does not wait: a full ring refuses. A record is an 8-byte head {size, state} and its
+ * payload. Free bytes are always zero (the reader clears consumed ones), so an uncommitted head has
+ * the state 0. A record that would cross the end is placed at the start, after a committed padding
+ * record. */
 #include "base/ring.h"
 
 #include <string.h>
@@ -87,11 +85,11 @@ djp__ring_reserve(djp_ring *ring, size_t size)
     for (;;) {
         uint64_t to_end = capacity - (head & (capacity - 1));
         padding = need > to_end ? to_end : 0;
-        /* Acquire: the reader's clearing of the bytes happens before our writing of them. */
+        /* Acquire: the reader clears the bytes before this thread writes them. */
         uint64_t tail = djp_load_acquire(&ring->tail);
         if (head + padding + need - tail > capacity) {
-            /* Full, unless others moved the head meanwhile: the reader may even have passed the one
-             * we know. */
+            /* Full, unless other writers moved the head meanwhile: the reader may have passed the
+             * known one. */
             uint64_t newest = djp_load_relaxed(&ring->head);
             if (newest == head) {
                 return NULL;
@@ -99,8 +97,9 @@ djp__ring_reserve(djp_ring *ring, size_t size)
             head = newest;
             continue;
         }
-        /* Sequentially consistent against djp__ring_written: a reader that announces its sleep and
-         * then looks at the head sees this reservation, or the writer sees the announcement. */
+        /* Sequentially consistent against djp__ring_written: either a reader that announces its
+         * sleep and then reads the head sees this reservation, or the writer sees the
+         * announcement. */
         if (djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need)) {
             break;
         }
@@ -123,7 +122,7 @@ djp__ring_commit(djp_ring *ring, void *payload)
     djp_store_release(&record->state, RING__RECORD);
 }
 
-/* Clears the record at tail and hands its bytes back to the writers. */
+/* Clears the record at tail and frees its bytes. */
 static void
 ring__drop(djp_ring *ring, ring__record *record)
 {
@@ -195,8 +194,7 @@ djp__ring_consumed(const djp_ring *ring)
 void
 djp__ring_reset(djp_ring *ring)
 {
-    /* Private pages given back read as zero again; if the kernel refuses, they are cleared by
-     * hand. */
+    /* Released private pages read as zero; if the kernel refuses, they are cleared. */
     if (madvise(ring__data(ring), (size_t)ring->capacity, MADV_DONTNEED) != 0) {
         memset(ring__data(ring), 0, (size_t)ring->capacity);
     }

@@ -28,11 +28,11 @@ void djp__ring_consume(djp_ring *ring);
 
 uint64_t djp__ring_used(const djp_ring *ring); /* bytes, any thread, a moment's value */
 uint64_t djp__ring_capacity(const djp_ring *ring);
-/* Positions in bytes written ever / consumed ever: "everything before written(x) has left" is
- * consumed() >= x. */
+/* Total bytes written and consumed: all records before a value of written have been consumed when
+ * consumed() reaches it. */
 uint64_t djp__ring_written(const djp_ring *ring);
 uint64_t djp__ring_consumed(const djp_ring *ring);
-/* Forgets everything (in a forked child, while no other thread exists). */
+/* Discards everything (in a forked child, which has one thread). */
 void djp__ring_reset(djp_ring *ring);
 
 #endif

@@ -154,7 +154,7 @@ djp__parse_double(djp_text text, double *out)
     char local_point[16];
     size_t point;
     text = djp__text_trim(text);
-    /* strtod wants the locale's decimal point: printing a half shows which one that is. */
+    /* strtod expects the locale's decimal separator: formatting 0.5 shows it. */
     int shown = snprintf(local_point, sizeof local_point, "%.1f", 0.5);
     if (shown < 3 || text.size + sizeof local_point >= sizeof copy ||
         !str__is_decimal(text, &point)) {

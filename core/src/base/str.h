@@ -22,8 +22,8 @@ size_t djp__utf8_prefix(const char *text, size_t size, size_t max_chars);
 /* Largest length <= max_bytes that does not split a character. */
 size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
 
-/* A short text as words, so that comparing it needs no call: texts of the same size are equal when
- * their words are. */
+/* A short text as words, to compare without a call: texts of the same size are equal if their words
+ * are. */
 #define DJP_TEXT_WORDS_SIZE 16u
 typedef struct djp_text_words {
     uint64_t first, last;
@@ -60,16 +60,16 @@ djp_text djp__text(const char *nul_terminated); /* NULL gives {NULL, 0} */
 djp_text djp__text_trim(djp_text text); /* spaces and tabs at both ends */
 int djp__text_equal(djp_text text, const char *nul_terminated);
 int djp__text_equal_nocase(djp_text text, const char *nul_terminated);
-/* Whether text is the pattern or, where that is a prefix, begins with it. */
+/* 1: text equals the pattern or, for a prefix, begins with it. */
 int djp__text_fits(djp_text text, djp_text pattern, int is_prefix);
 /* Next part up to a separator; advances *rest; returns 0 when nothing is left. */
 int djp__text_split(djp_text *part, djp_text *rest, char separator);
-/* Whole text or nothing: return 1 and set *out, or 0. Surrounding blanks allowed. */
+/* Parse the whole text: return 1 and set *out, or 0. Surrounding blanks are allowed. */
 int djp__parse_double(djp_text text, double *out); /* finite, decimal, locale-independent */
 int djp__parse_u64(djp_text text, uint64_t *out);
-/* Writes decimal digits that end before `end`, 20 at most, and returns where they begin. */
+/* Writes at most 20 decimal digits that end before `end`, and returns their start. */
 char *djp__digits_before(char *end, uint64_t value);
-/* decimal, at the end of room; as snprintf, without its price */
+/* decimal, at the end of room; faster than snprintf */
 djp_text djp__digits(char room[24], int64_t value);
 /* lower-case hex of 2*out_size characters */
 int djp__hex_decode(uint8_t *out, size_t out_size, const char *text);

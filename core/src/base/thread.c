@@ -1,5 +1,5 @@
-/* Threads, locks and the wake-up, on top of POSIX threads and futex(2): no descriptor that somebody
- * else could close. Nothing here blocks a signal handler or retries without a deadline. */
+/* Threads, locks and the wake-up, on POSIX threads and futex(2), without descriptors that other
+ * code could close. It does not block in a signal handler or retry without a deadline. */
 #include "base/thread.h"
 
 #include <errno.h>
@@ -100,13 +100,13 @@ thread_add_storage(struct dl_phdr_info *module, size_t size, void *sum)
     return 0;
 }
 
-/* Bytes of thread-local storage. Written once, before anything of this file is called. */
+/* Bytes of thread-local storage. Written once, before any function of this file is called. */
 static size_t thread_storage;
 
-/* The C library takes the thread-local storage of the libraries that a program starts with out of a
- * thread's stack, however much it is. They are asked while ours is being loaded and never later:
- * the loader's list has a lock that a forked child may find taken for ever, and that is held by
- * whoever has the list shown to code which waits for us, such as for the interpreter lock. */
+/* The C library takes the thread-local storage of libraries loaded at program start from a thread's
+ * stack, whatever its size. It is measured once, while this library is loaded: the loader's list
+ * has a lock that a forked child may find locked forever, and that is held during a callback which
+ * may wait for this library, for example for the interpreter lock. */
 __attribute__((constructor)) static void
 thread_measure_storage(void)
 {
@@ -123,8 +123,8 @@ thread_stack_size(void)
            page * page;
 }
 
-/* Storage that no library shows, such as room that the loader was told to keep, makes a stack too
- * small: the next one is larger. */
+/* Storage not listed by a library, such as space reserved in the loader, can make a stack too
+ * small: retries with a larger one. */
 static int
 thread_create(pthread_t *out, pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
@@ -146,7 +146,7 @@ djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const ch
     }
     sigset_t all, before;
     sigfillset(&all);
-    /* The new thread inherits the mask: the host's signals stay with the host's threads. */
+    /* The new thread inherits the mask: the host's signals are handled on the host's threads. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = thread_create(out, &attributes, run, argument) != 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -178,7 +178,7 @@ djp__thread_number(void)
     return (pid_t)syscall(SYS_gettid);
 }
 
-/* The states of a wake-up. Any thread or a signal handler stores "told"; the one that waits stores
+/* The states of a wake-up. Any thread or signal handler stores WAKE_TOLD; the waiting thread stores
  * the others. */
 enum { WAKE_NONE, WAKE_TOLD, WAKE_ASLEEP };
 
@@ -210,7 +210,7 @@ djp__wake_wait(djp_wake *wake, uint64_t deadline)
 {
     uint32_t before = WAKE_NONE;
     struct timespec until = thread_timespec(deadline);
-    /* told: no need to wait */
+    /* notified: no wait */
     int expired = !djp_cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP);
     while (!expired && djp_load_acquire(&wake->state) == WAKE_ASLEEP) {
         expired = wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP,

@@ -9,7 +9,7 @@
 
 #include "base/atomic.h"
 
-/* Thread-local storage without a call per access where the loader allows it (glibc keeps room for
+/* Thread-local storage without a call per access if the loader allows it (glibc reserves space for
  * late-loaded modules). Keep such variables small. */
 #ifdef __GLIBC__
 #define DJP_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
@@ -32,19 +32,19 @@ void djp__cond_broadcast(djp_cond *cond);
 /* Returns 0 or DJP_ETIMEOUT. deadline UINT64_MAX waits for ever. */
 int djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline);
 
-/* Starts a thread with all signals blocked, the name (15 characters) and a stack of 256 KiB beside
- * the thread-local storage of all libraries. 0 or DJP_ETHREAD. */
+/* Starts a thread with all signals blocked, the name (15 characters), and a stack of 256 KiB in
+ * addition to the thread-local storage of all libraries. 0 or DJP_ETHREAD. */
 int djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const char *name);
 
-/* Makes SIGURG pending for one thread of ours, in which it is blocked: a signalfd(2) of that thread
- * ends its poll(2), no handler runs. thread is a number of the kernel's; one that has ended is no
- * harm. Async-signal-safe, keeps errno. */
+/* Makes SIGURG pending for an SDK thread, in which it is blocked: a signalfd(2) of that thread ends
+ * its poll(2), and no handler runs. thread is a kernel thread id; one that has ended is ignored.
+ * Async-signal-safe, keeps errno. */
 void djp__thread_poke(pid_t thread);
-/* The number of the calling thread. */
+/* The kernel id of the calling thread. */
 pid_t djp__thread_number(void);
 
-/* A wake-up: many may notify (from any thread or a signal handler), one waits. Notifications
- * coalesce. It holds nothing that has to be given back, and is made anew in a forked child. */
+/* A wake-up: any thread or signal handler notifies, one thread waits. Notifications coalesce. It
+ * needs no release, and is initialised again in a forked child. */
 typedef struct djp_wake {
     DJP_ATOMIC(uint32_t) state; /* acquire/release */
 } djp_wake;

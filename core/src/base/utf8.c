@@ -1,5 +1,5 @@
-/* Checking, repairing and cutting UTF-8. Takes any bytes; what it writes is always valid and never
- * ends inside a character. */
+/* Validates, repairs and cuts UTF-8. Accepts any bytes; the output is valid and does not end inside
+ * a character. */
 #include <string.h>
 
 #include "base/str.h"
@@ -10,8 +10,9 @@ utf8__is_tail(unsigned char c)
     return (c & 0xc0) == 0x80;
 }
 
-/* Length of the character that begins with c, or 0 for a byte that begins none; *low and *high are
- * the limits of its second byte, which exclude long forms, surrogates and all above U+10FFFF. */
+/* Returns the length of the character that begins with c, or 0 for an invalid first byte; *low and
+ * *high are the limits of its second byte, which exclude overlong forms, surrogates and code points
+ * above U+10FFFF. */
 static size_t
 utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
 {
@@ -31,8 +32,8 @@ utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
     return 0;
 }
 
-/* Length of the valid character at text, or 0 and in *bad the bytes that one U+FFFD stands for (the
- * longest prefix of a valid form, at least one). */
+/* Returns the length of the valid character at text, or 0 and in *bad the number of bytes to
+ * replace by one U+FFFD (the longest prefix of a valid form, at least one). */
 static size_t
 utf8__step(const unsigned char *text, size_t size, size_t *bad)
 {
@@ -54,7 +55,7 @@ utf8__step(const unsigned char *text, size_t size, size_t *bad)
     return length;
 }
 
-/* How many leading bytes are ASCII, eight at a time. */
+/* Returns the number of leading ASCII bytes, eight at a time. */
 static size_t
 utf8__ascii_run(const unsigned char *text, size_t size)
 {
@@ -139,7 +140,7 @@ djp__utf8_cut(const char *text, size_t size, size_t max_bytes)
         return size;
     }
     size_t at = max_bytes;
-    /* A character has at most three tail bytes: more of them are not UTF-8 and may be cut
+    /* A character has at most three continuation bytes: more are invalid and may be cut
      * anywhere. */
     while (at > 0 && max_bytes - at < 4 && utf8__is_tail((unsigned char)text[at])) {
         at--;
