@@ -248,7 +248,7 @@ use_rules(int always_on, double ratio, const char *text)
                                     .link_attribute_count_limit = 128,
                                     .tail_sampling_rules = rules,
                                     .decision_wait_ns = 60000000000u};
-    options.keep_rule_count =
+    options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {
         fputs("no memory for a recorder\n", stderr);

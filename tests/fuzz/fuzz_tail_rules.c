@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .attribute_count_limit = 8,
                                     .attribute_value_length_limit = UINT32_MAX,
                                     .tail_sampling_rules = rules,
-                                    .keep_rule_count = count};
+                                    .tail_sampling_rule_count = count};
     djp_recorder *recorder;
     if (djp__recorder_new(&recorder, &options) != 0) {
         return 0;

@@ -165,7 +165,7 @@ djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const ch
 }
 
 void
-djp__thread_poke(pid_t thread)
+djp__thread_notify(pid_t thread)
 {
     int saved = errno;
     syscall(SYS_tgkill, getpid(), thread, SIGURG);
@@ -178,9 +178,9 @@ djp__thread_number(void)
     return (pid_t)syscall(SYS_gettid);
 }
 
-/* The states of a wake-up. Any thread or signal handler stores WAKE_TOLD; the waiting thread stores
- * the others. */
-enum { WAKE_NONE, WAKE_TOLD, WAKE_ASLEEP };
+/* The states of a wake-up. Any thread or signal handler stores WAKE_NOTIFIED; the waiting thread
+ * stores the others. */
+enum { WAKE_NONE, WAKE_NOTIFIED, WAKE_ASLEEP };
 
 static long
 wake_futex(djp_wake *wake, int operation, uint32_t value, const struct timespec *until)
@@ -198,7 +198,7 @@ djp__wake_init(djp_wake *wake)
 void
 djp__wake_notify(djp_wake *wake)
 {
-    if (djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_TOLD) == WAKE_ASLEEP) {
+    if (djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NOTIFIED) == WAKE_ASLEEP) {
         int saved = errno;
         wake_futex(wake, FUTEX_WAKE, 1, NULL);
         errno = saved;
@@ -217,9 +217,9 @@ djp__wake_wait(djp_wake *wake, uint64_t deadline)
                              deadline == UINT64_MAX ? NULL : &until) != 0 &&
                   errno == ETIMEDOUT;
     }
-    int told = djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_TOLD;
-    if (!told) {
+    int notified = djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_NOTIFIED;
+    if (!notified) {
         djp__clock_reached(deadline);
     }
-    return told;
+    return notified;
 }

@@ -39,7 +39,7 @@ int djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, cons
 /* Makes SIGURG pending for an SDK thread, in which it is blocked: a signalfd(2) of that thread ends
  * its poll(2), and no handler runs. thread is a kernel thread id; one that has ended is ignored.
  * Async-signal-safe, keeps errno. */
-void djp__thread_poke(pid_t thread);
+void djp__thread_notify(pid_t thread);
 /* The kernel id of the calling thread. */
 pid_t djp__thread_number(void);
 

@@ -144,14 +144,14 @@ account_merge(djp__account *account)
     djp__mutex_lock(&account->mutex);
     djp__budget copy = account->budget;
     djp__mutex_unlock(&account->mutex);
-    double told = copy.unshared;
+    double unshared = copy.unshared;
     djp__budget_merged merged = djp__budget_file_merge(account->host->options->budget_file, &copy);
     int error = errno;
     djp__mutex_lock(&account->mutex);
     if ((merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_DAMAGED) &&
         copy.month == account->budget.month) {
         account->budget.since = copy.since;
-        account->budget.unshared -= told - copy.unshared;
+        account->budget.unshared -= unshared - copy.unshared;
         account->budget.spent = copy.spent + account->budget.unshared - copy.unshared;
     }
     djp__mutex_unlock(&account->mutex);
@@ -180,12 +180,12 @@ djp__account_tick(djp__account *account, uint64_t now, double wanted)
 }
 
 int
-djp__account_is_settled(djp__account *account)
+djp__account_is_complete(djp__account *account)
 {
     djp__mutex_lock(&account->mutex);
-    int settled = account->file_next == UINT64_MAX || account->budget.unshared <= 0;
+    int complete = account->file_next == UINT64_MAX || account->budget.unshared <= 0;
     djp__mutex_unlock(&account->mutex);
-    return settled;
+    return complete;
 }
 
 void

@@ -34,7 +34,7 @@ void djp__account_step(djp__account *account);
 double djp__account_tick(djp__account *account, uint64_t now, double wanted);
 /* Merges the rest into the file. By the worker, or when there is none. */
 void djp__account_end(djp__account *account);
-int djp__account_is_settled(djp__account *account); /* the file has all */
+int djp__account_is_complete(djp__account *account); /* the file has all */
 void djp__account_fork_child(djp__account *account);
 void djp__account_read(djp__account *account, djp__budget_view *view, double total[3]);
 /* One JSON object. */

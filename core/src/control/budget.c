@@ -94,9 +94,9 @@ budget__gained(uint64_t now, uint64_t before)
 }
 
 static double
-budget__smooth(double before, double now, double weight)
+budget__smooth(double before, double now, double factor)
 {
-    return before + weight * (now - before);
+    return before + factor * (now - before);
 }
 
 void
@@ -125,10 +125,10 @@ djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns,
     if (seconds > 0) {
         it->learned += seconds;
         /* The mean of all samples until the smoothing period is over. */
-        double weight = fmax(1 - exp(-seconds / BUDGET__SMOOTH), fmin(seconds / it->learned, 1));
+        double factor = fmax(1 - exp(-seconds / BUDGET__SMOOTH), fmin(seconds / it->learned, 1));
         double wanted = sum + fmax(load->wanted * seconds - spans, 0) * it->span_cost;
-        it->rate = budget__smooth(it->rate, sum / seconds, weight);
-        it->wanted_rate = budget__smooth(it->wanted_rate, wanted / seconds, weight);
+        it->rate = budget__smooth(it->rate, sum / seconds, factor);
+        it->wanted_rate = budget__smooth(it->wanted_rate, wanted / seconds, factor);
     }
     it->last = *load;
     it->last_ns = monotonic_ns;

@@ -140,7 +140,7 @@ djp__control_tick(djp__control *control, uint64_t now)
     double left =
         djp__account_tick(&control->account, now, control->steers ? control_wanted(control) : -1);
     control->next = now + CONTROL__STEP_NS;
-    control->idle = quiet && djp__account_is_settled(&control->account);
+    control->idle = quiet && djp__account_is_complete(&control->account);
     if (control->steers) {
         control_steer(control, now, &load, left);
     }

@@ -107,11 +107,11 @@ djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double us
     double target = ratio_controller_target(it, load->span_bytes);
     double wanted = fmax(target - it->other, RATIO_CONTROLLER__RESERVE * target);
     /* Multiplied, not divided: the potential may be 0. */
-    double aim = wanted >= it->potential * it->ceiling ? it->ceiling : wanted / it->potential;
-    double step = aim / it->ratio;
-    if (aim == it->ceiling && step <= RATIO_CONTROLLER__RISE) {
-        it->ratio = aim; /* possibly between values of the scale */
-        return aim;
+    double goal = wanted >= it->potential * it->ceiling ? it->ceiling : wanted / it->potential;
+    double step = goal / it->ratio;
+    if (goal == it->ceiling && step <= RATIO_CONTROLLER__RISE) {
+        it->ratio = goal; /* possibly between values of the scale */
+        return goal;
     }
     /* Near the target, a difference below one step of the scale is random. */
     if (fabs(log2(step)) * RATIO_CONTROLLER__STEPS >= 1) {

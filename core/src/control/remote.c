@@ -13,7 +13,7 @@
 #include "djp/version.h"
 #include "net/curl_global.h"
 
-#define REMOTE__ANSWER_NS 5000000000ull /* timeout of a response */
+#define REMOTE__TIMEOUT_NS 5000000000ull /* timeout of a response */
 #define REMOTE__LOOK_MIN_NS 1000000ull /* between two checks for it */
 #define REMOTE__LOOK_MAX_NS 20000000ull
 #define REMOTE__FIRST_PAUSE_NS 1000000000ull
@@ -56,23 +56,23 @@ djp__remote_next(const djp__remote *remote)
 /* ---- what came of it ---- */
 
 static void
-remote_succeed(djp__remote *remote, const char *told)
+remote_succeed(djp__remote *remote, const char *strategy_text)
 {
     const char *shown = djp__strategy_client_shown(remote->client);
-    int first = djp_load_relaxed(&remote->answered) == 0;
-    djp_add_relaxed(&remote->answered, 1);
+    int first = djp_load_relaxed(&remote->responses) == 0;
+    djp_add_relaxed(&remote->responses, 1);
     djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
     djp_store_relaxed(&remote->last_success_unix_ns, djp__clock_realtime());
     djp__mutex_lock(&remote->mutex);
-    int differs = strcmp(remote->strategy, told) != 0;
-    snprintf(remote->strategy, sizeof remote->strategy, "%s", told);
+    int differs = strcmp(remote->strategy, strategy_text) != 0;
+    snprintf(remote->strategy, sizeof remote->strategy, "%s", strategy_text);
     djp__mutex_unlock(&remote->mutex);
     if (remote->warned) {
         djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s responds again: %s.",
-                  shown, told);
+                  shown, strategy_text);
     } else if (first || differs) {
         djp__diag(remote->host->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG,
-                  "The sampling server %s says: %s.", shown, told);
+                  "The sampling server %s says: %s.", shown, strategy_text);
     }
     remote->warned = 0;
 }
@@ -108,55 +108,55 @@ remote_describe(char *out, size_t out_size, const djp__strategy *strategy)
 }
 
 static void
-remote_judge(djp__remote *remote, djp__strategy_response *answer)
+remote_judge(djp__remote *remote, djp__strategy_response *response)
 {
-    char told[sizeof remote->strategy];
-    if (!answer->good) {
-        remote_fail(remote, answer->message);
+    char strategy_text[sizeof remote->strategy];
+    if (!response->good) {
+        remote_fail(remote, response->message);
         return;
     }
-    remote_describe(told, sizeof told, &answer->strategy);
-    if (djp__overrides_follow(remote->overrides, &answer->strategy) == 0) {
-        remote_succeed(remote, told);
+    remote_describe(strategy_text, sizeof strategy_text, &response->strategy);
+    if (djp__overrides_follow(remote->overrides, &response->strategy) == 0) {
+        remote_succeed(remote, strategy_text);
     } else {
         remote_fail(remote, "its response could not be applied");
     }
-    djp__strategy_fini(&answer->strategy);
+    djp__strategy_fini(&response->strategy);
 }
 
 /* ---- the question ---- */
 
 static void
-remote_done(djp__remote *remote, djp__strategy_response *answer, uint64_t now)
+remote_done(djp__remote *remote, djp__strategy_response *response, uint64_t now)
 {
     remote->asking = 0;
-    remote_judge(remote, answer);
+    remote_judge(remote, response);
     uint64_t failures = djp_load_relaxed(&remote->consecutive_failures);
     uint64_t interval = remote->host->options->sampling_interval_ns;
     remote->next = djp__saturate(
-        now, djp__remote_pause(interval, failures, answer->retry_after_ns, djp__rand64()));
+        now, djp__remote_pause(interval, failures, response->retry_after_ns, djp__rand64()));
 }
 
 void
 djp__remote_tick(djp__remote *remote, uint64_t now)
 {
-    djp__strategy_response answer;
+    djp__strategy_response response;
     if (now < remote->next || !remote->client) {
         return;
     }
     if (!remote->asking) {
         remote->asking = 1;
         remote->begun = now;
-        djp_add_relaxed(&remote->asked, 1);
+        djp_add_relaxed(&remote->requests, 1);
         djp__strategy_client_ask(remote->client);
     }
     uint64_t age = now - remote->begun;
-    if (!djp__strategy_client_step(remote->client, &answer)) {
-        remote_done(remote, &answer, now);
-    } else if (age >= REMOTE__ANSWER_NS) {
+    if (!djp__strategy_client_step(remote->client, &response)) {
+        remote_done(remote, &response, now);
+    } else if (age >= REMOTE__TIMEOUT_NS) {
         djp__strategy_client_give_up(remote->client);
-        strcpy(answer.message, "it did not respond within 5 seconds");
-        remote_done(remote, &answer, now);
+        strcpy(response.message, "it did not respond within 5 seconds");
+        remote_done(remote, &response, now);
     } else {
         uint64_t pause = age < REMOTE__LOOK_MIN_NS ? REMOTE__LOOK_MIN_NS : age;
         remote->next = now + (pause < REMOTE__LOOK_MAX_NS ? pause : REMOTE__LOOK_MAX_NS);
@@ -216,8 +216,8 @@ djp__remote_fork_child(djp__remote *remote)
     remote->warned = 0;
     remote->error[0] = '\0';
     djp_store_relaxed(&remote->warned_at, (uint64_t)0);
-    djp_store_relaxed(&remote->asked, (uint64_t)0);
-    djp_store_relaxed(&remote->answered, (uint64_t)0);
+    djp_store_relaxed(&remote->requests, (uint64_t)0);
+    djp_store_relaxed(&remote->responses, (uint64_t)0);
     djp_store_relaxed(&remote->failures, (uint64_t)0);
     djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
 }
@@ -256,8 +256,8 @@ djp__remote_status(djp_buf *out, djp__remote *remote)
     djp__buf_printf(
         out,
         ",\"requests\":%llu,\"responses\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
-        (unsigned long long)djp_load_relaxed(&remote->asked),
-        (unsigned long long)djp_load_relaxed(&remote->answered),
+        (unsigned long long)djp_load_relaxed(&remote->requests),
+        (unsigned long long)djp_load_relaxed(&remote->responses),
         (unsigned long long)djp_load_relaxed(&remote->failures),
         (unsigned long long)djp_load_relaxed(&remote->consecutive_failures));
     remote_status_time(out, djp_load_relaxed(&remote->last_success_unix_ns));

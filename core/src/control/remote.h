@@ -26,8 +26,8 @@ typedef struct djp__remote {
     DJP_ATOMIC(uint64_t) warned_at; /* djp__every_minute guard */
 
     /* Written by the worker, relaxed; any thread reads. */
-    DJP_ATOMIC(uint64_t) asked;
-    DJP_ATOMIC(uint64_t) answered;
+    DJP_ATOMIC(uint64_t) requests;
+    DJP_ATOMIC(uint64_t) responses;
     DJP_ATOMIC(uint64_t) failures;
     DJP_ATOMIC(uint64_t) consecutive_failures;
     DJP_ATOMIC(uint64_t) last_success_unix_ns;

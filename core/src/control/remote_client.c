@@ -101,7 +101,7 @@ strategy_client_init(djp__strategy_client *client, const djp_options *options,
     client->destination = djp__destination_of_traces(options, &none);
     client->destination.endpoint = url;
     client->destination.protocol = DJP_PROTOCOL_HTTP_JSON;
-    client->destination.max_response_bytes = DJP_STRATEGY_ANSWER_MAX;
+    client->destination.max_response_bytes = DJP_STRATEGY_RESPONSE_MAX;
     client->destination.headers = strategy_client_trusts(options) ? options->headers : NULL;
     client->user_agent = djp__strdup(user_agent);
     int code = url && client->user_agent != NULL
@@ -199,13 +199,13 @@ strategy_client_reason(djp__strategy_client *client, djp__strategy_response *out
 {
     djp__send_result result;
     char words[128] = "";
-    const djp_buf *answer = &client->exchange.response;
+    const djp_buf *response = &client->exchange.response;
     long status = client->exchange.status;
     if (status >= 300 && status < 400) {
         snprintf(words, sizeof words, ", a redirect, which is not followed");
-    } else if (strcmp(client->head.content_type, "text/plain") == 0 && answer->size > 0) {
-        int size = answer->size < 100 ? (int)answer->size : 100;
-        snprintf(words, sizeof words, ": %.*s", size, answer->data);
+    } else if (strcmp(client->head.content_type, "text/plain") == 0 && response->size > 0) {
+        int size = response->size < 100 ? (int)response->size : 100;
+        snprintf(words, sizeof words, ": %.*s", size, response->data);
     }
     djp__send_result_set(&result, DJP__SEND_RETRY, "it responded %ld%s", status, words);
     memcpy(out->message, result.message, sizeof out->message);
@@ -222,7 +222,7 @@ strategy_client_judge(djp__strategy_client *client, djp__strategy_response *out)
         snprintf(out->message, sizeof out->message, "%s", client->failure);
     } else if (exchange->too_large) {
         snprintf(out->message, sizeof out->message, "its response is larger than %d bytes",
-                 DJP_STRATEGY_ANSWER_MAX);
+                 DJP_STRATEGY_RESPONSE_MAX);
     } else if (exchange->code != CURLE_OK) {
         snprintf(out->message, sizeof out->message, "%s", exchange->error);
     } else if (exchange->status < 200 || exchange->status >= 300) {

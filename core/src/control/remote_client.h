@@ -6,7 +6,7 @@
 #include "djp/config.h"
 #include "control/remote_strategy.h"
 
-enum { DJP_STRATEGY_ANSWER_MAX = 1 << 20 }; /* bytes, decompressed */
+enum { DJP_STRATEGY_RESPONSE_MAX = 1 << 20 }; /* bytes, decompressed */
 
 typedef struct djp__strategy_client djp__strategy_client;
 

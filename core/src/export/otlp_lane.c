@@ -364,7 +364,7 @@ djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result
 }
 
 void
-djp__otlp_lane_forget(otlp_lane *lane)
+djp__otlp_lane_discard(otlp_lane *lane)
 {
     if (lane->phase != OTLP_IDLE) {
         djp__buf_init(&lane->exchange.response, 0);

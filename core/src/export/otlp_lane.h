@@ -67,7 +67,7 @@ typedef struct otlp_transport {
     int has_failed; /* the last call did not reach the receiver */
     int is_retiring; /* replace the session when no lane uses it */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
-    int told_ignored_headers;
+    int reported_ignored_headers;
     DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
 } otlp_transport;
 
@@ -78,6 +78,6 @@ int djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_re
 int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result);
 /* In a forked child: the fork may have interrupted the growth of buffers, so they are discarded
  * without a free. */
-void djp__otlp_lane_forget(otlp_lane *lane);
+void djp__otlp_lane_discard(otlp_lane *lane);
 
 #endif

@@ -57,13 +57,13 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
     if (transport->session != NULL) {
         return 1;
     }
-    if (!transport->told_ignored_headers && transport->headers.ignored > 0) {
+    if (!transport->reported_ignored_headers && transport->headers.ignored > 0) {
         djp__diag(transport->diag, DJP_LOG_WARN,
                   "%zu of the configured OTLP headers are malformed or belong to the protocol; "
                   "they are not sent.",
                   transport->headers.ignored);
     }
-    transport->told_ignored_headers = 1;
+    transport->reported_ignored_headers = 1;
     if (djp__curl_session_new(&transport->session, &transport->target, &transport->destination,
                               transport->user_agent, why) != 0) {
         djp__send_result_set(result, DJP__SEND_RETRY, "%s: %.200s", transport->shown, why);
@@ -242,7 +242,7 @@ otlp_wake(djp__transport *base)
 {
     pid_t sender = djp_load_acquire(&((otlp_transport *)base)->sender);
     if (sender) {
-        djp__thread_poke(sender);
+        djp__thread_notify(sender);
     }
 }
 
@@ -255,7 +255,7 @@ otlp_abandon(djp__transport *base)
     for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
         if (transport->is_sending) {
-            djp__otlp_lane_forget(&transport->lanes[i]);
+            djp__otlp_lane_discard(&transport->lanes[i]);
         }
     }
     transport->busy = 0;

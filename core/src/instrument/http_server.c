@@ -373,7 +373,7 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
         djp_span_get_context(&context, span);
         djp_span_end(span, end_unix_ns);
         /* An exemplar refers to an exported trace, whatever flag was propagated at its start. */
-        context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
+        context.flags = djp__span_is_sampled(span) ? DJP_FLAG_SAMPLED : 0;
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
         djp_text route = result->route.size > 0

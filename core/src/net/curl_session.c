@@ -48,7 +48,7 @@ struct djp__curl_session {
     /* In a thread with a separate descriptor table no other code can close libcurl's descriptors;
      * elsewhere the sockets are checked. */
     int parted;
-    int poked; /* signalfd of that thread, or -1 */
+    int notify_fd; /* signalfd of that thread, or -1 */
     /* other code closed a socket: the session is not used any more */
     int robbed;
     struct {
@@ -115,17 +115,17 @@ djp__curl_session_is_robbed(djp__curl_session *session)
     return session->robbed;
 }
 
-/* A wake-up without a descriptor of the process, see djp__thread_poke. */
+/* A wake-up without a descriptor of the process, see djp__thread_notify. */
 static void
 curl_session_listen(djp__curl_session *session)
 {
     sigset_t wanted;
     session->parted = djp__files_are_parted();
-    session->poked = -1;
+    session->notify_fd = -1;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGURG);
     if (session->parted) {
-        session->poked = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+        session->notify_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
     }
 }
 
@@ -133,8 +133,8 @@ curl_session_listen(djp__curl_session *session)
 static void
 curl_session_hear(const djp__curl_session *session)
 {
-    struct signalfd_siginfo told;
-    while (session->poked >= 0 && read(session->poked, &told, sizeof told) > 0) {
+    struct signalfd_siginfo info;
+    while (session->notify_fd >= 0 && read(session->notify_fd, &info, sizeof info) > 0) {
         continue;
     }
 }
@@ -367,8 +367,8 @@ djp__curl_session_free(djp__curl_session *session)
     }
     curl_multi_cleanup(session->multi);
     djp__curl_unlock();
-    if (session->poked >= 0) {
-        close(session->poked);
+    if (session->notify_fd >= 0) {
+        close(session->notify_fd);
     }
     djp__tls_material_fini(&session->material);
     djp__free(session);
@@ -418,8 +418,8 @@ djp__curl_session_wait(djp__curl_session *session, uint64_t deadline)
              left_ms = now < deadline ? (deadline - now) / 1000000 + 1 : 0;
     int ready = 0, wait_ms = left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
     if (session->parted) {
-        struct curl_waitfd poked = {session->poked, CURL_WAIT_POLLIN, 0};
-        curl_multi_poll(session->multi, &poked, session->poked >= 0, wait_ms, NULL);
+        struct curl_waitfd notify_fd = {session->notify_fd, CURL_WAIT_POLLIN, 0};
+        curl_multi_poll(session->multi, &notify_fd, session->notify_fd >= 0, wait_ms, NULL);
         curl_session_hear(session);
     } else if (curl_multi_wait(session->multi, NULL, 0, wait_ms, &ready) != CURLM_OK ||
                ready == 0) {

@@ -1,5 +1,5 @@
 /* One libcurl multi handle with an easy handle per lane: a lane exchanges one request at a time,
- * and connections are reused. Used by one thread; djp__thread_poke ends a wait in a thread with a
+ * and connections are reused. Used by one thread; djp__thread_notify ends a wait in a thread with a
  * separate descriptor table. */
 #ifndef DJP_NET_CURL_SESSION_H
 #define DJP_NET_CURL_SESSION_H

@@ -145,7 +145,7 @@ rate_limit__level(const djp__rate_limit *limit, int group, double budget)
 }
 
 static double
-rate_limit__asked(const djp__rate_limit *limit, int group, double level)
+rate_limit__demand(const djp__rate_limit *limit, int group, double level)
 {
     double sum = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
@@ -166,7 +166,7 @@ rate_limit__grant(djp__rate_limit *limit, int group, double budget)
         most = fmax(most, demand);
         limit->table[i].part[group] = demand > level ? level / demand : 1;
     }
-    double spare = budget - rate_limit__asked(limit, group, HUGE_VAL);
+    double spare = budget - rate_limit__demand(limit, group, HUGE_VAL);
     limit->share[group] = level < HUGE_VAL ? level : most + spare / asking;
 }
 
@@ -175,10 +175,10 @@ rate_limit__divide(djp__rate_limit *limit)
 {
     double budget = RATE_LIMIT__AIM * (double)limit->spans;
     double head =
-        fmin(rate_limit__asked(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
+        fmin(rate_limit__demand(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
     rate_limit__grant(limit, DJP_RATE_SELF, budget - head);
     double self =
-        fmin(rate_limit__asked(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
+        fmin(rate_limit__demand(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
     rate_limit__grant(limit, DJP_RATE_HEAD, budget - self);
     double lowest = HUGE_VAL;
     for (int group = 0; group < DJP_RATE_CLASSES; group++) {
@@ -194,7 +194,7 @@ rate_limit__divide(djp__rate_limit *limit)
 static void
 rate_limit__close(djp__rate_limit *limit, double seconds)
 {
-    double weight = 1 - pow(1 - RATE_LIMIT__SMOOTH, fmax(seconds, 1));
+    double factor = 1 - pow(1 - RATE_LIMIT__SMOOTH, fmax(seconds, 1));
     uint64_t routes = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
         rate_limit__route *route = &limit->table[i];
@@ -204,7 +204,7 @@ rate_limit__close(djp__rate_limit *limit, double seconds)
              * a place drops at once. */
             int at_once = route->born + 1 == limit->window ||
                           (i == RATE_LIMIT__OTHERS && rate < route->demand[group]);
-            double now = at_once ? 1 : weight;
+            double now = at_once ? 1 : factor;
             route->demand[group] += now * (rate - route->demand[group]);
             route->demand[group] = route->demand[group] < 1e-3 ? 0 : route->demand[group];
             route->now[group] = route->passed[group] = 0;

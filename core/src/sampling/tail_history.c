@@ -37,7 +37,7 @@ typedef struct tail_history__route {
 
 typedef struct tail_history__kind {
     uint64_t hash; /* 0: free place */
-    uint64_t kept_ns;
+    uint64_t sampled_ns;
 } tail_history__kind;
 
 struct djp_tail_history {
@@ -47,7 +47,7 @@ struct djp_tail_history {
      * fork counts as free. Acquire, release. */
     DJP_ATOMIC(uint32_t) owner;
     DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
-    DJP_ATOMIC(uint64_t) routes_forgotten, kinds_shared; /* by the owner, relaxed */
+    DJP_ATOMIC(uint64_t) routes_evicted, kinds_shared; /* by the owner, relaxed */
     uint64_t looks;
     tail_history__route *routes; /* NULL without a share */
     tail_history__kind *kinds; /* NULL without a time */
@@ -173,7 +173,7 @@ tail_history__find_route(djp_tail_history *table, uint64_t hash)
         oldest = set[i].used < oldest->used ? &set[i] : oldest;
     }
     if (oldest->hash != 0) {
-        djp_store_relaxed(&table->routes_forgotten, djp_load_relaxed(&table->routes_forgotten) + 1);
+        djp_store_relaxed(&table->routes_evicted, djp_load_relaxed(&table->routes_evicted) + 1);
     }
     memset(oldest, 0, sizeof *oldest);
     oldest->hash = hash;
@@ -203,7 +203,7 @@ static int
 tail_history__is_over(const djp_tail_history *table, const tail_history__kind *kind, uint64_t now)
 {
     /* Times may be out of order; only the distance counts. */
-    uint64_t apart = now > kind->kept_ns ? now - kind->kept_ns : kind->kept_ns - now;
+    uint64_t apart = now > kind->sampled_ns ? now - kind->sampled_ns : kind->sampled_ns - now;
     return kind->hash == 0 || apart >= table->rare_ns;
 }
 
@@ -235,7 +235,7 @@ tail_history__is_rare(djp_tail_history *table, const djp_tail_look *look)
     int over = tail_history__is_over(table, kind, look->now_ns);
     kind->hash = hash;
     if (over || look->kept) {
-        kind->kept_ns = look->now_ns;
+        kind->sampled_ns = look->now_ns;
     }
     return over && !look->kept;
 }
@@ -265,7 +265,7 @@ djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look)
 void
 djp__tail_history_counters(djp_tail_history_counters *out, const djp_tail_history *table)
 {
-    out->routes_forgotten = djp_load_relaxed(&table->routes_forgotten);
+    out->routes_evicted = djp_load_relaxed(&table->routes_evicted);
     out->kinds_shared = djp_load_relaxed(&table->kinds_shared);
     out->skipped = djp_load_relaxed(&table->skipped);
 }

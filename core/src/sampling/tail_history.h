@@ -33,7 +33,7 @@ typedef struct djp_tail_found {
 djp_tail_found djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look);
 
 typedef struct djp_tail_history_counters {
-    uint64_t routes_forgotten; /* routes replaced by another one */
+    uint64_t routes_evicted; /* routes replaced by another one */
     uint64_t kinds_shared; /* local traces of kinds without a place */
     uint64_t skipped; /* local traces not recorded because the table was busy */
 } djp_tail_history_counters;

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-enum { KEEP_RULES_LABEL_MAX = 32 };
+enum { TAIL_RULES_PARSE__LABEL_MAX = 32 };
 
-#define KEEP_RULES_YEAR_S 31536000.0
+#define TAIL_RULES_PARSE__YEAR_S 31536000.0
 
 /* The next rule, up to a semicolon outside quotation marks. An unpaired mark is an ordinary
  * character. */
@@ -117,7 +117,8 @@ tail_rules_parse_duration(uint64_t *out, djp_text text)
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (djp__text_equal((djp_text){text.data + size, text.size - size}, units[i].unit) &&
             djp__parse_double((djp_text){text.data, size}, &amount) &&
-            amount * units[i].seconds >= 1e-6 && amount * units[i].seconds <= KEEP_RULES_YEAR_S) {
+            amount * units[i].seconds >= 1e-6 &&
+            amount * units[i].seconds <= TAIL_RULES_PARSE__YEAR_S) {
             *out = (uint64_t)(amount * units[i].seconds * 1e9 + 0.5);
             return NULL;
         }
@@ -175,7 +176,7 @@ tail_rules_parse_read(djp_tail_rule *out, djp_text rule)
 {
     memset(out, 0, sizeof *out);
     out->label = tail_rules_parse_take_label(&rule);
-    if (out->label.size > KEEP_RULES_LABEL_MAX) {
+    if (out->label.size > TAIL_RULES_PARSE__LABEL_MAX) {
         return "its name is longer than 32 characters";
     }
     djp_text word = tail_rules_parse_take_word(&rule);

@@ -79,7 +79,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.sample_errors = !off && options->sample_errors;
     recorder.tell_errors = options->semconv != DJP_SEMCONV_STABLE;
     recorder.tail_sampling_rules = rules;
-    recorder.keep_rule_count =
+    recorder.tail_sampling_rule_count =
         off ? 0 : djp_tail_rules_parse(rules, djp__text(options->tail_sampling_rules), NULL, NULL);
     recorder.decision_wait_ns = options->decision_wait_ns;
     recorder.span_rate_limit = options->span_rate_limit;

@@ -29,9 +29,9 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     local->extras = (uint8_t)head->extras;
     djp_store_relaxed(&local->shared, 0u);
     local->head_reason = decision->reason;
-    uint8_t bank =
+    uint8_t counter_set =
         decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
-    local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : bank;
+    local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : counter_set;
     /* Do not wait if the trace is sampled in any case and each stratum exports the same
      * threshold. */
     int same_threshold = decision->threshold == DJP_THRESHOLD_NONE ||
@@ -122,11 +122,11 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
                djp__verdict shown)
 {
     djp_recorder *recorder = span->recorder;
-    int gate = djp_load_relaxed(&recorder->state);
-    if (__builtin_expect(gate & DJP__RECORDER_NO_ENDS, 0)) {
+    int state = djp_load_relaxed(&recorder->state);
+    if (__builtin_expect(state & DJP__RECORDER_NO_ENDS, 0)) {
         djp_count fate =
             djp__verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
-        return gate & DJP__RECORDER_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
+        return state & DJP__RECORDER_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
     if (djp__verdict_drops(verdict)) {
         return local__count_of(verdict);
@@ -176,11 +176,11 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
     }
     uint64_t bytes = 0;
     djp_recorder *recorder = oldest != NULL ? oldest->recorder : NULL;
-    uint32_t bank = oldest != NULL ? oldest->local->counter_set : 0,
+    uint32_t counter_set = oldest != NULL ? oldest->local->counter_set : 0,
              fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
     uint64_t alike = 0; /* spans with the same outcome, counted together */
     if (recorder != NULL && !discard) {
-        djp__count_add(recorder, DJP_COUNT_COMPLETED + bank, spans);
+        djp__count_add(recorder, DJP_COUNT_COMPLETED + counter_set, spans);
     }
     while (oldest != NULL) {
         djp_span *next = oldest->next;
@@ -188,7 +188,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
         if (!discard) {
             uint32_t found = (uint32_t)local__publish(oldest, oldest->local, verdict, verdict);
             if (found != fate) {
-                djp__count_add(recorder, fate + bank, alike);
+                djp__count_add(recorder, fate + counter_set, alike);
                 fate = found;
                 alike = 0;
             }
@@ -198,7 +198,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
         oldest = next;
     }
     if (recorder != NULL && !discard) {
-        djp__count_add(recorder, fate + bank, alike);
+        djp__count_add(recorder, fate + counter_set, alike);
         djp_sub_relaxed(&recorder->decision_buffer_bytes, bytes);
     }
 }
@@ -207,13 +207,13 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
 static djp__verdict
 local__tail(const djp__local_trace *local, djp__verdict own)
 {
-    uint32_t saw = djp_load_relaxed(&local->flags);
-    if (saw & DJP__TRACE_FLAG_ERROR) {
+    uint32_t noted = djp_load_relaxed(&local->flags);
+    if (noted & DJP__TRACE_FLAG_ERROR) {
         return DJP_REASON_ERROR;
     }
-    if (__builtin_expect(djp__trace_flags_rule(saw) != 0, 0) &&
+    if (__builtin_expect(djp__trace_flags_rule(noted) != 0, 0) &&
         djp__verdict_reason(own) != DJP_REASON_SLOW) {
-        return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(saw));
+        return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(noted));
     }
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
@@ -255,15 +255,15 @@ local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end
         djp_store_release(&local->state_word, decided);
         return decided;
     }
-    djp__verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
+    djp__verdict limited = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
         /* Read after the list: an error of a listed span was noted before. */
         *tail = local__tail(local, own);
         if (djp__trace_is_decided(word)) {
             return word;
         }
-        verdict = *tail == asked ? verdict : local__limit(local, *tail, early, end_unix_ns);
-        asked = *tail;
+        verdict = *tail == limited ? verdict : local__limit(local, *tail, early, end_unix_ns);
+        limited = *tail;
         decided = djp__trace_word(next, verdict);
     } while (!djp_cas_weak_acq_rel(&local->state_word, &word, decided));
     local__complete((djp_span *)word, verdict, 0);
@@ -375,11 +375,11 @@ local__push(djp_span *span)
         local__decide_now(span, DJP_COUNT_TIMEOUT);
         return;
     }
-    uint64_t weight = local__bytes(span);
-    uint64_t bytes = djp_add_relaxed(&recorder->decision_buffer_bytes, weight) + weight;
+    uint64_t size = local__bytes(span);
+    uint64_t bytes = djp_add_relaxed(&recorder->decision_buffer_bytes, size) + size;
     uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
     if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP_PENDING_SPANS_MAX) {
-        djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
+        djp_sub_relaxed(&recorder->decision_buffer_bytes, size);
         local__decide_now(span, DJP_COUNT_BUFFER_FULL);
         return;
     }
@@ -387,7 +387,7 @@ local__push(djp_span *span)
     do {
         if (djp__trace_is_decided(word)) {
             djp_store_relaxed(&span->refs, 1u);
-            djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
+            djp_sub_relaxed(&recorder->decision_buffer_bytes, size);
             local__follow(span, word);
             return;
         }
@@ -432,14 +432,14 @@ local__is_ruled(const djp__local_trace *local)
 static __attribute__((noinline)) void
 local__look(djp_span *span, djp__local_trace *local)
 {
-    uint32_t saw = djp_load_relaxed(&local->flags);
-    if (djp__trace_flags_rule(saw) || !local__is_ruled(local)) {
+    uint32_t noted = djp_load_relaxed(&local->flags);
+    if (djp__trace_flags_rule(noted) || !local__is_ruled(local)) {
         return;
     }
     uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record)
                       << DJP__TRACE_FLAG_RULE_SHIFT;
-    while (number != 0 && djp__trace_flags_rule(saw) == 0) {
-        if (djp_cas_weak_relaxed(&local->flags, &saw, saw | number)) {
+    while (number != 0 && djp__trace_flags_rule(noted) == 0) {
+        if (djp_cas_weak_relaxed(&local->flags, &noted, noted | number)) {
             return;
         }
     }
@@ -465,9 +465,9 @@ local__root(const djp_span *root, uint64_t duration_ns)
     djp_recorder *recorder = root->recorder;
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
     if (__builtin_expect(recorder->rules != NULL, 0) && local__is_ruled(local)) {
-        uint32_t saw = djp_load_relaxed(&local->flags);
-        unsigned flags = (djp__trace_flags_reason(saw) ? DJP_TAIL_IS_SAMPLED : 0u) |
-                         (saw & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
+        uint32_t noted = djp_load_relaxed(&local->flags);
+        unsigned flags = (djp__trace_flags_reason(noted) ? DJP_TAIL_IS_SAMPLED : 0u) |
+                         (noted & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
         return djp__tail_rules_root(recorder->rules, root->record, slow_ns, flags);
     }
     int slow = slow_ns > 0 && duration_ns > slow_ns &&

@@ -11,7 +11,7 @@
  * Leaving WAITING decides: all that waits is published or dropped; FORKED discards it.
  * Impatience: the decision buffer is full, the root has been open for longer than decision_wait, or
  * its handle was released without an end. "Decided" publishes or drops all that waits. "Follows":
- * goes the way of the decision. "Late": leads a local trace of its own where that could change
+ * goes the way of the decision. "Late": leads a separate local trace where that could change
  * anything (local_trace_late.c). Forked: the root ends in a child of its process, which sends
  * nothing of it. */
 #ifndef DJP_TRACE_LOCAL_TRACE_STATE_H

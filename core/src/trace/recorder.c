@@ -68,20 +68,20 @@ recorder__started(const djp_recorder *recorder)
 static uint64_t
 recorder__open(const djp_recorder *recorder, unsigned result)
 {
-    unsigned bank = result * DJP_COUNT_SET;
-    uint64_t settled = recorder__place(recorder, bank + DJP_COUNT_COMPLETED);
-    uint64_t waited = recorder__place(recorder, bank + DJP_COUNT_WAITED);
-    uint64_t gone = waited > settled ? waited - settled : 0, started = 0;
+    unsigned set = result * DJP_COUNT_SET;
+    uint64_t completed = recorder__place(recorder, set + DJP_COUNT_COMPLETED);
+    uint64_t waited = recorder__place(recorder, set + DJP_COUNT_WAITED);
+    uint64_t gone = waited > completed ? waited - completed : 0, started = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
-        gone += recorder__place(recorder, bank + DJP_COUNT_DECIDED + reason);
+        gone += recorder__place(recorder, set + DJP_COUNT_DECIDED + reason);
     }
     for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
         gone += djp__drops[drop].when == DJP__DROPPED_UNSTARTED
                     ? 0
-                    : recorder__place(recorder, bank + DJP_COUNT_DROPPED + drop);
+                    : recorder__place(recorder, set + DJP_COUNT_DROPPED + drop);
     }
     for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
-        started += recorder__place(recorder, bank + DJP_COUNT_STARTED + origin);
+        started += recorder__place(recorder, set + DJP_COUNT_STARTED + origin);
     }
     return started > gone ? started - gone : 0;
 }
@@ -135,7 +135,7 @@ recorder__limit_items(uint32_t limit)
 static int
 recorder__may_keep(const djp_recorder_options *options)
 {
-    return options->keep_rule_count > 0 && (!options->drop_all || options->wake);
+    return options->tail_sampling_rule_count > 0 && (!options->drop_all || options->wake);
 }
 
 int
@@ -162,7 +162,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
         result = djp__tail_rules_new(&recorder->rules, options->tail_sampling_rules,
-                                     options->keep_rule_count);
+                                     options->tail_sampling_rule_count);
     }
     if (result == 0 && options->span_rate_limit > 0) {
         recorder->route_key = djp_key_intern(DJP_TEXT("http.route"));
@@ -318,7 +318,7 @@ djp__recorder_leave(uint64_t token)
 static uint64_t
 recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
 {
-    uint64_t settled = recorder__sum(recorder, DJP_COUNT_COMPLETED);
+    uint64_t completed = recorder__sum(recorder, DJP_COUNT_COMPLETED);
     uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED), ended = 0, open = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
         out->by_reason[reason] = recorder__sum(recorder, DJP_COUNT_DECIDED + reason);
@@ -331,7 +331,7 @@ recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
         ended += djp__drops[drop].when == DJP__DROPPED_AT_END ? out->dropped[drop] : 0;
         open += djp__drops[drop].when == DJP__DROPPED_OPEN ? out->dropped[drop] : 0;
     }
-    out->ended = (waited > settled ? waited - settled : 0) + ended;
+    out->ended = (waited > completed ? waited - completed : 0) + ended;
     return ended + open;
 }
 
@@ -340,7 +340,7 @@ recorder__count_sampling(djp_recorder_counters *out, const djp_recorder *recorde
 {
     djp_tail_history_counters history;
     djp__tail_rules_counters(&history, recorder->rules);
-    out->rule_routes_evicted = history.routes_forgotten;
+    out->rule_routes_evicted = history.routes_evicted;
     out->rule_table_full = history.kinds_shared;
     out->rule_checks_skipped = history.skipped;
     if (recorder->limit) {

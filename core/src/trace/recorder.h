@@ -34,7 +34,7 @@ typedef struct djp_recorder_options {
     /* 1: the first start calls it too, whatever the outcome of its span; again in a forked child */
     int wake_first;
     const djp_tail_rule *tail_sampling_rules; /* borrowed until the recorder exists */
-    size_t keep_rule_count;
+    size_t tail_sampling_rule_count;
     uint64_t decision_wait_ns; /* longest wait for the end of a root; 0: no limit */
     uint64_t span_rate_limit; /* limit of sampled spans per second; 0: no limit */
 } djp_recorder_options;

@@ -128,7 +128,7 @@ djp__shared_discard_all(djp__local_trace *local)
 /* Adds a block to a local trace, unless its last block is leaving or it belongs to another
  * process. */
 static djp__local_trace *
-shared__hold(const djp_span *span, const djp_span_context *parent)
+shared__ref(const djp_span *span, const djp_span_context *parent)
 {
     shared__entry *entry = shared__table ? shared__find(parent->trace_id, parent->span_id) : NULL;
     djp__local_trace *local = entry != NULL ? entry->local : NULL;
@@ -149,7 +149,7 @@ int
 djp__shared_join(djp_span *span, const djp_span_context *parent)
 {
     djp__tables_lock();
-    djp__local_trace *local = shared__hold(span, parent);
+    djp__local_trace *local = shared__ref(span, parent);
     djp__tables_unlock();
     if (local == NULL) {
         return 0;

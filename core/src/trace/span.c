@@ -392,7 +392,7 @@ djp__span_unix_time(const djp_span *span, uint64_t monotonic)
 }
 
 int
-djp__span_is_kept(const djp_span *span)
+djp__span_is_sampled(const djp_span *span)
 {
     uintptr_t word = djp_load_acquire(&span->local->state_word);
     return djp__trace_is_decided(word) && !djp__verdict_drops(djp__trace_verdict(word));

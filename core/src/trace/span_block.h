@@ -57,9 +57,9 @@ typedef struct djp__local_trace {
 /* a rule may allow the root to be open for longer than decision_wait */
 #define DJP__TRACE_FLAG_PATIENT 4u
 #define DJP__TRACE_FLAG_RULE_SHIFT 8
-#define djp__trace_flags_rule(saw) ((saw) >> DJP__TRACE_FLAG_RULE_SHIFT)
+#define djp__trace_flags_rule(flags) ((flags) >> DJP__TRACE_FLAG_RULE_SHIFT)
 /* The reasons to sample the trace. */
-#define djp__trace_flags_reason(saw) ((saw) & ~(DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT))
+#define djp__trace_flags_reason(flags) ((flags) & ~(DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT))
 
 /* LEADS: a span that is not a root leads a late local trace, which lies in its block. SHARED: the
  * span is in the table of shared spans. */

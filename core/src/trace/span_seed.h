@@ -22,7 +22,7 @@ djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t na
 /* As djp_span_end with 0, at a time of the monotonic clock. */
 uint64_t djp__span_end_at(djp_span *span, uint64_t end_monotonic);
 /* 1: the span's local trace is decided and sampled. */
-int djp__span_is_kept(const djp_span *span);
+int djp__span_is_sampled(const djp_span *span);
 /* Converts a time of the monotonic clock to the span's wall time. 0 for NULL. */
 uint64_t djp__span_unix_time(const djp_span *span, uint64_t monotonic);
 

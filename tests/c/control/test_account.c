@@ -156,7 +156,7 @@ what_is_off_does_nothing(void **state)
     djp__account_step(&account);
     assert_true(djp__account_tick(&account, mono_ns, 5) == -1);
     assert_true(view_of().spent == 0 && account.wanted == -1);
-    assert_true(djp__account_is_settled(&account));
+    assert_true(djp__account_is_complete(&account));
     djp__account_end(&account);
 }
 
@@ -242,10 +242,10 @@ the_file_is_looked_at_now_and_then(void **state)
     uint64_t start = mono_ns - SECOND;
     djp__account_tick(&account, start + 30 * SECOND - 1, 7);
     assert_true(account.wanted == 7);
-    assert_false(djp__account_is_settled(&account));
+    assert_false(djp__account_is_complete(&account));
     assert_true(account.budget.unshared == 1);
     djp__account_tick(&account, start + 30 * SECOND, 7);
-    assert_true(djp__account_is_settled(&account));
+    assert_true(djp__account_is_complete(&account));
     assert_true(account.file_next == start + 60 * SECOND);
     assert_true(view_of().spent == 1);
     assert_int_equal(warnings, 0);
@@ -295,7 +295,7 @@ without_a_file_everything_is_settled(void **state)
     pass(1, 1000000);
     djp__account_step(&account);
     assert_true(account.budget.unshared == 1);
-    assert_true(djp__account_is_settled(&account));
+    assert_true(djp__account_is_complete(&account));
     options.budget_file = NULL;
     djp__account_init(&account, &host);
     assert_true(account.file_next == UINT64_MAX);

@@ -190,8 +190,8 @@ an_answer_holds_until_the_next(void **state)
     djp__remote_tick(&remote, SECOND);
     assert_true(ratio() == 0.25);
     assert_true(remote.next == 61 * SECOND);
-    assert_int_equal(djp_load_relaxed(&remote.asked), 1);
-    assert_int_equal(djp_load_relaxed(&remote.answered), 1);
+    assert_int_equal(djp_load_relaxed(&remote.requests), 1);
+    assert_int_equal(djp_load_relaxed(&remote.responses), 1);
     assert_true(djp_load_relaxed(&remote.last_success_unix_ns) > 0);
     assert_string_equal(remote.strategy, "probability 0.25");
     djp__remote_tick(&remote, 61 * SECOND - 1);
@@ -268,7 +268,7 @@ a_forked_child_asks_for_itself(void **state)
     djp__remote_fork_child(&remote);
     assert_int_equal(abandoned, 1);
     assert_true(remote.next == 0 && !remote.asking && !remote.warned && remote.error[0] == '\0');
-    assert_int_equal(djp_load_relaxed(&remote.asked) + djp_load_relaxed(&remote.answered), 0);
+    assert_int_equal(djp_load_relaxed(&remote.requests) + djp_load_relaxed(&remote.responses), 0);
     assert_int_equal(
         djp_load_relaxed(&remote.failures) + djp_load_relaxed(&remote.consecutive_failures), 0);
     assert_true(djp_load_relaxed(&remote.warned_at) == 0);

@@ -140,7 +140,7 @@ routes_beyond_the_table_are_forgotten_and_counted(void **state)
     }
     djp_tail_history_counters counters;
     djp__tail_history_counters(&counters, table);
-    assert_int_equal(counters.routes_forgotten, 10000 - 256);
+    assert_int_equal(counters.routes_evicted, 10000 - 256);
     djp__tail_history_free(table);
 }
 
@@ -164,7 +164,7 @@ ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
     options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
+    options.tail_sampling_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
     return options;
 }
 

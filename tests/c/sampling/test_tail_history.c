@@ -176,21 +176,21 @@ the_oldest_route_of_a_set_gives_way(void **state)
             slow_look(table, route[r], i % 2 ? MS : SECOND);
         }
     }
-    assert_int_equal(counted(table).routes_forgotten, 0);
+    assert_int_equal(counted(table).routes_evicted, 0);
     slow_look(table, route[0], MS); /* now the second is the oldest */
     slow_look(table, route[4], MS);
-    assert_int_equal(counted(table).routes_forgotten, 1);
+    assert_int_equal(counted(table).routes_evicted, 1);
     assert_true(slow_look(table, route[0], 1000 * SECOND));
     assert_true(slow_look(table, route[2], 1000 * SECOND));
     assert_true(slow_look(table, route[3], 1000 * SECOND));
     /* forgotten, and begins anew in place of the fifth */
     assert_false(slow_look(table, route[1], 1000 * SECOND));
-    assert_int_equal(counted(table).routes_forgotten, 2);
+    assert_int_equal(counted(table).routes_evicted, 2);
     slow_look(table, route[1], MS); /* has its place */
-    assert_int_equal(counted(table).routes_forgotten, 2);
+    assert_int_equal(counted(table).routes_evicted, 2);
     /* The set beside it is another one. */
     slow_look(table, 1ull << 8 | 1, MS);
-    assert_int_equal(counted(table).routes_forgotten, 2);
+    assert_int_equal(counted(table).routes_evicted, 2);
     djp__tail_history_free(table);
 }
 

@@ -31,7 +31,7 @@ ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
     options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
+    options.tail_sampling_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
     return options;
 }
 

@@ -171,7 +171,7 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
         djp_tail_rule rules[DJP_TAIL_RULES_MAX];
         djp_recorder_options options = options_of(1e-12);
         options.tail_sampling_rules = rules;
-        options.keep_rule_count =
+        options.tail_sampling_rule_count =
             djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
         use(options);
         djp_span_options named = {.kind = (uint8_t)cases[i].kind};
@@ -202,7 +202,7 @@ connections_are_not_slow_by_their_length(void **state)
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = options_of(1e-12);
     options.tail_sampling_rules = rules;
-    options.keep_rule_count =
+    options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
     use(options);
     for (int i = 0; i < 400; i++) {
@@ -304,7 +304,7 @@ a_rule_after_the_decision_keeps(void **state)
     djp_recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count =
+    options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, djp__text("vip: attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL);

@@ -195,7 +195,7 @@ rules_keep_late_spans(void **state)
     options.sample_errors = 0;
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count =
+    options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL), *open = start(root);
