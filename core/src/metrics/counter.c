@@ -19,11 +19,11 @@ counter_add(djp_series *series, double amount)
     if (amount < COUNTER_WHOLE_MAX) {
         uint64_t whole = (uint64_t)(int64_t)amount;
         if ((double)(int64_t)whole == amount) {
-            djp_add_relaxed(&series->cells[0], whole);
+            djp_add_relaxed(&series->values[0], whole);
             return 1;
         }
     }
-    djp__cell_add_double(&series->cells[1], amount);
+    djp__value_add_double(&series->values[1], amount);
     return 1;
 }
 
@@ -56,7 +56,7 @@ void
 djp__counter_set(djp_series *series, double value)
 {
     if (series != NULL && series->type == DJP_COUNTER && value >= 0) {
-        djp_store_relaxed(&series->cells[1], djp__double_to_bits(value));
+        djp_store_relaxed(&series->values[1], djp__double_to_bits(value));
     }
 }
 
@@ -74,7 +74,7 @@ void
 djp_gauge_set(djp_series *series, double value)
 {
     if (series != NULL && gauge_usable(series)) {
-        djp_store_relaxed(&series->cells[0], djp__double_to_bits(value));
+        djp_store_relaxed(&series->values[0], djp__double_to_bits(value));
     }
 }
 
@@ -82,7 +82,7 @@ void
 djp_gauge_add(djp_series *series, double amount)
 {
     if (series != NULL && gauge_usable(series)) {
-        djp__cell_add_double(&series->cells[0], amount);
+        djp__value_add_double(&series->values[0], amount);
     }
 }
 
@@ -100,10 +100,10 @@ djp_series_value(const djp_series *series)
     }
     const djp_registry *registry = series->family->registry;
     if (series->type == DJP_COUNTER) {
-        return (double)djp__series_cell(registry, series->entry, 0) +
-               djp__series_cell_double(registry, series->entry, 1);
+        return (double)djp__series_u64(registry, series->entry, 0) +
+               djp__series_double(registry, series->entry, 1);
     }
-    return djp__series_cell_double(registry, series->entry, 0);
+    return djp__series_double(registry, series->entry, 0);
 }
 
 uint64_t
@@ -112,7 +112,7 @@ djp_series_count(const djp_series *series)
     uint64_t count = 0;
     if (series != NULL && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
         for (uint32_t i = 0; i <= series->bucket_count; i++) {
-            count += djp__series_cell(series->family->registry, series->entry, 1 + i);
+            count += djp__series_u64(series->family->registry, series->entry, 1 + i);
         }
     }
     return count;

@@ -320,9 +320,9 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     entry.type = (uint8_t)options->type;
     entry.label_count = (uint8_t)options->label_count;
     entry.bucket_count = (uint16_t)count;
-    entry.cell_count = options->type == DJP_COUNTER ? 2
-                       : options->type == DJP_GAUGE ? 1
-                                                    : (uint32_t)count + 2;
+    entry.value_count = options->type == DJP_COUNTER ? 2
+                        : options->type == DJP_GAUGE ? 1
+                                                     : (uint32_t)count + 2;
     entry.limit = registry->cardinality_limit;
     entry.name = family_put(&draft, name);
     entry.help = family_put(&draft, djp__text(options->help));

@@ -72,7 +72,7 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
         handle_retire(registry, old);
     }
     series->entry = entry;
-    series->cells = (DJP_ATOMIC(uint64_t) *)(void *)(registry->segment.cells + entry->cell);
+    series->values = (DJP_ATOMIC(uint64_t) *)(void *)(registry->segment.values + entry->values_at);
     series->bounds = family->bounds;
     series->family = family;
     series->bucket_count = family->entry->bucket_count;

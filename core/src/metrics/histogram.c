@@ -29,10 +29,10 @@ histogram_record(djp_series *series, double value, uint32_t *bucket)
         return 0;
     }
     *bucket = histogram_bucket(series->bounds, series->bucket_count, value);
-    djp_add_relaxed(&series->cells[1 + *bucket], 1);
+    djp_add_relaxed(&series->values[1 + *bucket], 1);
     /* An infinite value counts in its bucket, but is not added to the sum. */
     if (!isinf(value)) {
-        djp__cell_add_double(&series->cells[0], value);
+        djp__value_add_double(&series->values[0], value);
     }
     return 1;
 }
@@ -72,10 +72,10 @@ djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double
         return;
     }
     if (count > 0) {
-        djp_add_relaxed(&series->cells[1 + bucket], count);
+        djp_add_relaxed(&series->values[1 + bucket], count);
     }
     if (sum != 0) {
-        djp__cell_add_double(&series->cells[0], sum);
+        djp__value_add_double(&series->values[0], sum);
     }
 }
 

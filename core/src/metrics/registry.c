@@ -181,7 +181,7 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
     djp__registry_lock(registry);
     const djp__segment_header *header = registry->segment.header;
     out->families = header->family_count;
-    out->segment_bytes = (uint64_t)header->heap_top + header->cell_top;
+    out->segment_bytes = (uint64_t)header->heap_top + header->value_top;
     uint32_t at = djp_load_acquire(&header->family_first);
     while (at) {
         djp__family_entry *entry = djp__segment_at(&registry->segment, at);

@@ -27,7 +27,7 @@ typedef struct djp__family_entry {
     uint8_t type; /* djp_metric_type */
     uint8_t label_count;
     uint16_t bucket_count; /* without +Inf */
-    uint32_t cell_count; /* 64-bit cells of one series in one stripe */
+    uint32_t value_count; /* 64-bit words of one series in one stripe */
     uint32_t limit; /* limit of live series, without the overflow series */
     uint32_t bounds_at; /* doubles */
     uint32_t labels_at; /* djp__segment_text of each label name */
@@ -57,7 +57,7 @@ typedef struct djp__series_entry {
     uint32_t key_at;
     DJP_ATOMIC(uint32_t) key_words;
     uint32_t key_capacity; /* words */
-    uint32_t cell; /* offset inside a stripe */
+    uint32_t values_at; /* offset inside a stripe */
     DJP_ATOMIC(uint32_t) exemplars; /* offset of the exemplar slots or 0; release */
     uint32_t is_overflow;
     /* Read and written under the lock only. */
@@ -83,7 +83,7 @@ struct djp_family {
 struct djp_series {
     djp__series_entry *entry;
     /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
-    DJP_ATOMIC(uint64_t) * cells;
+    DJP_ATOMIC(uint64_t) * values;
     const double *bounds;
     djp_family *family;
     DJP_ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
@@ -129,7 +129,7 @@ struct djp_registry {
 typedef struct djp__registry_totals {
     uint64_t dropped, overflowed, refused;
     uint64_t families, series;
-    uint64_t segment_bytes; /* heap and cells in use */
+    uint64_t segment_bytes; /* heap and values in use */
 } djp__registry_totals;
 void djp__registry_counters(djp__registry_totals *out, djp_registry *registry);
 
@@ -170,11 +170,11 @@ void djp__shards_detach_all(djp_registry *registry);
 
 /* Sets a counter that is counted elsewhere (processor time). */
 void djp__counter_set(djp_series *series, double value);
-/* Value of one cell over all stripes. */
+/* A 64-bit word of a series' values, summed over all stripes. */
 uint64_t
-djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
-double djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry,
-                               uint32_t index);
+djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+double
+djp__series_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
 void djp__process_free(djp__process *process);
 
 /* 1 while the handle's series exists. */
@@ -190,7 +190,7 @@ djp__series_drop(const djp_series *series)
     djp_add_relaxed(&series->family->registry->dropped, 1);
 }
 
-/* Doubles live in cells as their bits. */
+/* Doubles are stored as their bits. */
 static inline double
 djp__bits_to_double(uint64_t bits)
 {
@@ -208,11 +208,11 @@ djp__double_to_bits(double value)
 }
 
 static inline void
-djp__cell_add_double(DJP_ATOMIC(uint64_t) * cell, double amount)
+djp__value_add_double(DJP_ATOMIC(uint64_t) * value, double amount)
 {
-    uint64_t old = djp_load_relaxed(cell);
-    while (
-        !djp_cas_weak_relaxed(cell, &old, djp__double_to_bits(djp__bits_to_double(old) + amount))) {
+    uint64_t old = djp_load_relaxed(value);
+    while (!djp_cas_weak_relaxed(value, &old,
+                                 djp__double_to_bits(djp__bits_to_double(old) + amount))) {
     }
 }
 

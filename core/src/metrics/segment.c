@@ -61,7 +61,7 @@ djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
     out->base = base;
     out->size = size;
     out->header = header;
-    out->cells = out->base + half;
+    out->values = out->base + half;
     return 0;
 }
 
@@ -134,11 +134,11 @@ djp__segment_alloc(djp__segment *segment, size_t size)
 }
 
 uint32_t
-djp__segment_alloc_cells(djp__segment *segment, size_t count)
+djp__segment_alloc_values(djp__segment *segment, size_t count)
 {
     djp__segment_header *header = segment->header;
     /* Offset 0 means "none", so the first place is on the second line. */
-    uint32_t at = header->cell_top ? header->cell_top : 64;
+    uint32_t at = header->value_top ? header->value_top : 64;
     /* A value within one cache line costs the traffic of one line. */
     if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
         at = (at + 63) & ~63u;
@@ -146,6 +146,6 @@ djp__segment_alloc_cells(djp__segment *segment, size_t count)
     if (at > header->stripe_size || count * 8 > header->stripe_size - at) {
         return 0;
     }
-    header->cell_top = at + (uint32_t)(count * 8);
+    header->value_top = at + (uint32_t)(count * 8);
     return at;
 }

@@ -1,11 +1,11 @@
-/* The memory in which all series live: one mapping, addressed by 32-bit offsets, so that it means
- * the same at any address and in any process. A heap that only grows holds families, series and
- * texts; cell areas ("stripes") hold the values.
+/* The memory of all series: one mapping, addressed by 32-bit offsets, so that it is valid at any
+ * address and in any process. A heap that only grows holds families, series and texts; the stripes
+ * hold the values.
  *
- *   [header | heap ............ | stripe 0 cells ... | stripe 1 cells ... ]
+ *   [header | heap ............ | stripe 0 values ... | stripe 1 values ... ]
  *
- * A cell has the same offset in every stripe; its value is the sum over the stripes. With private
- * memory there is one. */
+ * A value has the same offset in every stripe, and is the sum over the stripes. Private memory has
+ * one stripe. */
 #ifndef DJP_METRICS_SEGMENT_H
 #define DJP_METRICS_SEGMENT_H
 
@@ -30,7 +30,7 @@ typedef struct djp__segment_header {
     pthread_mutex_t mutex;
     uint32_t damaged; /* 1: an owner died and the repair is pending */
     uint32_t heap_top;
-    uint32_t cell_top;
+    uint32_t value_top;
     DJP_ATOMIC(uint32_t) family_first; /* offset of the first family; published with release */
     uint32_t family_last;
     uint32_t family_count;
@@ -41,7 +41,7 @@ typedef struct djp__segment {
     char *base; /* owned mapping; NULL when not open */
     size_t size;
     djp__segment_header *header; /* == base */
-    char *cells; /* this process's stripe */
+    char *values; /* this process's stripe */
 } djp__segment;
 
 /* Maps private memory; pages are used when touched. bytes is for one stripe, clamped to the limits
@@ -57,9 +57,9 @@ int djp__segment_trylock(djp__segment *segment);
 /* In a forked child of private memory, where the parent's thread held the lock. */
 void djp__segment_relock_child(djp__segment *segment);
 
-/* Zeroed memory on a 64-byte (heap) or 8-byte (cells) border, or 0 when full. Lock held. */
+/* Zeroed memory on a 64-byte (heap) or 8-byte (values) boundary, or 0 when full. Lock held. */
 uint32_t djp__segment_alloc(djp__segment *segment, size_t size);
-uint32_t djp__segment_alloc_cells(djp__segment *segment, size_t count);
+uint32_t djp__segment_alloc_values(djp__segment *segment, size_t count);
 
 static inline void *
 djp__segment_at(const djp__segment *segment, uint32_t offset)
@@ -67,13 +67,13 @@ djp__segment_at(const djp__segment *segment, uint32_t offset)
     return segment->base + offset;
 }
 
-/* A cell of one stripe. */
+/* Values in one stripe. */
 static inline DJP_ATOMIC(uint64_t) *
-    djp__segment_cells(const djp__segment *segment, uint32_t stripe, uint32_t cell)
+    djp__segment_values(const djp__segment *segment, uint32_t stripe, uint32_t at)
 {
     const djp__segment_header *header = segment->header;
     return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size +
-                                            (size_t)stripe * header->stripe_size + cell);
+                                            (size_t)stripe * header->stripe_size + at);
 }
 
 #endif

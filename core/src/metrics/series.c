@@ -86,8 +86,8 @@ series_allocate(djp_family *family, uint32_t key_words, size_t text_size)
     djp_registry *registry = family->registry;
     uint32_t key_capacity = (key_words + 3) & ~3u;
     size_t text_capacity = (text_size + 31) & ~(size_t)31;
-    uint32_t cell = djp__segment_alloc_cells(&registry->segment, family->entry->cell_count);
-    if (!cell) {
+    uint32_t values_at = djp__segment_alloc_values(&registry->segment, family->entry->value_count);
+    if (!values_at) {
         return 0;
     }
     size_t key_at = (sizeof(djp__series_entry) + 7) & ~(size_t)7;
@@ -101,7 +101,7 @@ series_allocate(djp_family *family, uint32_t key_words, size_t text_size)
     entry->key_capacity = key_capacity;
     entry->text_at = entry->key_at + key_capacity * 8;
     entry->text_capacity = (uint32_t)text_capacity;
-    entry->cell = cell;
+    entry->values_at = values_at;
     return at;
 }
 
@@ -161,13 +161,13 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
 }
 
 static void
-series_reset_cells(djp_family *family, const djp__series_entry *entry)
+series_reset_values(djp_family *family, const djp__series_entry *entry)
 {
     const djp__segment *segment = &family->registry->segment;
     for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
-        DJP_ATOMIC(uint64_t) *cells = djp__segment_cells(segment, stripe, entry->cell);
-        for (uint32_t i = 0; i < family->entry->cell_count; i++) {
-            djp_store_relaxed(&cells[i], 0);
+        DJP_ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
+        for (uint32_t i = 0; i < family->entry->value_count; i++) {
+            djp_store_relaxed(&values[i], 0);
         }
     }
 }
@@ -182,7 +182,7 @@ series_publish(djp_family *family, djp__series_entry *entry)
     if (!entry->linked && djp__table_reserve(registry, owner) < 0) {
         return DJP_EFULL;
     }
-    series_reset_cells(family, entry);
+    series_reset_values(family, entry);
     djp__exemplar_clear(registry, owner, entry);
     entry->created_unix_ns = djp__clock_realtime();
     if (!entry->linked) {
@@ -437,24 +437,23 @@ djp__series_repair(djp_registry *registry, djp__family_entry *entry)
 }
 
 uint64_t
-djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
+djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     uint64_t sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum +=
-            djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]);
+        sum += djp_load_relaxed(
+            &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]);
     }
     return sum;
 }
 
 double
-djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry,
-                        uint32_t index)
+djp__series_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     double sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum += djp__bits_to_double(
-            djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]));
+        sum += djp__bits_to_double(djp_load_relaxed(
+            &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]));
     }
     return sum;
 }

@@ -31,7 +31,7 @@ typedef struct shard_block {
 
 /* A chunk, followed by the part of it already folded. */
 typedef struct shard_chunk {
-    DJP_ATOMIC(uint64_t) cells[DJP_SHARD_CHUNK_DOUBLES]; /* doubles; writer, plain stores */
+    DJP_ATOMIC(uint64_t) doubles[DJP_SHARD_CHUNK_DOUBLES]; /* writer, plain stores */
     double folded[DJP_SHARD_CHUNK_DOUBLES];
 } shard_chunk;
 
@@ -55,19 +55,19 @@ struct djp_shard {
 static double
 shard_read(const shard_chunk *chunk, uint32_t index)
 {
-    return djp__bits_to_double(djp_load_relaxed(&chunk->cells[index]));
+    return djp__bits_to_double(djp_load_relaxed(&chunk->doubles[index]));
 }
 
 static void
 shard_write(shard_chunk *chunk, uint32_t index, double value)
 {
-    djp_store_relaxed(&chunk->cells[index], djp__double_to_bits(value));
+    djp_store_relaxed(&chunk->doubles[index], djp__double_to_bits(value));
 }
 
-/* One of the two words of a place's first cell. */
+/* One of the two 32-bit words of a place's first element. */
 static DJP_ATOMIC(uint32_t) * shard_word(shard_chunk *chunk, uint32_t index, uint32_t word)
 {
-    return (DJP_ATOMIC(uint32_t) *)(void *)&chunk->cells[index] + word;
+    return (DJP_ATOMIC(uint32_t) *)(void *)&chunk->doubles[index] + word;
 }
 
 /* The increase of an element since the last fold. */
@@ -259,7 +259,7 @@ static void
 shard_copy_series(djp_series *out, const djp_series *series)
 {
     out->entry = series->entry;
-    out->cells = series->cells;
+    out->values = series->values;
     out->bounds = series->bounds;
     out->family = series->family;
     out->bucket_count = series->bucket_count;
@@ -307,7 +307,7 @@ djp_shard_bind(size_t *chunk, size_t *index, djp_shard *shard, const djp_series 
 double *
 djp_shard_chunk(djp_shard *shard, size_t chunk)
 {
-    return shard && chunk < shard->chunk_count ? (double *)(void *)shard->chunks[chunk]->cells
+    return shard && chunk < shard->chunk_count ? (double *)(void *)shard->chunks[chunk]->doubles
                                                : NULL;
 }
 

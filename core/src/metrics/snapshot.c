@@ -53,9 +53,9 @@ djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_po
 static void
 snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
 {
-    point->number = djp__series_cell_double(snapshot->registry, point->entry, 0);
+    point->number = djp__series_double(snapshot->registry, point->entry, 0);
     for (uint32_t i = 0; i <= snapshot->family.bucket_count; i++) {
-        snapshot->buckets[i] = djp__series_cell(snapshot->registry, point->entry, 1 + i);
+        snapshot->buckets[i] = djp__series_u64(snapshot->registry, point->entry, 1 + i);
         point->whole += snapshot->buckets[i];
     }
     point->buckets = snapshot->buckets;
@@ -72,11 +72,11 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     point->buckets = NULL;
     switch (snapshot->family.type) {
     case DJP_COUNTER:
-        point->whole = djp__series_cell(snapshot->registry, entry, 0);
-        point->number = djp__series_cell_double(snapshot->registry, entry, 1);
+        point->whole = djp__series_u64(snapshot->registry, entry, 0);
+        point->number = djp__series_double(snapshot->registry, entry, 1);
         break;
     case DJP_GAUGE:
-        point->number = djp__series_cell_double(snapshot->registry, entry, 0);
+        point->number = djp__series_double(snapshot->registry, entry, 0);
         break;
     case DJP_HISTOGRAM:
         snapshot_read_histogram(snapshot, point);

@@ -26,13 +26,14 @@ both_allocators_end_without_overlap(void **state)
     assert_true(last + 100 <= header->heap_size);
     assert_int_equal(djp__segment_alloc(&segment, SIZE_MAX), 0);
     uint32_t cell_last = 0;
-    while ((at = djp__segment_alloc_cells(&segment, 5)) != 0) {
+    while ((at = djp__segment_alloc_values(&segment, 5)) != 0) {
         assert_int_equal(at % 8, 0);
         assert_int_equal(at / 64, (at + 39) / 64);
         for (uint32_t stripe = 0; stripe < 2; stripe++) {
             for (int i = 0; i < 5; i++) {
-                assert_int_equal(djp_load_relaxed(&djp__segment_cells(&segment, stripe, at)[i]), 0);
-                djp_store_relaxed(&djp__segment_cells(&segment, stripe, at)[i], UINT64_MAX);
+                assert_int_equal(djp_load_relaxed(&djp__segment_values(&segment, stripe, at)[i]),
+                                 0);
+                djp_store_relaxed(&djp__segment_values(&segment, stripe, at)[i], UINT64_MAX);
             }
         }
         cell_last = at;
@@ -90,18 +91,18 @@ both_allocators_reach_their_end(void **state)
     assert_int_equal(djp__segment_alloc(&segment, left), third);
     assert_int_equal(header->heap_top, header->heap_size);
     assert_int_equal(djp__segment_alloc(&segment, 1), 0);
-    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 64);
-    assert_int_equal(djp__segment_alloc_cells(&segment, 7), 72); /* fills the line */
-    assert_int_equal(djp__segment_alloc_cells(&segment, 2), 128);
-    assert_int_equal(djp__segment_alloc_cells(&segment, 8), 192); /* would cross */
-    assert_int_equal(djp__segment_alloc_cells(&segment, 6), 256);
-    assert_int_equal(djp__segment_alloc_cells(&segment, 9), 304); /* crosses one anyhow */
-    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 376);
-    left = (header->stripe_size - header->cell_top) / 8;
-    assert_int_equal(djp__segment_alloc_cells(&segment, left + 1), 0);
-    assert_int_equal(djp__segment_alloc_cells(&segment, left), 384);
-    assert_int_equal(header->cell_top, header->stripe_size);
-    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 0);
+    assert_int_equal(djp__segment_alloc_values(&segment, 1), 64);
+    assert_int_equal(djp__segment_alloc_values(&segment, 7), 72); /* fills the line */
+    assert_int_equal(djp__segment_alloc_values(&segment, 2), 128);
+    assert_int_equal(djp__segment_alloc_values(&segment, 8), 192); /* would cross */
+    assert_int_equal(djp__segment_alloc_values(&segment, 6), 256);
+    assert_int_equal(djp__segment_alloc_values(&segment, 9), 304); /* crosses one anyhow */
+    assert_int_equal(djp__segment_alloc_values(&segment, 1), 376);
+    left = (header->stripe_size - header->value_top) / 8;
+    assert_int_equal(djp__segment_alloc_values(&segment, left + 1), 0);
+    assert_int_equal(djp__segment_alloc_values(&segment, left), 384);
+    assert_int_equal(header->value_top, header->stripe_size);
+    assert_int_equal(djp__segment_alloc_values(&segment, 1), 0);
     djp__segment_fini(&segment);
     assert_null(segment.base);
 }
