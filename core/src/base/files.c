@@ -72,7 +72,7 @@ djp__file_is(const djp_file_id *id, int fd)
     return djp__file_id(&now, fd) && files_same(&now, id);
 }
 
-/* ---- a table of one's own ---- */
+/* ---- separate descriptor tables ---- */
 
 /* For kernels that cannot close the old descriptors in the same step. The directory listing holds
  * one of them. */

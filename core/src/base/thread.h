@@ -29,7 +29,7 @@ typedef struct djp_cond {
 int djp__cond_init(djp_cond *cond);
 void djp__cond_fini(djp_cond *cond);
 void djp__cond_broadcast(djp_cond *cond);
-/* Returns 0 or DJP_ETIMEOUT. deadline UINT64_MAX waits for ever. */
+/* Returns 0 or DJP_ETIMEOUT. deadline UINT64_MAX: no limit. */
 int djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline);
 
 /* Starts a thread with all signals blocked, the name (15 characters), and a stack of 256 KiB in

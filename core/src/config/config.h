@@ -254,7 +254,7 @@ void djp__config_set_number(djp_config_state *state, djp_setting setting, int va
                             const char *source); /* bool, word */
 /* into the arena; "" on failure */
 const char *djp__config_copy(djp_config_state *state, djp_text text);
-/* Passes one sentence to the caller; given tells whether it concerns an option, and may be NULL. */
+/* Passes one sentence to the caller. given is the source concerned, or NULL. */
 void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format,
                       ...) __attribute__((format(printf, 3, 4)));
 /* The usual warning for an invalid value. */

@@ -25,8 +25,8 @@ typedef struct budget_file__state {
     double since, spent;
 } budget_file__state;
 
-/* Does not block for any path, and accepts only a regular file with one link: another may belong to
- * somebody else. */
+/* Does not block for any path, and accepts only a regular file with one link: another may be a file
+ * of other code. */
 static int
 budget_file__open(const char *path, int flags)
 {
@@ -80,7 +80,7 @@ budget_file__whole(djp_text text, int *out)
     return good;
 }
 
-/* The text behind `prefix`; returns 0 without it or with nothing behind it. */
+/* The text after `prefix`; returns 0 without the prefix or text. */
 static int
 budget_file__behind(djp_text *text, const char *prefix)
 {

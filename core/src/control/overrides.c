@@ -10,7 +10,7 @@
 
 static const char overrides_file_name[] = "overrides_file";
 
-/* ---- which of them holds ---- */
+/* ---- priority ---- */
 
 static djp__overrides_view
 overrides_decide(const djp__overrides *it)
@@ -132,7 +132,7 @@ djp__overrides_ratio(djp__overrides *overrides)
                                                                                           : ratio;
 }
 
-/* ---- who asks ---- */
+/* ---- requests ---- */
 
 static const djp__recorder_plan overrides_same_sampler;
 

@@ -35,7 +35,7 @@ typedef struct djp__overrides_view {
 
 typedef struct djp__overrides {
     const djp__control_host *host;
-    djp_mutex mutex; /* a leaf; guards all but what the worker owns */
+    djp_mutex mutex; /* a leaf; guards all but the worker's members */
     djp__override program, file;
     /* the ratio for a target or the budget, or DJP_RATIO_UNSET; lowest priority */
     double target;

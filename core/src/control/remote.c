@@ -19,7 +19,7 @@
 #define REMOTE__FIRST_PAUSE_NS 1000000000ull
 #define REMOTE__LONG_PAUSE_NS 30000000000ull
 
-/* ---- when ---- */
+/* ---- time ---- */
 
 /* bound x 0 .. 1 */
 static uint64_t
@@ -53,7 +53,7 @@ djp__remote_next(const djp__remote *remote)
     return remote->next;
 }
 
-/* ---- what came of it ---- */
+/* ---- results ---- */
 
 static void
 remote_succeed(djp__remote *remote, const char *strategy_text)
@@ -124,7 +124,7 @@ remote_judge(djp__remote *remote, djp__strategy_response *response)
     djp__strategy_fini(&response->strategy);
 }
 
-/* ---- the question ---- */
+/* ---- requests ---- */
 
 static void
 remote_done(djp__remote *remote, djp__strategy_response *response, uint64_t now)
@@ -172,7 +172,7 @@ djp__remote_stop(djp__remote *remote)
     }
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 int
 djp__remote_init(djp__remote *remote, const djp__control_host *host, djp__overrides *overrides)

@@ -262,7 +262,7 @@ strategy_read_operations(strategy_reader *reader)
     return strategy_object(reader, names, strategy_take_default, reader->out);
 }
 
-/* ---- the answer ---- */
+/* ---- responses ---- */
 
 /* A word, or the enumeration's number, which some servers send. */
 static int

@@ -18,7 +18,7 @@ djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const cha
                            size_t word_count);
 /* "2026-01-31T12:00:00.123456Z" */
 djp_buf *djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
-/* Milliseconds with microseconds behind the point; exact, unlike a double. */
+/* Milliseconds with three decimals; exact, unlike a double. */
 djp_buf *djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_ns);
 djp_buf *djp__console_open(djp_buf *out, const char *name, const char *label);
 #define djp__console_close djp__otlp_json_close

@@ -65,7 +65,7 @@
 #define DJP__STATUS_FIELDS(F, THEN) THEN(DJP__STATUS_MESSAGE(F), DJP__STATUS_CODE(F))
 #define DJP__STATUS_LINE(F, THEN) DJP__STATUS_CODE(F) DJP__STATUS_MESSAGE(F)
 
-/* ---- the attributes of events and links, which share all but their numbers ---- */
+/* ---- attributes of events and links ---- */
 #define DJP__LIST_ATTRIBUTES(F, THEN, number) \
     THEN(F(attributes_begin, number, "attributes", "attributes"), \
     THEN(F(attributes, number, "attributes", "attributes", walk, list), \

@@ -27,7 +27,7 @@ struct djp__prometheus_http {
     djp_diag *diag; /* borrowed */
     struct MHD_Daemon *daemon;
     int fd; /* listening socket; the daemon's to close, -1 in a forked child */
-    djp_file_id id; /* what it is */
+    djp_file_id id; /* its identity */
     int port;
     uint32_t generation; /* of the process that owns the threads */
     djp_fork_hook hook;

@@ -50,7 +50,7 @@ struct djp_shard {
     uint32_t known_capacity;
 };
 
-/* ---- folding: with the registry's collect_mutex ---- */
+/* ---- folding (collect_mutex held) ---- */
 
 static double
 shard_read(const shard_chunk *chunk, uint32_t index)
@@ -175,7 +175,7 @@ djp_registry_fold(djp_registry *registry)
     }
 }
 
-/* ---- places: the writer's side ---- */
+/* ---- places (writer) ---- */
 
 static shard_entry *
 shard_entry_new(djp_shard *shard)
@@ -349,7 +349,7 @@ djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *shard)
     return count;
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 int
 djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)

@@ -66,7 +66,7 @@ typedef enum djp__oplog_event {
 
 struct djp_oplog {
     DJP_ATOMIC(uint32_t) * control; /* the shared memory, owned */
-    const uint64_t *ring; /* behind the control words */
+    const uint64_t *ring; /* after the control words */
     uint32_t units;
     DJP_ATOMIC(int) references;
 

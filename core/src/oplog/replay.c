@@ -494,7 +494,7 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
     return 1;
 }
 
-/* What changes the span itself and always succeeds; 0 for any other operation. */
+/* Operations that change the span and always succeed; 0 for any other one. */
 static int
 oplog_replay_change(djp_span *span, const djp__oplog_operation *operation)
 {

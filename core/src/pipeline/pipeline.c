@@ -19,7 +19,7 @@ djp__loss_name(djp__loss reason)
     return reason < DJP__LOSS_COUNT ? names[reason] : "unknown";
 }
 
-/* ---- its signal ---- */
+/* ---- signal ---- */
 
 static uint64_t
 pipeline_written(const djp__pipeline *pipeline)
@@ -231,7 +231,7 @@ pipeline_drain(djp__pipeline *pipeline, uint64_t now)
     return taken;
 }
 
-/* ---- what is given up ---- */
+/* ---- discarded items ---- */
 
 /* Discards the content of the encoder. Returns its number of items. */
 static uint64_t
@@ -302,7 +302,7 @@ djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason)
     djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
 }
 
-/* ---- the worker's part ---- */
+/* ---- worker ---- */
 
 /* An interval of zero would loop forever. */
 static uint64_t
@@ -494,7 +494,7 @@ djp__pipeline_wake(djp__pipeline *pipeline)
     }
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 /* A new thread discards the state of the previous one, which may be the parent's. */
 static void

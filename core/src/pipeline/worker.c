@@ -182,7 +182,7 @@ djp__worker_end_send(djp__worker *worker)
     djp__mutex_unlock(&worker->mutex);
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static void *
 worker_main(void *argument)

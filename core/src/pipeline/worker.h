@@ -1,5 +1,5 @@
-/* The one native thread of a process. It runs tasks and sleeps until the earliest of them is due;
- * it does not know what they do. A worker is part of the instance that owns it.
+/* The worker: the one native thread of an instance. It runs tasks and sleeps until the earliest of
+ * them is due, independent of their content.
  *
  *   state      START    SEND     SENT     PARK    UNPARK    END      FORKED
  *   ABSENT     WORKING  -        -        -       -         -        ABSENT
@@ -7,9 +7,9 @@
  *   SENDING    -        -        WORKING  PARKED  -         -        ABSENT
  *   PARKED     -        -        -        -       SENDING   -        ABSENT
  *
- * START: a thread is made. SEND, SENT: it enters a transport, and leaves it. PARK, UNPARK: it waits
- * in the transport's poll callback while another thread forks. END: it returns, or could not be
- * made. FORKED: the process is the child of a fork, where that thread does not exist. */
+ * START: starts a thread. SEND, SENT: enters and leaves a transport. PARK, UNPARK: waits in the
+ * transport's poll callback while another thread forks. END: the thread returns, or could not
+ * start. FORKED: the process is the child of a fork, where that thread does not exist. */
 #ifndef DJP_PIPELINE_WORKER_H
 #define DJP_PIPELINE_WORKER_H
 

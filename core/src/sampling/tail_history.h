@@ -21,7 +21,7 @@ typedef struct djp_tail_look {
     uint64_t kind; /* hash of the kind */
     uint64_t duration_ns;
     uint64_t now_ns; /* any increasing clock */
-    int kept; /* 1: the trace is sampled in any case, so the kind is not rare for a while */
+    int kept; /* 1: the trace is sampled in any case, so its kind is not rare for a while */
 } djp_tail_look;
 
 typedef struct djp_tail_found {

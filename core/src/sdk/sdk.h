@@ -52,7 +52,7 @@ enum {
 /* sdk_metrics.c and sdk_metrics_otel.c. */
 typedef struct djp__sdk_metrics {
     djp_family *families[DJP__SDK_ALL];
-    djp_family *otel[DJP__OTEL_COUNT]; /* NULL unless asked for */
+    djp_family *otel[DJP__OTEL_COUNT]; /* NULL unless configured */
     /* process of target_info; used by the registry's collectors, which run one at a time */
     pid_t target_pid;
 } djp__sdk_metrics;
@@ -140,7 +140,7 @@ void djp__sdk_report_scopes(djp_sdk *sdk);
 /* traces.c: the row of the signal; its source is an instance. */
 extern const djp__signal djp__signal_traces;
 
-/* tasks.c: what the worker does. */
+/* tasks.c: the tasks of the worker. */
 void djp__sdk_tasks_add(djp_sdk *sdk);
 
 /* sdk_control.c. Before djp__control_start. Returns 0 or DJP_ENOMEM. */

@@ -100,7 +100,7 @@ tasks_replay_due(void *user, uint64_t now)
                : UINT64_MAX;
 }
 
-/* ---- the end by a signal ---- */
+/* ---- end by a signal ---- */
 
 /* All ended spans are sent within shutdown_timeout ... */
 static void

@@ -100,7 +100,7 @@ struct djp_recorder {
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
-    void *memory; /* what the allocator gave */
+    void *memory; /* the allocated block */
     uint64_t decision_wait_ns; /* INT64_MAX for no limit */
     djp__tail_rules *rules; /* owned; NULL without rules */
     struct djp__rate_limit *limit; /* owned; NULL without one */
