@@ -210,7 +210,10 @@ int djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_
                        const djp_config_override *overrides, size_t override_count,
                        const char *default_service_name, djp_config_warn warn,
                        void *warn_user);
+/* Frees the texts and zeroes the structure. Accepts NULL. */
 void djp_options_fini(djp_options *options);
+/* Copies all texts; the caller releases out with djp_options_fini. Returns 0, or
+ * DJP_ENOMEM and zeroes out. */
 int djp_options_copy(djp_options *out, const djp_options *from);
 
 /* The valid keywords of overrides: a static array that ends with NULL. */

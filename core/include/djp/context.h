@@ -65,6 +65,7 @@ int djp_traceparent_parse(djp_span_context *out, djp_text text);
 int djp_tracestate_parse(djp_tracestate **out, const djp_header *fields, size_t count);
 /* Borrows from state. Empty for NULL. */
 djp_text djp_tracestate_text(const djp_tracestate *state);
+/* Takes and releases a reference. Both accept NULL. */
 djp_tracestate *djp_tracestate_ref(djp_tracestate *state);
 void djp_tracestate_unref(djp_tracestate *state);
 /* Returns a new list with key=value in front, without an older member of that key, or
@@ -90,7 +91,10 @@ djp_baggage *djp_baggage_parse(const djp_header *fields, size_t count);
  * limit would be exceeded. */
 djp_baggage *
 djp_baggage_set(const djp_baggage *baggage, const djp_baggage_entry *entry);
+/* Returns a new list without the key, which the caller frees; NULL for an empty one or
+ * without memory. Accepts NULL as baggage. */
 djp_baggage *djp_baggage_remove(const djp_baggage *baggage, djp_text key);
+/* Returns the number of entries; 0 for NULL. */
 size_t djp_baggage_count(const djp_baggage *baggage);
 /* Fills out with entry i, which borrows from baggage. Returns 0 if i is out of
  * range. */
@@ -98,6 +102,7 @@ int djp_baggage_entry_at(djp_baggage_entry *out, const djp_baggage *baggage, siz
 /* Returns the header value, percent-encoded and NUL-terminated; empty for NULL. Borrows
  * from baggage. */
 djp_text djp_baggage_text(const djp_baggage *baggage);
+/* Accepts NULL. */
 void djp_baggage_free(djp_baggage *baggage);
 
 #ifdef __cplusplus

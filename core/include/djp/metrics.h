@@ -42,6 +42,7 @@ typedef struct djp_registry_options {
 
 /* Creates a registry in memory private to the process. Returns 0 or DJP_ENOMEM. */
 int djp_registry_new(djp_registry **out, const djp_registry_options *options);
+/* Frees the registry with all families and series. Accepts NULL. */
 void djp_registry_free(djp_registry *registry);
 
 typedef struct djp_family_options {
@@ -84,10 +85,13 @@ djp_series *djp_family_series(djp_family *family, const djp_text *values);
 /* Removes a series from all output; later recordings through its handles are dropped.
  * Returns 1 if it existed. */
 int djp_family_remove(djp_family *family, const djp_text *values);
+/* Removes all series of the family. Accepts NULL. Any thread. */
 void djp_family_clear(djp_family *family);
+/* Borrows from the family; "" for NULL. */
 const char *djp_family_name(const djp_family *family);
 size_t djp_family_label_count(const djp_family *family); /* 0 for NULL */
 
+/* Recording. Any thread, lock-free. */
 void djp_counter_add(djp_series *series, double amount);
 void djp_gauge_set(djp_series *series, double value);
 void djp_gauge_add(djp_series *series, double amount);
@@ -124,6 +128,7 @@ typedef enum djp_exposition {
 /* Selects a format by the q-values of an Accept header; DJP_TEXT_0_0_4 for an empty
  * one. */
 djp_exposition djp_exposition_negotiate(djp_text accept);
+/* Returns the Content-Type header of a format, static. */
 const char *djp_exposition_content_type(djp_exposition format);
 /* Writes all metrics into memory that the caller frees with djp_free. Returns 0 or
  * DJP_ENOMEM. Needs no lock of the language runtime; may run during recording calls. */
@@ -133,10 +138,11 @@ int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry,
  * Accept-Encoding (borrowed, may be empty) accepts gzip and the text is large enough.
  * Returns 1 if it did. */
 int djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding);
+/* Frees memory returned by the functions of this interface. Accepts NULL. */
 void djp_free(char *text);
 
 /* Adds the process metrics (process_cpu_seconds_total, process_resident_memory_bytes,
- * ...), read from /proc at each exposition. */
+ * ...), read from /proc at each exposition. Returns 0 or an error of djp_family_new. */
 int djp_registry_add_process(djp_registry *registry);
 
 /* The documented families of HTTP servers, jobs, external calls and models
@@ -159,8 +165,11 @@ typedef struct djp_builtin_options {
     {                                \
         0, 0, NULL, NULL, NULL, NULL \
     }
+/* Copies the texts of options (may be NULL); borrows registry, which must outlive it.
+ * Returns 0, DJP_EINVAL or DJP_ENOMEM. */
 int djp_builtin_new(djp_builtin **out, djp_registry *registry,
                     const djp_builtin_options *options);
+/* Accepts NULL. */
 void djp_builtin_free(djp_builtin *builtin);
 /* Records one HTTP request: http_request_duration_seconds and http_requests_total, and
  * http_request_size_bytes if request_bytes >= 0. Methods that are not known become

@@ -161,6 +161,7 @@ int djp_oplog_new(djp_oplog **out, size_t units);
 /* Returns the shared memory: control words, then the ring. Borrows from log. */
 void *djp_oplog_memory(djp_oplog *log);
 size_t djp_oplog_size(const djp_oplog *log); /* in bytes, with control words */
+/* Takes another reference and returns log. */
 djp_oplog *djp_oplog_ref(djp_oplog *log);
 /* The last release frees the memory. Accepts NULL. */
 void djp_oplog_unref(djp_oplog *log);
@@ -203,6 +204,7 @@ typedef struct djp_oplog_roots {
     /* tracestate of sampled roots: a counted reference that the caller owns, or NULL */
     djp_tracestate *state;
 } djp_oplog_roots;
+/* Fills out with the current sampling of roots. Any thread. */
 void djp_oplog_head(djp_oplog_roots *out, djp_oplog *log);
 /* Fills words with random numbers for ids, none of them 0. No system call after the
  * first call. Any thread. */

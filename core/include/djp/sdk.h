@@ -40,6 +40,7 @@ void djp_sdk_free(djp_sdk *sdk);
 djp_recorder *djp_sdk_recorder(djp_sdk *sdk); /* borrows; NULL when traces are off */
 djp_registry *djp_sdk_registry(djp_sdk *sdk); /* borrows; NULL when metrics are off */
 djp_builtin *djp_sdk_builtin(djp_sdk *sdk); /* borrows; NULL when metrics are off */
+/* Borrows from sdk; NULL for NULL. */
 const djp_options *djp_sdk_options(const djp_sdk *sdk);
 
 /* Exports all spans that ended before the call; spans wait for their local trace to

@@ -7,10 +7,10 @@
  * words. The core sets the second word to a value other than 0 when the series is
  * removed or the registry is freed; recordings here are then dropped. Counter: the
  * first word counts additions of 1, modulo 2^32; the second element is the sum of all
- * other amounts, a double. Histogram: a first word other than 0
- * requests an exemplar, and the writer sets it to 0; then follow the sum, a count per
- * bucket, and one for +Inf, all doubles. Each store must be one aligned store; their
- * order is free. Fold a counter before its first word has counted 2^32. */
+ * other amounts, a double. Histogram: a first word other than 0 requests an exemplar,
+ * and the writer sets it to 0; then follow the sum, a count per bucket, and one for
+ * +Inf, all doubles. Each store must be one aligned store; their order is free. Fold a
+ * counter before its first word has counted 2^32. */
 #ifndef DJP_SHARD_H
 #define DJP_SHARD_H
 
@@ -30,6 +30,7 @@ typedef struct djp_shard djp_shard;
  * or with the registry; do not run both at once. Returns 0, DJP_EINVAL or DJP_ENOMEM.
  * Any thread. */
 int djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars);
+/* Takes another reference and returns shard. Accepts NULL. */
 djp_shard *djp_shard_ref(djp_shard *shard);
 /* The last release ends the shard and frees its memory. Accepts NULL. */
 void djp_shard_unref(djp_shard *shard);

@@ -106,6 +106,7 @@ void djp_span_set_value(djp_span *span, djp_key key, const djp_value *value);
 /* Counts one dropped attribute, for a value that the binding could not convert. */
 void djp_span_drop_attribute(djp_span *span);
 
+/* Replaces the name; copies it. */
 void djp_span_update_name(djp_span *span, djp_text name);
 /* OK is final: a later ERROR or UNSET is ignored, as is every UNSET. description is
  * recorded only with ERROR. */
