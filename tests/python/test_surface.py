@@ -157,6 +157,14 @@ def test_the_comparison_notices_both_directions():
     assert found == ["status.books.live: missing", "status.ring.used_bytes: 'many'"]
 
 
+def test_a_status_belongs_to_its_caller():
+    with telemetry(backend="otel"):
+        pass
+    for _ in range(2):
+        last = djp_telemetry.telemetry_status()
+        assert last["books"].pop("live") == 0 and last["shut_down"]
+
+
 def test_the_status_before_the_start_and_off():
     assert now() == []
     djp_telemetry.init_telemetry(enabled=False, attribute_count_limit=3)

@@ -22,7 +22,7 @@ const state = {
   active: false, // this environment called init() and has not ended it
   given: {}, // options of the last start
   settings: {}, // as resolved by the core, by the names of docs/configuration.md
-  lastStatus: null,
+  lastStatus: null, // JSON, so that every caller gets a copy
   reported: new Set(),
   hooked: false,
   starting: false, // the start has not been logged yet
@@ -211,7 +211,7 @@ function limitOf(ms, otherwise) {
 
 function ended(result) {
   if (result === null || result === undefined) return true;
-  state.lastStatus = result.status ? JSON.parse(result.status) : null;
+  state.lastStatus = result.status || null;
   return result.delivered === true;
 }
 
@@ -325,7 +325,7 @@ function changeRatio(name, ratio, set) {
 function statusBody() {
   const text = impl.sdkStatus();
   if (text) return JSON.parse(text);
-  if (state.lastStatus) return { ...state.lastStatus };
+  if (state.lastStatus) return JSON.parse(state.lastStatus);
   if (loader.native === null) {
     return { ...noopStatus(), problem: `Nothing is recorded: ${loader.reason}.`, pid: process.pid };
   }

@@ -43,7 +43,7 @@ class _Runtime:
         self.delivered = True  # the result of that shutdown
         self.given: dict[str, str] = {}  # options of the latest start
         self.settings: dict[str, Any] = {}
-        self.last_status: dict[str, Any] = {}
+        self.last_status = ""  # JSON, so that every caller gets an own copy
         self.summary = ""  # of a start that is not logged yet
         self.reported: set[str] = set()
         self.hooked = False
@@ -195,7 +195,7 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
     _runtime.given = _options(given, warn)
     _runtime.settings = impl.sdk_start(_runtime.given, os.environ, _program(), warn)
     _runtime.active = impl.sdk_status() is not None
-    _runtime.last_status = {}
+    _runtime.last_status = ""
     if _runtime.active:
         _runtime.summary = _runtime.settings["summary"]
         if _runtime.settings["on_stdout"]:
@@ -294,7 +294,7 @@ def _stop(limit: Any, wait: Callable[[Callable[[Any], Any], Any], Any]) -> bool:
     if result is None:
         return True
     delivered, status = result
-    _runtime.last_status = json.loads(status) if status else {}
+    _runtime.last_status = status or ""
     return bool(delivered)
 
 
@@ -405,7 +405,7 @@ def telemetry_status() -> TelemetryStatus:
         if text:
             status = json.loads(text)
         elif _runtime.last_status:
-            status = dict(_runtime.last_status)
+            status = json.loads(_runtime.last_status)
         else:
             status = json.loads(_off_status())
     except Exception as error:

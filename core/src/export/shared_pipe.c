@@ -13,7 +13,7 @@
 enum {
     SHARED_PIPE_LOOKS = 3, /* empty at that many checks in a row, SHARED_PIPE_PAUSE_MS apart */
     /* after a check that found data: a writer blocked on a full pipe may wait for a processor */
-    SHARED_PIPE_LOOKS_BUSY = 10,
+    SHARED_PIPE_LOOKS_BUSY = 25,
     SHARED_PIPE_PAUSE_MS = 2,
     SHARED_PIPE_PATIENCE_MS = 32, /* interval while no process reads */
     SHARED_PIPE_LARGEST = 1024 * 1024 /* the system's default limit */

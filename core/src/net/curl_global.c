@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
@@ -21,6 +22,13 @@ static int curl_global_loses_trailers;
 /* 1 once the process is in exit(3). Written by the exiting thread under the mutex, release. */
 static DJP_ATOMIC(int) curl_global_over;
 static pthread_t curl_global_exiting; /* written before curl_global_over */
+/* Created after the keys of the TLS library, so its destructor runs after theirs. */
+static pthread_key_t curl_global_key;
+static int curl_global_has_key; /* written once under curl_global_once */
+/* Threads between djp__curl_leave_thread and their last destructor. */
+static DJP_ATOMIC(int) curl_global_leaving;
+
+enum { CURL_GLOBAL_LEAVE_MS = 200 }; /* how long exit(3) waits for these threads */
 
 static void
 curl_global_hold(void *user)
@@ -36,12 +44,28 @@ curl_global_release(void *user)
     djp__mutex_unlock(&curl_global_mutex);
 }
 
-static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_release,
+/* The threads that were leaving do not exist in the child. */
+static void
+curl_global_child(void *user)
+{
+    djp_store_relaxed(&curl_global_leaving, 0);
+    curl_global_release(user);
+}
+
+static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_child,
                                          NULL, NULL};
+
+static void
+curl_global_thread_gone(void *value)
+{
+    (void)value;
+    djp_sub_acq_rel(&curl_global_leaving, 1);
+}
 
 /* TLS libraries free their state in exit(3) even while a thread uses them. This handler is
  * registered later, so it runs earlier: it waits for the call in progress, and after it
- * djp__curl_lock admits no other thread. */
+ * djp__curl_lock admits no other thread. A thread that ends frees its part of that state, so the
+ * handler waits for those too. */
 static void
 curl_global_at_exit(void)
 {
@@ -49,6 +73,10 @@ curl_global_at_exit(void)
     curl_global_exiting = pthread_self();
     djp_store_release(&curl_global_over, 1);
     djp__mutex_unlock(&curl_global_mutex);
+    struct timespec pause = {0, 1000000};
+    for (int i = 0; i < CURL_GLOBAL_LEAVE_MS && djp_load_acquire(&curl_global_leaving) > 0; i++) {
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void
@@ -62,6 +90,7 @@ curl_global_set_up(void)
     unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
     curl_global_breaks_reuse = version >= 0x075800 && version < 0x080000;
     curl_global_loses_trailers = version < 0x080100;
+    curl_global_has_key = pthread_key_create(&curl_global_key, curl_global_thread_gone) == 0;
     atexit(curl_global_at_exit);
 }
 
@@ -83,6 +112,17 @@ djp__curl_lock(void)
             pause(); /* until the process ends */
         }
     }
+}
+
+void
+djp__curl_leave_thread(void)
+{
+    djp__curl_lock();
+    if (curl_global_has_key && pthread_getspecific(curl_global_key) == NULL &&
+        pthread_setspecific(curl_global_key, &curl_global_key) == 0) {
+        djp_add_relaxed(&curl_global_leaving, 1);
+    }
+    djp__curl_unlock();
 }
 
 int
