@@ -46,8 +46,8 @@ drain(djp_ring *ring)
  * left cannot be left out. */
 #define NOINLINE __attribute__((noinline))
 
-static DJP_THREAD_LOCAL char *floor_at;
-static DJP_THREAD_LOCAL char floor_buffer[1024];
+static DJP__THREAD_LOCAL char *floor_at;
+static DJP__THREAD_LOCAL char floor_buffer[1024];
 
 static inline void
 floor_append(uint32_t key, uint32_t head, const char *data, size_t size)
@@ -233,21 +233,21 @@ use_rules(int always_on, double ratio, const char *text)
 {
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp__recorder_free(recorder);
-    djp_recorder_options options = {.ring_bytes = 1u << 20,
-                                    .decision_buffer_bytes = 16u << 20,
-                                    .always_on = always_on,
-                                    .threshold = djp__threshold_of(ratio),
-                                    .parent_based = 1,
-                                    .slow_threshold_ns = 2000000000u,
-                                    .sample_errors = 1,
-                                    .attribute_count_limit = 128,
-                                    .attribute_value_length_limit = UINT32_MAX,
-                                    .event_count_limit = 128,
-                                    .link_count_limit = 128,
-                                    .event_attribute_count_limit = 128,
-                                    .link_attribute_count_limit = 128,
-                                    .tail_sampling_rules = rules,
-                                    .decision_wait_ns = 60000000000u};
+    djp__recorder_options options = {.ring_bytes = 1u << 20,
+                                     .decision_buffer_bytes = 16u << 20,
+                                     .always_on = always_on,
+                                     .threshold = djp__threshold_of(ratio),
+                                     .parent_based = 1,
+                                     .slow_threshold_ns = 2000000000u,
+                                     .sample_errors = 1,
+                                     .attribute_count_limit = 128,
+                                     .attribute_value_length_limit = UINT32_MAX,
+                                     .event_count_limit = 128,
+                                     .link_count_limit = 128,
+                                     .event_attribute_count_limit = 128,
+                                     .link_attribute_count_limit = 128,
+                                     .tail_sampling_rules = rules,
+                                     .decision_wait_ns = 60000000000u};
     options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {

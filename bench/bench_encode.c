@@ -34,7 +34,7 @@ bench_min(double *best, double value)
 }
 
 static void
-bench_ours(bench_best *best, djp__encoder *encoder, djp_span_record *const *records, djp_buf *out)
+bench_ours(bench_best *best, djp__encoder *encoder, djp__span_record *const *records, djp__buf *out)
 {
     double start = bench_now();
     for (int i = 0; i < BATCH; i++) {
@@ -53,7 +53,7 @@ bench_ours(bench_best *best, djp__encoder *encoder, djp_span_record *const *reco
 }
 
 static void
-bench_json(bench_best *best, djp__encoder *encoder, djp_span_record *const *records, djp_buf *out)
+bench_json(bench_best *best, djp__encoder *encoder, djp__span_record *const *records, djp__buf *out)
 {
     double start = bench_now();
     for (int i = 0; i < BATCH; i++) {
@@ -70,7 +70,7 @@ bench_json(bench_best *best, djp__encoder *encoder, djp_span_record *const *reco
 
 static size_t
 bench_protobuf_c(bench_best *best, const Djp__Otlp__V1__ExportTraceServiceRequest *request,
-                 djp_buf *out)
+                 djp__buf *out)
 {
     double start = bench_now();
     size_t size = djp__otlp__v1__export_trace_service_request__get_packed_size(request);
@@ -87,7 +87,7 @@ int
 main(void)
 {
     static rb_span spans[BATCH];
-    static djp_span_record *records[BATCH];
+    static djp__span_record *records[BATCH];
     rb_source source;
     rb_source_init(&source, 1);
     for (int i = 0; i < BATCH; i++) {
@@ -95,7 +95,7 @@ main(void)
         records[i] = rb_record(&spans[i]);
     }
     djp__encoder *ours, *json;
-    djp_buf packed, out;
+    djp__buf packed, out;
     djp__buf_init(&packed, 0);
     djp__buf_init(&out, 0);
     if (djp__encoder_new(&ours, &djp__otlp_trace, DJP__ENCODE_PROTOBUF, NULL, 0) != 0 ||

@@ -116,7 +116,7 @@ bench_run(const char *label, const char *backend, const char *ratio, bench_kind 
                 bench_request(&it, number, kind == BENCH_HTTP);
             }
         }
-        djp_store_seq_cst(&it.control[DJP_OPLOG_PUBLISHED], it.at);
+        djp__store_seq_cst(&it.control[DJP_OPLOG_PUBLISHED], it.at);
         uint64_t start = djp__clock_monotonic();
         djp_oplog_drain(it.log, 1024);
         uint64_t helped = djp__clock_monotonic();

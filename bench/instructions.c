@@ -51,20 +51,20 @@ need(int true_here, const char *what)
 static void
 recorder_begin(int always_on, double ratio)
 {
-    djp_recorder_options options = {.ring_bytes = 16u << 20,
-                                    .decision_buffer_bytes = 16u << 20,
-                                    .always_on = always_on,
-                                    .threshold = djp__threshold_of(ratio),
-                                    .parent_based = 1,
-                                    .slow_threshold_ns = 2000000000u,
-                                    .sample_errors = 1,
-                                    .attribute_count_limit = 128,
-                                    .attribute_value_length_limit = UINT32_MAX,
-                                    .event_count_limit = 128,
-                                    .link_count_limit = 128,
-                                    .event_attribute_count_limit = 128,
-                                    .link_attribute_count_limit = 128,
-                                    .decision_wait_ns = 60000000000u};
+    djp__recorder_options options = {.ring_bytes = 16u << 20,
+                                     .decision_buffer_bytes = 16u << 20,
+                                     .always_on = always_on,
+                                     .threshold = djp__threshold_of(ratio),
+                                     .parent_based = 1,
+                                     .slow_threshold_ns = 2000000000u,
+                                     .sample_errors = 1,
+                                     .attribute_count_limit = 128,
+                                     .attribute_value_length_limit = UINT32_MAX,
+                                     .event_count_limit = 128,
+                                     .link_count_limit = 128,
+                                     .event_attribute_count_limit = 128,
+                                     .link_attribute_count_limit = 128,
+                                     .decision_wait_ns = 60000000000u};
     need(djp__recorder_new(&recorder, &options) == 0, "recorder");
 }
 
@@ -295,7 +295,7 @@ oplog_write(void)
         writer_put(&oplog, DJP_OP_TRUE, start.slot | symbols[4] << 16, NULL, 0);
         writer_end(&oplog, start.slot, 2000);
     }
-    djp_store_seq_cst(&oplog.control[DJP_OPLOG_PUBLISHED], oplog.at);
+    djp__store_seq_cst(&oplog.control[DJP_OPLOG_PUBLISHED], oplog.at);
     sdk_arm();
 }
 

@@ -13,11 +13,11 @@ instructions_settle(void)
      * counted. */
     clock__set *set = &clock__sets[1];
     clock__notes.state = CLOCK__UNFIT;
-    djp_store_release(&set->ticks, __rdtsc());
-    djp_store_release(&set->ns, clock__read(CLOCK_MONOTONIC));
-    djp_store_release(&set->rate, (1ull << 32) / 3000u);
-    djp_store_release(&set->stale_ticks, UINT64_MAX);
-    djp_store_release(&clock__sequence, 1u);
+    djp__store_release(&set->ticks, __rdtsc());
+    djp__store_release(&set->ns, clock__read(CLOCK_MONOTONIC));
+    djp__store_release(&set->rate, (1ull << 32) / 3000u);
+    djp__store_release(&set->stale_ticks, UINT64_MAX);
+    djp__store_release(&clock__sequence, 1u);
 #endif
     (void)djp__rand64();
     for (uint64_t i = 0; i < 4; i++) {

@@ -19,10 +19,10 @@ enum { EVENT_TEXT_MAX = 4000 };
 typedef struct events {
     djp_ring *ring;
     djp__pipeline *pipeline;
-    DJP_ATOMIC(uint64_t) wake_level; /* UINT64_MAX: no wake-up was asked for */
-    DJP_ATOMIC(uint64_t) refused;
-    DJP_ATOMIC(int) is_closed;
-    DJP_ATOMIC(int) is_muted;
+    DJP__ATOMIC(uint64_t) wake_level; /* UINT64_MAX: no wake-up was asked for */
+    DJP__ATOMIC(uint64_t) refused;
+    DJP__ATOMIC(int) is_closed;
+    DJP__ATOMIC(int) is_muted;
 } events;
 
 /* ---- source ---- */
@@ -61,25 +61,25 @@ events_consume(void *source)
 static inline void
 events_set_wake_level(void *source, uint64_t bytes)
 {
-    djp_store_seq_cst(&((events *)source)->wake_level, bytes);
+    djp__store_seq_cst(&((events *)source)->wake_level, bytes);
 }
 
 static inline uint64_t
 events_refused(const void *source)
 {
-    return djp_load_relaxed(&((const events *)source)->refused);
+    return djp__load_relaxed(&((const events *)source)->refused);
 }
 
 static inline int
 events_are_muted(const void *source)
 {
-    return djp_load_acquire(&((const events *)source)->is_muted);
+    return djp__load_acquire(&((const events *)source)->is_muted);
 }
 
 static inline void
 events_close(void *source)
 {
-    djp_store_release(&((events *)source)->is_closed, 1);
+    djp__store_release(&((events *)source)->is_closed, 1);
 }
 
 static inline void
@@ -87,27 +87,27 @@ events_fork_child(void *source)
 {
     events *self = source;
     djp__ring_reset(self->ring);
-    djp_store_relaxed(&self->refused, (uint64_t)0);
-    djp_store_relaxed(&self->wake_level, (uint64_t)0);
+    djp__store_relaxed(&self->refused, (uint64_t)0);
+    djp__store_relaxed(&self->wake_level, (uint64_t)0);
 }
 
 static inline void
 event_add(events *self, const char *text)
 {
     size_t size = strlen(text);
-    event_record *record = djp_load_acquire(&self->is_closed)
+    event_record *record = djp__load_acquire(&self->is_closed)
                                ? NULL
                                : djp__ring_reserve(self->ring, sizeof *record + size);
     if (record == NULL) {
-        djp_add_relaxed(&self->refused, 1);
+        djp__add_relaxed(&self->refused, 1);
         return;
     }
     record->size = (uint32_t)size;
     memcpy(record->text, text, size);
     djp__ring_commit(self->ring, record);
-    uint64_t level = djp_load_seq_cst(&self->wake_level);
+    uint64_t level = djp__load_seq_cst(&self->wake_level);
     if (djp__ring_used(self->ring) >= level &&
-        djp_swap_seq_cst(&self->wake_level, UINT64_MAX) != UINT64_MAX) {
+        djp__swap_seq_cst(&self->wake_level, UINT64_MAX) != UINT64_MAX) {
         djp__pipeline_wake(self->pipeline);
     }
 }
@@ -115,7 +115,7 @@ event_add(events *self, const char *text)
 /* ---- encoder ---- */
 
 typedef struct events_encoder {
-    djp_buf records; /* LogRecords, each with the tag of ScopeLogs.log_records */
+    djp__buf records; /* LogRecords, each with the tag of ScopeLogs.log_records */
     uint64_t items;
 } events_encoder;
 
@@ -137,7 +137,7 @@ events_encoder_free(void *encoder)
 }
 
 static inline void
-events_write_head(djp_buf *out, int tag, size_t size)
+events_write_head(djp__buf *out, int tag, size_t size)
 {
     djp__buf_char(out, (char)tag);
     for (; size > 0x7f; size >>= 7) {
@@ -188,7 +188,7 @@ events_bytes(const void *encoder)
 }
 
 static inline int
-events_finish(void *encoder, djp_buf *out)
+events_finish(void *encoder, djp__buf *out)
 {
     events_encoder *self = encoder;
     size_t scope = events_head_size(self->records.size) + self->records.size;

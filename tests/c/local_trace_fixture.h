@@ -16,17 +16,17 @@
 
 static djp_recorder *recorder;
 
-static djp_recorder_options
+static djp__recorder_options
 ratio_options(double ratio)
 {
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(ratio);
     return options;
 }
 
 static void
-use(djp_recorder_options options)
+use(djp__recorder_options options)
 {
     djp__recorder_free(recorder);
     recorder = span_reader_recorder(&options);

@@ -13,7 +13,7 @@
 
 typedef struct writer {
     djp_oplog *log; /* a reference */
-    DJP_ATOMIC(uint32_t) * control;
+    DJP__ATOMIC(uint32_t) * control;
     uint64_t *ring;
     uint32_t units, at; /* position of the next operation */
     uint32_t symbols; /* defined so far */
@@ -53,9 +53,9 @@ writer_close(writer *it)
 static inline void
 writer_publish(writer *it)
 {
-    djp_store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
-    if (djp_load_seq_cst(&it->control[DJP_OPLOG_ASLEEP]) != 0) {
-        djp_store_seq_cst(&it->control[DJP_OPLOG_ASLEEP], 0u);
+    djp__store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
+    if (djp__load_seq_cst(&it->control[DJP_OPLOG_ASLEEP]) != 0) {
+        djp__store_seq_cst(&it->control[DJP_OPLOG_ASLEEP], 0u);
         it->wakes++;
         djp_oplog_wake(it->log);
     }
@@ -64,7 +64,7 @@ writer_publish(writer *it)
 static inline uint32_t
 writer_free_units(const writer *it)
 {
-    return it->units - (it->at - djp_load_acquire(&it->control[DJP_OPLOG_CONSUMED]));
+    return it->units - (it->at - djp__load_acquire(&it->control[DJP_OPLOG_CONSUMED]));
 }
 
 static inline void
@@ -111,7 +111,7 @@ writer_put(writer *it, uint32_t kind, uint32_t word, const void *payload, size_t
 static inline void
 writer_lose(writer *it, djp_oplog_word what, uint32_t count)
 {
-    djp_store_relaxed(&it->control[what], djp_load_relaxed(&it->control[what]) + count);
+    djp__store_relaxed(&it->control[what], djp__load_relaxed(&it->control[what]) + count);
 }
 
 static inline uint32_t
@@ -165,9 +165,9 @@ static inline djp_oplog_decision
 writer_decide(writer *it, const writer_start *start)
 {
     const uint32_t *trace = start->ids.trace;
-    uint32_t changes = djp_load_acquire(&it->control[DJP_OPLOG_HEAD]);
+    uint32_t changes = djp__load_acquire(&it->control[DJP_OPLOG_HEAD]);
     int below = (start->ids.parent[0] | start->ids.parent[1]) != 0;
-    if (!below && !(djp_load_relaxed(&it->control[DJP_OPLOG_ACTIVE]) & DJP_OPLOG_ASK)) {
+    if (!below && !(djp__load_relaxed(&it->control[DJP_OPLOG_ACTIVE]) & DJP_OPLOG_ASK)) {
         if (it->roots_at != changes) {
             djp_tracestate_unref(it->roots.state);
             djp_oplog_head(&it->roots, it->log);

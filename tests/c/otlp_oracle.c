@@ -138,7 +138,7 @@ oracle_attributes(size_t *out_count, rb_source *source, const djp_attribute *ite
 static char *
 oracle_state(rb_source *source, const rb_span *span)
 {
-    djp_buf state;
+    djp__buf state;
     djp__buf_init(&state, 0);
     djp__export_tracestate(&state, span->state, span->header.threshold);
     djp_text text = {state.data != NULL ? state.data : "", state.size};
@@ -186,7 +186,7 @@ oracle_links(oracle_span *out, rb_source *source, const rb_span *span)
 }
 
 static const char *
-oracle_reason(const djp_span_record *header)
+oracle_reason(const djp__span_record *header)
 {
     static const char *const names[] = {NULL,   "error",  "slow",  "rule", "slowest",
                                         "rare", "parent", "ratio", NULL};
@@ -197,7 +197,7 @@ static oracle_span *
 oracle_make_span(rb_source *source, const rb_span *span)
 {
     static const uint8_t none[8];
-    const djp_span_record *header = &span->header;
+    const djp__span_record *header = &span->header;
     oracle_span *out = oracle_alloc(source, sizeof *out);
     djp__otlp__v1__span__init(out);
     out->trace_id = oracle_bytes(header->trace_id, 16);
@@ -247,7 +247,7 @@ oracle_scope(rb_source *source, djp_scope scope, size_t most)
 }
 
 void
-oracle_pack(djp_buf *out, rb_source *source, const rb_span *spans, size_t count,
+oracle_pack(djp__buf *out, rb_source *source, const rb_span *spans, size_t count,
             const djp_attribute *resource, size_t resource_count)
 {
     Djp__Otlp__V1__ExportTraceServiceRequest request =

@@ -9,7 +9,7 @@
 
 /* Packs one ExportTraceServiceRequest of the spans in order of arrival, grouped by scope. Appends
  * to out. */
-void oracle_pack(djp_buf *out, rb_source *source, const rb_span *spans, size_t count,
+void oracle_pack(djp__buf *out, rb_source *source, const rb_span *spans, size_t count,
                  const djp_attribute *resource, size_t resource_count);
 
 #endif

@@ -262,7 +262,7 @@ rb_count_random(rb_source *source)
 }
 
 static void
-rb_header_random(djp_span_record *header, rb_source *source)
+rb_header_random(djp__span_record *header, rb_source *source)
 {
     rb_ids_random(source, header->trace_id, header->span_id);
     if (rb_below(source, 2) == 0) {
@@ -276,7 +276,7 @@ rb_header_random(djp_span_record *header, rb_source *source)
     header->trace_flags = (uint8_t)rb_below(source, 4);
     header->start_unix_ns = rb_time_random(source);
     header->end_unix_ns = rb_time_random(source);
-    header->threshold = rb_below(source, 2) == 0 ? DJP_THRESHOLD_NONE
+    header->threshold = rb_below(source, 2) == 0 ? DJP__THRESHOLD_NONE
                                                  : rb_next(source) >> 8 >> rb_below(source, 57);
     header->local_root = (uint8_t)rb_below(source, 2);
     header->reason = (uint8_t)rb_below(source, DJP_REASON_ALWAYS + 1);
@@ -339,7 +339,7 @@ rb_span_typical(rb_span *out, rb_source *source)
     memcpy(out->header.parent_id, out->header.trace_id, 8);
     out->header.start_unix_ns = 1700000000000000000u + rb_below(source, 1000000000u);
     out->header.end_unix_ns = out->header.start_unix_ns + rb_below(source, 1000000u);
-    out->header.threshold = DJP_THRESHOLD_NONE;
+    out->header.threshold = DJP__THRESHOLD_NONE;
     out->header.reason = DJP_REASON_ALWAYS;
     out->header.scope = source->scopes[1];
     out->name = rb_text("GET /orders/{order_id}");
@@ -360,7 +360,7 @@ rb_span_typical(rb_span *out, rb_source *source)
 /* ---- records ---- */
 
 static void
-rb_pad(djp_buf *out, size_t from)
+rb_pad(djp__buf *out, size_t from)
 {
     while ((out->size - from) % 8 != 0) {
         djp__buf_char(out, '#');
@@ -368,26 +368,26 @@ rb_pad(djp_buf *out, size_t from)
 }
 
 static size_t
-rb_open(djp_buf *out, uint32_t key, unsigned kind, unsigned type)
+rb_open(djp__buf *out, uint32_t key, unsigned kind, unsigned type)
 {
     size_t at = out->size;
-    djp_item item = {key, djp_item_head(kind, type, 0)};
+    djp__item item = {key, djp__item_head(kind, type, 0)};
     djp__buf_append(out, &item, sizeof item);
     return at;
 }
 
 static void
-rb_close(djp_buf *out, size_t at)
+rb_close(djp__buf *out, size_t at)
 {
-    djp_item *item = (djp_item *)(void *)(out->data + at);
+    djp__item *item = (djp__item *)(void *)(out->data + at);
     item->head |= (uint32_t)(out->size - at - sizeof *item);
     rb_pad(out, at);
 }
 
-static void rb_put_value(djp_buf *out, uint32_t key, const djp_value *value);
+static void rb_put_value(djp__buf *out, uint32_t key, const djp_value *value);
 
 static void
-rb_put_text(djp_buf *out, unsigned kind, djp_text text)
+rb_put_text(djp__buf *out, unsigned kind, djp_text text)
 {
     size_t at = rb_open(out, 0, kind, DJP_STRING);
     djp__buf_append(out, text.data, text.size);
@@ -395,7 +395,7 @@ rb_put_text(djp_buf *out, unsigned kind, djp_text text)
 }
 
 static void
-rb_put_value(djp_buf *out, uint32_t key, const djp_value *value)
+rb_put_value(djp__buf *out, uint32_t key, const djp_value *value)
 {
     size_t at = rb_open(out, key, DJP_ITEM_ATTRIBUTE, value->type);
     int64_t integer = value->type == DJP_BOOL ? value->as.boolean : value->as.integer;
@@ -429,7 +429,7 @@ rb_put_value(djp_buf *out, uint32_t key, const djp_value *value)
 }
 
 static void
-rb_put_attributes(djp_buf *out, const djp_attribute *attributes, size_t count)
+rb_put_attributes(djp__buf *out, const djp_attribute *attributes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         rb_put_value(out, djp_key_intern(attributes[i].key), &attributes[i].value);
@@ -437,21 +437,21 @@ rb_put_attributes(djp_buf *out, const djp_attribute *attributes, size_t count)
 }
 
 static uint32_t
-rb_put_header_text(djp_buf *out, djp_text text)
+rb_put_header_text(djp__buf *out, djp_text text)
 {
     if (text.size == 0) {
         return 0;
     }
-    uint32_t at = (uint32_t)(out->size + sizeof(djp_item));
+    uint32_t at = (uint32_t)(out->size + sizeof(djp__item));
     rb_put_text(out, DJP_ITEM_TEXT, text);
     return at;
 }
 
 static void
-rb_put_event(djp_buf *out, const rb_event *event)
+rb_put_event(djp__buf *out, const rb_event *event)
 {
     size_t at = rb_open(out, 0, DJP_ITEM_EVENT, 0);
-    djp_event_head head = {event->time, (uint32_t)event->name.size, event->dropped};
+    djp__event_head head = {event->time, (uint32_t)event->name.size, event->dropped};
     djp__buf_append(out, &head, sizeof head);
     djp__buf_append(out, event->name.data, event->name.size);
     rb_pad(out, at);
@@ -460,12 +460,12 @@ rb_put_event(djp_buf *out, const rb_event *event)
 }
 
 static void
-rb_put_link(djp_buf *out, const rb_link *link)
+rb_put_link(djp__buf *out, const rb_link *link)
 {
     size_t at = rb_open(out, 0, DJP_ITEM_LINK, 0);
-    djp_link_head head = {.flags = link->flags,
-                          .state_size = (uint32_t)link->state.size,
-                          .dropped_attributes = link->dropped};
+    djp__link_head head = {.flags = link->flags,
+                           .state_size = (uint32_t)link->state.size,
+                           .dropped_attributes = link->dropped};
     memcpy(head.trace_id, link->trace_id, sizeof head.trace_id);
     memcpy(head.span_id, link->span_id, sizeof head.span_id);
     djp__buf_append(out, &head, sizeof head);
@@ -475,11 +475,11 @@ rb_put_link(djp_buf *out, const rb_link *link)
     rb_close(out, at);
 }
 
-djp_span_record *
+djp__span_record *
 rb_record(const rb_span *span)
 {
-    djp_buf out;
-    djp_span_record header = span->header;
+    djp__buf out;
+    djp__span_record header = span->header;
     djp__buf_init(&out, 0);
     djp__buf_append(&out, &header, sizeof header);
     header.name_at = rb_put_header_text(&out, span->name);
@@ -501,7 +501,7 @@ rb_record(const rb_span *span)
     header.event_items = (uint16_t)span->event_count;
     header.link_items = (uint16_t)span->link_count;
     header.size = (uint32_t)out.size;
-    djp_span_record *record = malloc(out.size);
+    djp__span_record *record = malloc(out.size);
     if (record == NULL || out.failed) {
         abort();
     }

@@ -26,7 +26,7 @@ typedef struct rb_link {
 
 /* A span; size, the texts' places and the item counts of header are filled in by rb_record. */
 typedef struct rb_span {
-    djp_span_record header;
+    djp__span_record header;
     djp_text name;
     djp_text status;
     djp_text state;
@@ -41,7 +41,7 @@ typedef struct rb_span {
 /* Where random things come from: a seed and the arena that holds them. */
 typedef struct rb_source {
     uint64_t seed;
-    djp_arena arena;
+    djp__arena arena;
     djp_scope scopes[4];
 } rb_source;
 
@@ -59,6 +59,6 @@ djp_value rb_nested(rb_source *source, int depth, int map);
 djp_text rb_text(const char *text);
 
 /* The record; free() it. */
-djp_span_record *rb_record(const rb_span *span);
+djp__span_record *rb_record(const rb_span *span);
 
 #endif

@@ -19,7 +19,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     recorder = span_reader_recorder(&options);
     return 0;
 }
@@ -36,7 +36,7 @@ tear_down(void **state)
 }
 
 static void
-with_options(djp_recorder_options options)
+with_options(djp__recorder_options options)
 {
     djp__recorder_free(recorder);
     recorder = span_reader_recorder(&options);
@@ -55,12 +55,12 @@ start(const char *name)
 }
 
 /* Ends, releases and reads back. */
-static djp_span_record *
+static djp__span_record *
 finish(djp_span *span)
 {
     djp_span_end(span, 0);
     djp_span_release(span);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_non_null(record);
     assert_null(span_reader_take(recorder));
     return record;

@@ -53,7 +53,7 @@ dump_batch(djp__encoder *const *encoders, FILE *const *files, uint64_t seed)
     for (size_t i = 0; i < count; i++) {
         rb_span span;
         rb_span_random(&span, &source);
-        djp_span_record *record = rb_record(&span);
+        djp__span_record *record = rb_record(&span);
         for (int k = 0; k < DUMP_FILES; k++) {
             if (djp__encoder_add(encoders[k], record) != 0) {
                 dump_fail("encode");
@@ -62,7 +62,7 @@ dump_batch(djp__encoder *const *encoders, FILE *const *files, uint64_t seed)
         free(record);
     }
     for (int k = 0; k < DUMP_FILES; k++) {
-        djp_buf out;
+        djp__buf out;
         djp__buf_init(&out, 0);
         if (djp__encoder_finish(encoders[k], &out) != 0) {
             dump_fail("finish");

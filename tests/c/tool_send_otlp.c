@@ -22,7 +22,7 @@
 typedef struct tool {
     djp_options options;
     djp__transport *transport;
-    djp_buf body;
+    djp__buf body;
     uint64_t timeout_ns;
     uint64_t abort_ns; /* the poll callback gives up after this long; 0: never */
     uint64_t started;
@@ -53,7 +53,7 @@ tool_send(tool *t, djp__send_result *result)
 static void
 tool_print(const tool *t, const djp__send_result *result, unsigned attempts)
 {
-    djp_buf line;
+    djp__buf line;
     djp__buf_init(&line, 0);
     djp__buf_printf(&line,
                     "{\"outcome\":\"%s\",\"rejected\":%" PRIu64 ",\"retry_after_ns\":%" PRIu64
@@ -137,7 +137,7 @@ tool_send_in_child(tool *t)
     waitpid(pid, NULL, 0);
 }
 
-static DJP_ATOMIC(int) tool_waiting;
+static DJP__ATOMIC(int) tool_waiting;
 
 /* As the SDK's own thread sends: with its own table of descriptors. */
 static void *
@@ -147,7 +147,7 @@ tool_send_parted(void *user)
     djp__files_part();
     tool_send(t, &t->result);
     t->transport->ops->leave(t->transport);
-    djp_store_relaxed(&tool_waiting, 0);
+    djp__store_relaxed(&tool_waiting, 0);
     return NULL;
 }
 
@@ -156,9 +156,9 @@ tool_send_woken(tool *t)
 {
     const struct timespec pause = {0, 100000};
     pthread_t thread;
-    djp_store_relaxed(&tool_waiting, 1);
+    djp__store_relaxed(&tool_waiting, 1);
     djp__thread_start(&thread, tool_send_parted, t, "send");
-    while (djp_load_relaxed(&tool_waiting)) {
+    while (djp__load_relaxed(&tool_waiting)) {
         t->transport->ops->wake(t->transport);
         nanosleep(&pause, NULL);
     }
@@ -167,7 +167,7 @@ tool_send_woken(tool *t)
 }
 
 static void
-tool_read_body(djp_buf *body, const char *path)
+tool_read_body(djp__buf *body, const char *path)
 {
     char part[65536];
     size_t size;

@@ -51,8 +51,8 @@ tool_print(const char *name, const djp__pipeline *pipeline, const char *end)
     const djp__export_stats *stats = &pipeline->stats;
     printf("\"%s\":{\"exported\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"retries\":%" PRIu64
            ",\"transport\":\"%s\"}%s",
-           name, djp_load_relaxed(&stats->items_exported),
-           djp_load_relaxed(&stats->lost[DJP__LOSS_REJECTED]), djp_load_relaxed(&stats->retries),
+           name, djp__load_relaxed(&stats->items_exported),
+           djp__load_relaxed(&stats->lost[DJP__LOSS_REJECTED]), djp__load_relaxed(&stats->retries),
            pipeline->transport->ops->name, end);
 }
 

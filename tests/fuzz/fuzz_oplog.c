@@ -77,7 +77,7 @@ fuzz_log(void)
 
 typedef struct fuzz_writer {
     djp_oplog *log;
-    DJP_ATOMIC(uint32_t) * control;
+    DJP__ATOMIC(uint32_t) * control;
     char *ring;
     uint32_t at, step;
 } fuzz_writer;
@@ -88,7 +88,7 @@ fuzz_put(fuzz_writer *it, const void *bytes, size_t size)
     memcpy(it->ring + (it->at % FUZZ_UNITS) * 8, bytes, size);
     it->at++;
     if (it->at % it->step == 0) {
-        djp_store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
+        djp__store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
         djp_oplog_drain(it->log, (it->at & 1) ? 0 : it->step);
     }
 }
@@ -109,7 +109,7 @@ fuzz_operations(fuzz_writer *it, const uint8_t *data, size_t size)
         uint64_t head = data[0] % (DJP_OP_LAST + 1u) | payload << 8 |
                         (uint64_t)(data[1] & 7) << 32 | (uint64_t)data[2] << 48 |
                         (uint64_t)data[3] << 56;
-        djp_store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
+        djp__store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
         djp_oplog_drain(it->log, it->step);
         memcpy(it->ring + (it->at % FUZZ_UNITS) * 8, &head, 8);
         memcpy(it->ring + (it->at % FUZZ_UNITS) * 8 + 8, data + 5, payload);
@@ -137,8 +137,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     it.control = djp_oplog_memory(it.log);
     it.ring = (char *)djp_oplog_memory(it.log) + DJP_OPLOG_CONTROL_BYTES;
     memset(it.ring, 0, FUZZ_UNITS * 8);
-    djp_store_release(&it.control[DJP_OPLOG_PUBLISHED], it.at);
-    djp_store_release(&it.control[DJP_OPLOG_CONSUMED], it.at);
+    djp__store_release(&it.control[DJP_OPLOG_PUBLISHED], it.at);
+    djp__store_release(&it.control[DJP_OPLOG_CONSUMED], it.at);
     if (djp_oplog_attach(it.log, sdk) != 0) {
         abort();
     }
@@ -149,8 +149,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_put(&it, data + i, size - i < 8 ? size - i : 8);
         }
     }
-    djp_store_seq_cst(&it.control[DJP_OPLOG_PUBLISHED], it.at);
-    djp_store_relaxed(&it.control[DJP_OPLOG_LOST_SPANS], it.at);
+    djp__store_seq_cst(&it.control[DJP_OPLOG_PUBLISHED], it.at);
+    djp__store_relaxed(&it.control[DJP_OPLOG_LOST_SPANS], it.at);
     djp_oplog_detach(it.log);
     fuzz_check(sdk);
     return 0;

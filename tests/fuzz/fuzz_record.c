@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-fuzz_encode(djp__encoder *encoder, const djp_span_record *record, djp_buf *out)
+fuzz_encode(djp__encoder *encoder, const djp__span_record *record, djp__buf *out)
 {
     int rc = djp__encoder_add(encoder, record);
     if ((rc != 0 && rc != DJP_EPROTO) || djp__encoder_items(encoder) != (rc == 0)) {
@@ -28,7 +28,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static djp__encoder *encoders[3];
-    static djp_buf out;
+    static djp__buf out;
     static const char *const keys[] = {
         "a", "sampling.reason",
         "a key that is longer than the tail of a slot, which holds 48 bytes"};
@@ -43,10 +43,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     size &= ~(size_t)7;
-    if (size < sizeof(djp_span_record)) {
+    if (size < sizeof(djp__span_record)) {
         return 0;
     }
-    djp_span_record *record = malloc(size);
+    djp__span_record *record = malloc(size);
     if (record == NULL) {
         return 0;
     }

@@ -61,10 +61,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     djp_sampler_is_ratio(&ratio, &parent_based, tree);
     DEMAND(ratio >= 0 && ratio <= 1);
-    djp_recorder_options options = {.ring_bytes = 65536,
-                                    .decision_buffer_bytes = 65536,
-                                    .attribute_count_limit = 8,
-                                    .attribute_value_length_limit = UINT32_MAX};
+    djp__recorder_options options = {.ring_bytes = 65536,
+                                     .decision_buffer_bytes = 65536,
+                                     .attribute_count_limit = 8,
+                                     .attribute_value_length_limit = UINT32_MAX};
     djp_recorder *recorder;
     if (djp__recorder_new(&recorder, &options) == 0) {
         DEMAND(djp__recorder_set_sampler(recorder, read_again(tree)) == 0);

@@ -24,7 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     DEMAND(strategy.probability >= 0 && strategy.probability <= 1);
-    DEMAND(strategy.rate >= 0 && strategy.rate <= DJP_STRATEGY_RATE_MAX);
+    DEMAND(strategy.rate >= 0 && strategy.rate <= DJP__STRATEGY_RATE_MAX);
     DEMAND(strategy.lower_bound >= 0 && strategy.upper_bound >= 0);
     DEMAND(strategy.operation_count <= DJP_STRATEGY_OPERATIONS_MAX);
     for (size_t i = 0; i < strategy.operation_count; i++) {
@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    memcmp(other.data, operation->name.data, other.size) != 0);
         }
     }
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__strategy_describe(&text, &strategy);
     DEMAND(text.size > 0 && text.size < 160);

@@ -35,13 +35,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < count; i++) {
         check(&rules[i], text.data, size);
     }
-    djp_recorder_options options = {.ring_bytes = 65536,
-                                    .decision_buffer_bytes = 65536,
-                                    .threshold = DJP_THRESHOLD_NEVER,
-                                    .attribute_count_limit = 8,
-                                    .attribute_value_length_limit = UINT32_MAX,
-                                    .tail_sampling_rules = rules,
-                                    .tail_sampling_rule_count = count};
+    djp__recorder_options options = {.ring_bytes = 65536,
+                                     .decision_buffer_bytes = 65536,
+                                     .threshold = DJP__THRESHOLD_NEVER,
+                                     .attribute_count_limit = 8,
+                                     .attribute_value_length_limit = UINT32_MAX,
+                                     .tail_sampling_rules = rules,
+                                     .tail_sampling_rule_count = count};
     djp_recorder *recorder;
     if (djp__recorder_new(&recorder, &options) != 0) {
         return 0;

@@ -9,7 +9,7 @@
 #include "metrics/builtin_table.h"
 
 static void
-contract_text(djp_buf *out, const char *key, const char *value)
+contract_text(djp__buf *out, const char *key, const char *value)
 {
     djp__buf_printf(out, "\"%s\":", key);
     djp__buf_json(out, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
@@ -17,7 +17,7 @@ contract_text(djp_buf *out, const char *key, const char *value)
 }
 
 static void
-contract_words(djp_buf *out, const djp_config_word *words)
+contract_words(djp__buf *out, const djp_config_word *words)
 {
     djp__buf_text(out, "\"words\":[");
     for (const djp_config_word *word = words; word && word->text; word++) {
@@ -33,15 +33,15 @@ contract_words(djp_buf *out, const djp_config_word *words)
 }
 
 static void
-contract_setting(djp_buf *out, int setting)
+contract_setting(djp__buf *out, int setting)
 {
     static const char *const forms[] = {"bool", "bool", "seconds", "seconds", "count", "port",
                                         "size", "size", "real",    "word",    "text",  "text"};
-    const djp_config_row *row = &djp__config_table[setting];
+    const djp__config_row *row = &djp__config_table[setting];
     char own[DJP_CONFIG_NAME_MAX];
-    djp__config_own_name(own, (djp_setting)setting);
+    djp__config_own_name(own, (djp__setting)setting);
     djp__buf_text(out, setting == 0 ? "{" : ",{");
-    contract_text(out, "name", djp__config_name((djp_setting)setting));
+    contract_text(out, "name", djp__config_name((djp__setting)setting));
     contract_text(out, "form", forms[row->form]);
     contract_text(out, "unit", row->unit);
     contract_text(out, "default", row->standard);
@@ -60,7 +60,7 @@ contract_setting(djp_buf *out, int setting)
 }
 
 static void
-contract_metric(djp_buf *out, size_t place)
+contract_metric(djp__buf *out, size_t place)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
     const djp__builtin_definition *metric = &djp__builtin_definitions[place];
@@ -78,7 +78,7 @@ contract_metric(djp_buf *out, size_t place)
 }
 
 static int
-contract_status(djp_buf *out)
+contract_status(djp__buf *out)
 {
     djp_options options;
     char *status = NULL;
@@ -98,7 +98,7 @@ contract_status(djp_buf *out)
 int
 main(void)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__buf_text(&out, "{\"settings\":[");
     for (int i = 0; i < DJP_SETTINGS; i++) {

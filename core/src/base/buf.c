@@ -13,14 +13,14 @@
 #include "base/str.h"
 
 void
-djp__buf_init(djp_buf *buf, size_t limit)
+djp__buf_init(djp__buf *buf, size_t limit)
 {
     memset(buf, 0, sizeof *buf);
     buf->limit = limit;
 }
 
 void
-djp__buf_fini(djp_buf *buf)
+djp__buf_fini(djp__buf *buf)
 {
     djp__free(buf->data);
     buf->data = NULL;
@@ -30,7 +30,7 @@ djp__buf_fini(djp_buf *buf)
 }
 
 void
-djp__buf_clear(djp_buf *buf)
+djp__buf_clear(djp__buf *buf)
 {
     buf->size = 0;
     buf->failed = 0;
@@ -38,7 +38,7 @@ djp__buf_clear(djp_buf *buf)
 
 /* Grows to at least `needed` bytes, doubling so that appends are linear. */
 static int
-buf__grow(djp_buf *buf, size_t needed)
+buf_grow(djp__buf *buf, size_t needed)
 {
     size_t capacity = buf->capacity ? buf->capacity : 128;
     while (capacity < needed) {
@@ -57,7 +57,7 @@ buf__grow(djp_buf *buf, size_t needed)
 }
 
 char *
-djp__buf_reserve(djp_buf *buf, size_t size)
+djp__buf_reserve(djp__buf *buf, size_t size)
 {
     if (buf->failed) {
         return NULL;
@@ -67,7 +67,7 @@ djp__buf_reserve(djp_buf *buf, size_t size)
         return NULL;
     }
     size_t needed = buf->size + size;
-    if ((needed > buf->capacity || !buf->data) && !buf__grow(buf, needed)) {
+    if ((needed > buf->capacity || !buf->data) && !buf_grow(buf, needed)) {
         buf->failed = 1;
         return NULL;
     }
@@ -75,7 +75,7 @@ djp__buf_reserve(djp_buf *buf, size_t size)
 }
 
 void
-djp__buf_append(djp_buf *buf, const void *data, size_t size)
+djp__buf_append(djp__buf *buf, const void *data, size_t size)
 {
     char *end = djp__buf_reserve(buf, size);
     if (end != NULL && size > 0) {
@@ -85,7 +85,7 @@ djp__buf_append(djp_buf *buf, const void *data, size_t size)
 }
 
 void
-djp__buf_text(djp_buf *buf, const char *text)
+djp__buf_text(djp__buf *buf, const char *text)
 {
     if (text != NULL) {
         djp__buf_append(buf, text, strlen(text));
@@ -93,13 +93,13 @@ djp__buf_text(djp_buf *buf, const char *text)
 }
 
 void
-djp__buf_char(djp_buf *buf, char c)
+djp__buf_char(djp__buf *buf, char c)
 {
     djp__buf_append(buf, &c, 1);
 }
 
 void
-djp__buf_u64(djp_buf *buf, uint64_t value)
+djp__buf_u64(djp__buf *buf, uint64_t value)
 {
     char room[20], *end = room + sizeof room;
     char *at = djp__digits_before(end, value);
@@ -107,7 +107,7 @@ djp__buf_u64(djp_buf *buf, uint64_t value)
 }
 
 void
-djp__buf_i64(djp_buf *buf, int64_t value)
+djp__buf_i64(djp__buf *buf, int64_t value)
 {
     uint64_t magnitude = (uint64_t)value;
     if (value < 0) {
@@ -119,7 +119,7 @@ djp__buf_i64(djp_buf *buf, int64_t value)
 
 /* Replaces the locale's decimal separator by '.'. */
 static size_t
-buf__fix_point(char *text)
+buf_fix_point(char *text)
 {
     char *out = text;
     int in_point = 0;
@@ -137,7 +137,7 @@ buf__fix_point(char *text)
 }
 
 void
-djp__buf_double(djp_buf *buf, double value)
+djp__buf_double(djp__buf *buf, double value)
 {
     if (isnan(value)) {
         djp__buf_text(buf, "NaN");
@@ -161,13 +161,13 @@ djp__buf_double(djp_buf *buf, double value)
             break;
         }
     }
-    djp__buf_append(buf, text, buf__fix_point(text));
+    djp__buf_append(buf, text, buf_fix_point(text));
 }
 
 static const char buf__hex_digits[] = "0123456789abcdef";
 
 void
-djp__buf_hex(djp_buf *buf, const void *data, size_t size)
+djp__buf_hex(djp__buf *buf, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
     if (size > SIZE_MAX / 2) {
@@ -186,7 +186,7 @@ djp__buf_hex(djp_buf *buf, const void *data, size_t size)
 }
 
 static void
-buf__json_escape(djp_buf *buf, unsigned char c)
+buf_json_escape(djp__buf *buf, unsigned char c)
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
     for (size_t i = 0; i + 1 < sizeof short_forms; i += 2) {
@@ -202,14 +202,14 @@ buf__json_escape(djp_buf *buf, unsigned char c)
 
 /* Expects valid UTF-8: escapes only quotes, backslashes and control characters. */
 static void
-buf__json_valid(djp_buf *buf, const char *text, size_t size)
+buf_json_valid(djp__buf *buf, const char *text, size_t size)
 {
     size_t start = 0;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c < 0x20 || c == '"' || c == '\\') {
             djp__buf_append(buf, text + start, i - start);
-            buf__json_escape(buf, c);
+            buf_json_escape(buf, c);
             start = i + 1;
         }
     }
@@ -217,11 +217,11 @@ buf__json_valid(djp_buf *buf, const char *text, size_t size)
 }
 
 void
-djp__buf_json(djp_buf *buf, const char *text, size_t size)
+djp__buf_json(djp__buf *buf, const char *text, size_t size)
 {
     djp__buf_char(buf, '"');
     if (djp__utf8_valid(text, size)) {
-        buf__json_valid(buf, text, size);
+        buf_json_valid(buf, text, size);
     } else {
         /* Repaired in pieces that fit the stack; a piece does not end inside a character. */
         char piece[768];
@@ -231,7 +231,7 @@ djp__buf_json(djp_buf *buf, const char *text, size_t size)
                 take = 256;
             }
             size_t made = djp__utf8_repair(piece, sizeof piece, text + at, take, NULL);
-            buf__json_valid(buf, piece, made);
+            buf_json_valid(buf, piece, made);
             at += take;
         }
     }
@@ -239,7 +239,7 @@ djp__buf_json(djp_buf *buf, const char *text, size_t size)
 }
 
 void
-djp__buf_printf(djp_buf *buf, const char *format, ...)
+djp__buf_printf(djp__buf *buf, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -263,7 +263,7 @@ djp__buf_printf(djp_buf *buf, const char *format, ...)
 }
 
 char *
-djp__buf_take(djp_buf *buf, size_t *size)
+djp__buf_take(djp__buf *buf, size_t *size)
 {
     size_t limit = buf->limit;
     if (buf->limit) {

@@ -6,31 +6,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct djp_buf {
+typedef struct djp__buf {
     char *data; /* owned; NULL while empty */
     size_t size;
     size_t capacity;
     size_t limit; /* limit in bytes; 0: none */
     int failed;
-} djp_buf;
+} djp__buf;
 
-void djp__buf_init(djp_buf *buf, size_t limit);
-void djp__buf_fini(djp_buf *buf);
-void djp__buf_clear(djp_buf *buf); /* size 0, failed 0, keeps memory */
+void djp__buf_init(djp__buf *buf, size_t limit);
+void djp__buf_fini(djp__buf *buf);
+void djp__buf_clear(djp__buf *buf); /* size 0, failed 0, keeps memory */
 /* room for size more bytes at the returned end, or NULL */
-char *djp__buf_reserve(djp_buf *buf, size_t size);
-void djp__buf_append(djp_buf *buf, const void *data, size_t size);
-void djp__buf_text(djp_buf *buf, const char *text); /* NUL-terminated text without its NUL */
-void djp__buf_char(djp_buf *buf, char c);
-void djp__buf_u64(djp_buf *buf, uint64_t value); /* decimal */
-void djp__buf_i64(djp_buf *buf, int64_t value);
+char *djp__buf_reserve(djp__buf *buf, size_t size);
+void djp__buf_append(djp__buf *buf, const void *data, size_t size);
+void djp__buf_text(djp__buf *buf, const char *text); /* NUL-terminated text without its NUL */
+void djp__buf_char(djp__buf *buf, char c);
+void djp__buf_u64(djp__buf *buf, uint64_t value); /* decimal */
+void djp__buf_i64(djp__buf *buf, int64_t value);
 /* shortest form that parses back equal; NaN, +Inf, -Inf */
-void djp__buf_double(djp_buf *buf, double value);
-void djp__buf_hex(djp_buf *buf, const void *data, size_t size); /* lower case */
+void djp__buf_double(djp__buf *buf, double value);
+void djp__buf_hex(djp__buf *buf, const void *data, size_t size); /* lower case */
 /* quoted JSON string; invalid UTF-8 as U+FFFD */
-void djp__buf_json(djp_buf *buf, const char *text, size_t size);
-void djp__buf_printf(djp_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void djp__buf_json(djp__buf *buf, const char *text, size_t size);
+void djp__buf_printf(djp__buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* transfers the memory, NUL-terminated; NULL when failed */
-char *djp__buf_take(djp_buf *buf, size_t *size);
+char *djp__buf_take(djp__buf *buf, size_t *size);
 
 #endif

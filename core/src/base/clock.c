@@ -31,13 +31,13 @@
 #define CLOCK__TOLERANCE_NS 1000000ull
 
 /* Unix minus monotonic time, 0 before the first refresh. Any thread, relaxed. */
-static DJP_ATOMIC(int64_t) clock__anchor;
+static DJP__ATOMIC(int64_t) clock__anchor;
 /* The refreshing thread: 0 or the fork generation of the owner, so that a lock inherited over fork
  * counts as free. acquire/release. */
-static DJP_ATOMIC(uint32_t) clock__owner;
+static DJP__ATOMIC(uint32_t) clock__owner;
 
 static uint64_t
-clock__read(clockid_t id)
+clock_read(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
@@ -49,19 +49,19 @@ clock__read(clockid_t id)
 /* ns = ns + (tsc - ticks) * rate / 2^32. Written by the owner while the other set is in use; all
  * stores release and all loads acquire, which keeps them in order without fences. */
 typedef struct clock__set {
-    DJP_ATOMIC(uint64_t) ticks;
-    DJP_ATOMIC(uint64_t) ns;
-    DJP_ATOMIC(uint64_t) rate;
-    DJP_ATOMIC(uint64_t) stale_ticks; /* older than this: refresh */
+    DJP__ATOMIC(uint64_t) ticks;
+    DJP__ATOMIC(uint64_t) ns;
+    DJP__ATOMIC(uint64_t) rate;
+    DJP__ATOMIC(uint64_t) stale_ticks; /* older than this: refresh */
 } clock__set;
 
 static _Alignas(64) clock__set clock__sets[2];
 /* Its lowest bit selects the active set; 0: not calibrated. Written by the owner, release. */
-static _Alignas(64) DJP_ATOMIC(uint32_t) clock__sequence;
+static _Alignas(64) DJP__ATOMIC(uint32_t) clock__sequence;
 
 /* The time of the next calibration attempt by a reader of the kernel's clock. Any thread,
  * relaxed. */
-static DJP_ATOMIC(uint64_t) clock__calibrate_at;
+static DJP__ATOMIC(uint64_t) clock__calibrate_at;
 
 enum { CLOCK__UNKNOWN, CLOCK__UNFIT, CLOCK__FIRST, CLOCK__RUNNING };
 
@@ -74,12 +74,12 @@ static struct {
 
 /* The closest pair of readings of three tries; *width is its uncertainty in ticks. */
 static void
-clock__pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
+clock_pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
 {
     *width = UINT64_MAX;
     for (int i = 0; i < 3; i++) {
         uint64_t before = __rdtsc();
-        uint64_t now = clock__read(CLOCK_MONOTONIC);
+        uint64_t now = clock_read(CLOCK_MONOTONIC);
         uint64_t after = __rdtsc();
         if (after - before < *width) {
             *width = after - before;
@@ -90,7 +90,7 @@ clock__pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
 }
 
 static int
-clock__tsc_is_fit(void)
+clock_tsc_is_fit(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
     if (!__get_cpuid(0x80000007u, &a, &b, &c, &d) || !(d & (1u << 8))) {
@@ -108,7 +108,7 @@ clock__tsc_is_fit(void)
 }
 
 static uint64_t
-clock__convert(uint64_t ticks, uint64_t base_ticks, uint64_t base_ns, uint64_t rate)
+clock_convert(uint64_t ticks, uint64_t base_ticks, uint64_t base_ns, uint64_t rate)
 {
     /* A core whose counter is slightly behind reads as the base. */
     uint64_t since = ticks > base_ticks ? ticks - base_ticks : 0;
@@ -116,30 +116,30 @@ clock__convert(uint64_t ticks, uint64_t base_ticks, uint64_t base_ns, uint64_t r
 }
 
 static void
-clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
+clock_publish(uint64_t ticks, uint64_t ns, uint64_t rate)
 {
-    uint32_t next = djp_load_relaxed(&clock__sequence) + 1u;
+    uint32_t next = djp__load_relaxed(&clock__sequence) + 1u;
     next += next == 0 ? 2u : 0u;
     clock__set *set = &clock__sets[next & 1u];
-    djp_store_release(&set->ticks, ticks);
-    djp_store_release(&set->ns, ns);
-    djp_store_release(&set->rate, rate);
-    djp_store_release(&set->stale_ticks,
-                      (uint64_t)(((unsigned __int128)CLOCK__STALE_NS << 32) / rate));
-    djp_store_release(&clock__sequence, next);
+    djp__store_release(&set->ticks, ticks);
+    djp__store_release(&set->ns, ns);
+    djp__store_release(&set->rate, rate);
+    djp__store_release(&set->stale_ticks,
+                       (uint64_t)(((unsigned __int128)CLOCK__STALE_NS << 32) / rate));
+    djp__store_release(&clock__sequence, next);
 }
 
 /* The kernel's clock is used from now on. */
 static void
-clock__give_up(void)
+clock_give_up(void)
 {
     clock__notes.state = CLOCK__UNFIT;
-    djp_store_release(&clock__sequence, 0u);
+    djp__store_release(&clock__sequence, 0u);
 }
 
 /* 1: ticks cannot have been read after base; cores differ by far less. */
 static int
-clock__is_before(uint64_t ticks, uint64_t base)
+clock_is_before(uint64_t ticks, uint64_t base)
 {
     return ticks < base && base - ticks > CLOCK__WIDEST_TICKS;
 }
@@ -147,17 +147,17 @@ clock__is_before(uint64_t ticks, uint64_t base)
 /* New parameters that start at the current reading, or at the kernel's clock if that is ahead, and
  * reach the kernel's clock about a second later. */
 static void
-clock__steer(uint64_t ticks, uint64_t ns)
+clock_steer(uint64_t ticks, uint64_t ns)
 {
-    const clock__set *old = &clock__sets[djp_load_relaxed(&clock__sequence) & 1u];
-    uint64_t old_rate = djp_load_relaxed(&old->rate);
+    const clock__set *old = &clock__sets[djp__load_relaxed(&clock__sequence) & 1u];
+    uint64_t old_rate = djp__load_relaxed(&old->rate);
     uint64_t reading =
-        clock__convert(ticks, djp_load_relaxed(&old->ticks), djp_load_relaxed(&old->ns), old_rate);
+        clock_convert(ticks, djp__load_relaxed(&old->ticks), djp__load_relaxed(&old->ns), old_rate);
     uint64_t elapsed = ns - clock__notes.ns;
     int64_t error = (int64_t)(ns - reading);
     int64_t most = (int64_t)(elapsed / 1000000u * CLOCK__STRAY_PPM) + 10000;
     if (error > most || error < -most) {
-        clock__give_up();
+        clock_give_up();
         return;
     }
     uint64_t rate = old_rate;
@@ -168,56 +168,56 @@ clock__steer(uint64_t ticks, uint64_t ns)
     }
     if (error > 0) {
         /* Behind: a step forward is allowed. */
-        clock__publish(ticks, ns, rate);
+        clock_publish(ticks, ns, rate);
         return;
     }
     /* Ahead: the clock runs slower for a while, by at most 500 parts per million. */
     int64_t bend = (int64_t)((__int128)rate * error / (int64_t)CLOCK__STEER_NS);
     int64_t limit = (int64_t)(rate / 2000u);
     bend = bend < -limit ? -limit : bend;
-    clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
+    clock_publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
 }
 
 /* A counter that was set back, as after a suspend, gives no rate. This test is certain for any
  * distance of the pair of readings. */
 static int
-clock__was_set_back(uint64_t ticks)
+clock_was_set_back(uint64_t ticks)
 {
-    uint64_t base = djp_load_relaxed(&clock__sets[djp_load_relaxed(&clock__sequence) & 1u].ticks);
+    uint64_t base = djp__load_relaxed(&clock__sets[djp__load_relaxed(&clock__sequence) & 1u].ticks);
     return ticks <= clock__notes.ticks ||
-           (clock__notes.state == CLOCK__RUNNING && clock__is_before(ticks, base));
+           (clock__notes.state == CLOCK__RUNNING && clock_is_before(ticks, base));
 }
 
 static void
-clock__tsc_refresh(void)
+clock_tsc_refresh(void)
 {
     uint64_t ticks = 0, ns = 0, width = 0;
     if (clock__notes.state == CLOCK__UNKNOWN) {
-        clock__notes.state = clock__tsc_is_fit() ? CLOCK__FIRST : CLOCK__UNFIT;
+        clock__notes.state = clock_tsc_is_fit() ? CLOCK__FIRST : CLOCK__UNFIT;
         if (clock__notes.state == CLOCK__FIRST) {
-            clock__pair(&clock__notes.ticks, &clock__notes.ns, &width);
+            clock_pair(&clock__notes.ticks, &clock__notes.ns, &width);
         }
         return;
     }
     if (clock__notes.state == CLOCK__UNFIT) {
         return;
     }
-    clock__pair(&ticks, &ns, &width);
-    if (clock__was_set_back(ticks)) {
-        clock__give_up();
+    clock_pair(&ticks, &ns, &width);
+    if (clock_was_set_back(ticks)) {
+        clock_give_up();
         return;
     }
     if (width > CLOCK__WIDEST_TICKS) {
         return; /* interrupted each time: no rate rather than a wrong one */
     }
     if (clock__notes.state == CLOCK__RUNNING) {
-        clock__steer(ticks, ns);
+        clock_steer(ticks, ns);
     } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS) {
         uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) /
                                    (ticks - clock__notes.ticks));
         /* Starts ahead by the uncertainty of the pair, so that no reading is before one of the
          * kernel. */
-        clock__publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
+        clock_publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
         clock__notes.ticks = ticks;
         clock__notes.ns = ns;
         clock__notes.state = CLOCK__RUNNING;
@@ -227,12 +227,12 @@ clock__tsc_refresh(void)
 /* The kernel's clock, until the TSC is calibrated. A process that drops all spans has no worker
  * that refreshes, so readers calibrate, at most a few times a second. */
 static uint64_t
-clock__read_and_calibrate(void)
+clock_read_and_calibrate(void)
 {
-    uint64_t now = clock__read(CLOCK_MONOTONIC);
-    if (now >= djp_load_relaxed(&clock__calibrate_at)) {
-        djp_store_relaxed(&clock__calibrate_at,
-                          now + CLOCK__CALIBRATION_NS + CLOCK__CALIBRATION_NS / 8);
+    uint64_t now = clock_read(CLOCK_MONOTONIC);
+    if (now >= djp__load_relaxed(&clock__calibrate_at)) {
+        djp__store_relaxed(&clock__calibrate_at,
+                           now + CLOCK__CALIBRATION_NS + CLOCK__CALIBRATION_NS / 8);
         djp__clock_anchor_refresh();
     }
     return now;
@@ -240,63 +240,63 @@ clock__read_and_calibrate(void)
 
 /* The slow path: parameters that change meanwhile or are too old. */
 static __attribute__((noinline)) uint64_t
-clock__read_slowly(void)
+clock_read_slowly(void)
 {
     int refreshed = 0;
     for (;;) {
-        uint32_t sequence = djp_load_acquire(&clock__sequence);
+        uint32_t sequence = djp__load_acquire(&clock__sequence);
         if (sequence == 0) {
-            return clock__read_and_calibrate();
+            return clock_read_and_calibrate();
         }
         const clock__set *set = &clock__sets[sequence & 1u];
-        uint64_t base_ticks = djp_load_acquire(&set->ticks);
-        uint64_t base_ns = djp_load_acquire(&set->ns);
-        uint64_t rate = djp_load_acquire(&set->rate);
-        uint64_t stale = djp_load_acquire(&set->stale_ticks);
+        uint64_t base_ticks = djp__load_acquire(&set->ticks);
+        uint64_t base_ns = djp__load_acquire(&set->ns);
+        uint64_t rate = djp__load_acquire(&set->rate);
+        uint64_t stale = djp__load_acquire(&set->stale_ticks);
         uint64_t ticks = __rdtsc();
-        if (djp_load_relaxed(&clock__sequence) != sequence) {
+        if (djp__load_relaxed(&clock__sequence) != sequence) {
             continue; /* refreshed meanwhile, or the TSC was disabled */
         }
         /* Also if the counter was set back: the difference is huge then. */
         if (ticks - base_ticks > stale && !refreshed &&
-            (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
+            (ticks > base_ticks || clock_is_before(ticks, base_ticks))) {
             refreshed = 1;
             djp__clock_anchor_refresh();
             continue;
         }
-        return clock__convert(ticks, base_ticks, base_ns, rate);
+        return clock_convert(ticks, base_ticks, base_ns, rate);
     }
 }
 
 uint64_t
 djp__clock_monotonic(void)
 {
-    uint32_t sequence = djp_load_acquire(&clock__sequence);
+    uint32_t sequence = djp__load_acquire(&clock__sequence);
     const clock__set *set = &clock__sets[sequence & 1u];
-    uint64_t base_ticks = djp_load_acquire(&set->ticks);
-    uint64_t base_ns = djp_load_acquire(&set->ns);
-    uint64_t rate = djp_load_acquire(&set->rate);
-    uint64_t stale = djp_load_acquire(&set->stale_ticks);
+    uint64_t base_ticks = djp__load_acquire(&set->ticks);
+    uint64_t base_ns = djp__load_acquire(&set->ns);
+    uint64_t rate = djp__load_acquire(&set->rate);
+    uint64_t stale = djp__load_acquire(&set->stale_ticks);
     uint64_t ticks = __rdtsc();
-    if (__builtin_expect(sequence == 0 || djp_load_relaxed(&clock__sequence) != sequence ||
+    if (__builtin_expect(sequence == 0 || djp__load_relaxed(&clock__sequence) != sequence ||
                              ticks - base_ticks > stale,
                          0)) {
-        return clock__read_slowly();
+        return clock_read_slowly();
     }
-    return clock__convert(ticks, base_ticks, base_ns, rate);
+    return clock_convert(ticks, base_ticks, base_ns, rate);
 }
 
 #else
 
 static void
-clock__tsc_refresh(void)
+clock_tsc_refresh(void)
 {
 }
 
 uint64_t
 djp__clock_monotonic(void)
 {
-    return clock__read(CLOCK_MONOTONIC);
+    return clock_read(CLOCK_MONOTONIC);
 }
 
 #endif
@@ -304,30 +304,30 @@ djp__clock_monotonic(void)
 uint64_t
 djp__clock_realtime(void)
 {
-    return clock__read(CLOCK_REALTIME);
+    return clock_read(CLOCK_REALTIME);
 }
 
 int64_t
 djp__clock_anchor(void)
 {
-    int64_t anchor = djp_load_relaxed(&clock__anchor);
+    int64_t anchor = djp__load_relaxed(&clock__anchor);
     if (__builtin_expect(anchor == 0, 0)) {
         djp__clock_anchor_refresh();
-        anchor = djp_load_relaxed(&clock__anchor);
+        anchor = djp__load_relaxed(&clock__anchor);
     }
     return anchor;
 }
 
 /* The middle of two monotonic readings around the wall clock, the closest of three tries. */
 static int64_t
-clock__measure_anchor(void)
+clock_measure_anchor(void)
 {
     int64_t anchor = 0;
     uint64_t narrowest = UINT64_MAX;
     for (int i = 0; i < 3; i++) {
-        uint64_t before = clock__read(CLOCK_MONOTONIC);
-        uint64_t wall = clock__read(CLOCK_REALTIME);
-        uint64_t after = clock__read(CLOCK_MONOTONIC);
+        uint64_t before = clock_read(CLOCK_MONOTONIC);
+        uint64_t wall = clock_read(CLOCK_REALTIME);
+        uint64_t after = clock_read(CLOCK_MONOTONIC);
         if (after - before < narrowest) {
             narrowest = after - before;
             anchor = (int64_t)(wall - (before + (after - before) / 2));
@@ -339,15 +339,15 @@ clock__measure_anchor(void)
 void
 djp__clock_anchor_refresh(void)
 {
-    djp_store_relaxed(&clock__anchor, clock__measure_anchor());
+    djp__store_relaxed(&clock__anchor, clock_measure_anchor());
     djp__fork_watch();
     uint32_t generation = djp__fork_generation();
-    uint32_t owner = djp_load_relaxed(&clock__owner);
-    if (owner == generation || !djp_cas_strong_acq_rel(&clock__owner, &owner, generation)) {
+    uint32_t owner = djp__load_relaxed(&clock__owner);
+    if (owner == generation || !djp__cas_strong_acq_rel(&clock__owner, &owner, generation)) {
         return; /* another thread refreshes */
     }
-    clock__tsc_refresh();
-    djp_store_release(&clock__owner, 0u);
+    clock_tsc_refresh();
+    djp__store_release(&clock__owner, 0u);
 }
 
 void

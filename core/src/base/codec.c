@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 static int
-codec__hex_value(char c)
+codec_hex_value(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -28,7 +28,7 @@ typedef uint8_t codec__eight __attribute__((vector_size(8)));
 /* Sixteen digits at once, stored as one word so that the next reader need not wait; 0 for an
  * invalid character. */
 static inline int
-codec__hex_eight(uint8_t *out, const char *text)
+codec_hex_eight(uint8_t *out, const char *text)
 {
     codec__digits digits;
     memcpy(&digits, text, sizeof digits);
@@ -45,15 +45,15 @@ codec__hex_eight(uint8_t *out, const char *text)
     return (good[0] & good[1]) == UINT64_MAX;
 }
 #else
-#define codec__hex_eight(out, text) codec__hex_each(out, 8, text)
+#define codec_hex_eight(out, text) codec_hex_each(out, 8, text)
 #endif
 
 static int
-codec__hex_each(uint8_t *out, size_t out_size, const char *text)
+codec_hex_each(uint8_t *out, size_t out_size, const char *text)
 {
     for (size_t i = 0; i < out_size; i++) {
-        int high = codec__hex_value(text[2 * i]);
-        int low = high < 0 ? -1 : codec__hex_value(text[2 * i + 1]);
+        int high = codec_hex_value(text[2 * i]);
+        int low = high < 0 ? -1 : codec_hex_value(text[2 * i + 1]);
         if (low < 0) {
             return 0;
         }
@@ -66,30 +66,30 @@ int
 djp__hex_decode(uint8_t *out, size_t out_size, const char *text)
 {
     for (; out_size >= 8; out_size -= 8, out += 8, text += 16) {
-        if (!codec__hex_eight(out, text)) {
+        if (!codec_hex_eight(out, text)) {
             return 0;
         }
     }
-    return codec__hex_each(out, out_size, text);
+    return codec_hex_each(out, out_size, text);
 }
 
 /* Percent codes may use capitals. */
 static int
-codec__hex_any(char c)
+codec_hex_any(char c)
 {
-    return codec__hex_value(c >= 'A' && c <= 'F' ? (char)(c + ('a' - 'A')) : c);
+    return codec_hex_value(c >= 'A' && c <= 'F' ? (char)(c + ('a' - 'A')) : c);
 }
 
 int
-djp__percent_decode(djp_buf *out, djp_text text)
+djp__percent_decode(djp__buf *out, djp_text text)
 {
     size_t start = 0;
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] != '%') {
             continue;
         }
-        int high = text.size - i > 2 ? codec__hex_any(text.data[i + 1]) : -1;
-        int low = high < 0 ? -1 : codec__hex_any(text.data[i + 2]);
+        int high = text.size - i > 2 ? codec_hex_any(text.data[i + 1]) : -1;
+        int low = high < 0 ? -1 : codec_hex_any(text.data[i + 2]);
         if (low < 0) {
             return 0;
         }
@@ -103,19 +103,19 @@ djp__percent_decode(djp_buf *out, djp_text text)
 }
 
 static int
-codec__is_unreserved(char c)
+codec_is_unreserved(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_' || c == '~';
 }
 
 void
-djp__percent_encode(djp_buf *out, djp_text text, const char *also_safe)
+djp__percent_encode(djp__buf *out, djp_text text, const char *also_safe)
 {
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
-        if (codec__is_unreserved(c) || (c != '\0' && also_safe != NULL && strchr(also_safe, c))) {
+        if (codec_is_unreserved(c) || (c != '\0' && also_safe != NULL && strchr(also_safe, c))) {
             djp__buf_char(out, c);
         } else {
             char form[3] = {'%', digits[(unsigned char)c >> 4], digits[(unsigned char)c & 15]};
@@ -128,7 +128,7 @@ static const char codec__base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void
-djp__base64(djp_buf *out, const void *data, size_t size)
+djp__base64(djp__buf *out, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
     for (size_t i = 0; i < size; i += 3) {
@@ -144,14 +144,14 @@ djp__base64(djp_buf *out, const void *data, size_t size)
 }
 
 static int
-codec__base64_value(char c)
+codec_base64_value(char c)
 {
     const char *at = c ? strchr(codec__base64_digits, c) : NULL;
     return at != NULL ? (int)(at - codec__base64_digits) : -1;
 }
 
 int
-djp__base64_decode(djp_buf *out, djp_text text)
+djp__base64_decode(djp__buf *out, djp_text text)
 {
     size_t size = text.size;
     size_t padding = 0;
@@ -165,7 +165,7 @@ djp__base64_decode(djp_buf *out, djp_text text)
     uint32_t word = 0;
     unsigned bits = 0;
     for (size_t i = 0; i < size; i++) {
-        int value = codec__base64_value(text.data[i]);
+        int value = codec_base64_value(text.data[i]);
         if (value < 0) {
             return 0;
         }
@@ -182,28 +182,28 @@ djp__base64_decode(djp_buf *out, djp_text text)
 
 /* Chosen once per process, never 0 then. Written by the first hash, relaxed: an exchange makes all
  * threads agree. */
-static DJP_ATOMIC(uint64_t) codec__hash_seed;
+static DJP__ATOMIC(uint64_t) codec__hash_seed;
 
 static uint64_t
-codec__seed(void)
+codec_seed(void)
 {
-    uint64_t seed = djp_load_relaxed(&codec__hash_seed);
+    uint64_t seed = djp__load_relaxed(&codec__hash_seed);
     if (seed == 0) {
         uint64_t fresh = djp__rand64() | 1;
-        seed = djp_cas_strong_acq_rel(&codec__hash_seed, &seed, fresh) ? fresh : seed;
+        seed = djp__cas_strong_acq_rel(&codec__hash_seed, &seed, fresh) ? fresh : seed;
     }
     return seed;
 }
 
 static uint64_t
-codec__mix(uint64_t a, uint64_t b)
+codec_mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static uint64_t
-codec__load(const uint8_t *bytes, size_t size)
+codec_load(const uint8_t *bytes, size_t size)
 {
     uint64_t word = 0;
     memcpy(&word, bytes, size);
@@ -214,21 +214,21 @@ uint64_t
 djp__hash(const void *data, size_t size)
 {
     const uint8_t *bytes = data;
-    uint64_t state = codec__seed() ^ size;
+    uint64_t state = codec_seed() ^ size;
     size_t left = size;
     while (left > 16) {
-        state = codec__mix(codec__load(bytes, 8) ^ 0x9e3779b97f4a7c15ull,
-                           codec__load(bytes + 8, 8) ^ state);
+        state = codec_mix(codec_load(bytes, 8) ^ 0x9e3779b97f4a7c15ull,
+                          codec_load(bytes + 8, 8) ^ state);
         bytes += 16;
         left -= 16;
     }
     uint64_t a = 0, b = 0;
     if (left >= 8) {
-        a = codec__load(bytes, 8);
-        b = codec__load(bytes + left - 8, 8);
+        a = codec_load(bytes, 8);
+        b = codec_load(bytes + left - 8, 8);
     } else if (left > 0) {
-        a = codec__load(bytes, left);
+        a = codec_load(bytes, left);
     }
-    state = codec__mix(a ^ 0xbf58476d1ce4e5b9ull, b ^ state);
-    return codec__mix(state ^ 0x94d049bb133111ebull, size ^ 0xd6e8feb86659fd93ull);
+    state = codec_mix(a ^ 0xbf58476d1ce4e5b9ull, b ^ state);
+    return codec_mix(state ^ 0x94d049bb133111ebull, size ^ 0xd6e8feb86659fd93ull);
 }

@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 static void
-diag__to_stderr(void *user, int level, const char *message)
+diag_to_stderr(void *user, int level, const char *message)
 {
     static const char *const names[] = {"", "error: ", "warning: ", "", "debug: "};
     char line[1100];
@@ -33,7 +33,7 @@ djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *)
 {
     memset(diag, 0, sizeof *diag);
     diag->level = level;
-    diag->log = log ? log : diag__to_stderr;
+    diag->log = log ? log : diag_to_stderr;
     diag->user = log ? user : diag;
     djp__file_id(&diag->standard_error, STDERR_FILENO);
     return djp__mutex_init(&diag->mutex);
@@ -73,18 +73,18 @@ djp__diag(djp_diag *diag, int level, const char *format, ...)
 }
 
 int
-djp__once(DJP_ATOMIC(int) * flag)
+djp__once(DJP__ATOMIC(int) * flag)
 {
-    return djp_load_relaxed(flag) == 0 && djp_swap_acq_rel(flag, 1) == 0;
+    return djp__load_relaxed(flag) == 0 && djp__swap_acq_rel(flag, 1) == 0;
 }
 
 int
-djp__every_minute(DJP_ATOMIC(uint64_t) * guard)
+djp__every_minute(DJP__ATOMIC(uint64_t) * guard)
 {
     uint64_t now = djp__clock_monotonic() | 1;
-    uint64_t last = djp_load_relaxed(guard);
+    uint64_t last = djp__load_relaxed(guard);
     if (last != 0 && now - last < 60000000000ull) {
         return 0;
     }
-    return djp_cas_strong_acq_rel(guard, &last, now);
+    return djp__cas_strong_acq_rel(guard, &last, now);
 }

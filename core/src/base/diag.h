@@ -27,8 +27,8 @@ void djp__diag_fini(djp_diag *diag);
 void
 djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */
-int djp__once(DJP_ATOMIC(int) * flag);
+int djp__once(DJP__ATOMIC(int) * flag);
 /* Returns 1 at most once a minute per guard: a message may be written. Guards start at 0. */
-int djp__every_minute(DJP_ATOMIC(uint64_t) * guard);
+int djp__every_minute(DJP__ATOMIC(uint64_t) * guard);
 
 #endif

@@ -38,7 +38,7 @@
 #endif
 
 /* Written by its thread. */
-static DJP_THREAD_LOCAL int files__parted;
+static DJP__THREAD_LOCAL int files__parted;
 
 static void
 files_id_of(djp_file_id *out, const struct stat *facts)

@@ -9,7 +9,7 @@
 enum { SCAN_DEPTH_MAX = 32 };
 
 static int
-scan_fail(djp_json_scan *scan)
+scan_fail(djp__json_scan *scan)
 {
     scan->failed = 1;
     scan->at = scan->end; /* so that loops over the rest end */
@@ -17,7 +17,7 @@ scan_fail(djp_json_scan *scan)
 }
 
 static void
-scan_blank(djp_json_scan *scan)
+scan_blank(djp__json_scan *scan)
 {
     while (scan->at < scan->end &&
            (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r')) {
@@ -26,7 +26,7 @@ scan_blank(djp_json_scan *scan)
 }
 
 static int
-scan_hex4(djp_json_scan *scan, unsigned *out)
+scan_hex4(djp__json_scan *scan, unsigned *out)
 {
     unsigned value = 0;
     if (scan->end - scan->at < 4) {
@@ -75,7 +75,7 @@ scan_utf8(char out[4], unsigned point)
 
 /* The part after "\u": one code point, a surrogate pair joined, a lone surrogate as U+FFFD. */
 static size_t
-scan_unicode(djp_json_scan *scan, char out[4])
+scan_unicode(djp__json_scan *scan, char out[4])
 {
     unsigned point, low;
     if (!scan_hex4(scan, &point)) {
@@ -83,7 +83,7 @@ scan_unicode(djp_json_scan *scan, char out[4])
     }
     if (point >= 0xd800 && point < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\' &&
         scan->at[1] == 'u') {
-        djp_json_scan ahead = *scan;
+        djp__json_scan ahead = *scan;
         ahead.at += 2;
         if (scan_hex4(&ahead, &low) && low >= 0xdc00 && low < 0xe000) {
             scan->at = ahead.at;
@@ -95,7 +95,7 @@ scan_unicode(djp_json_scan *scan, char out[4])
 
 /* The character after a backslash. Returns its size in out, 0 when malformed. */
 static size_t
-scan_escape(djp_json_scan *scan, char out[4])
+scan_escape(djp__json_scan *scan, char out[4])
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (scan->at == scan->end) {
@@ -114,7 +114,7 @@ scan_escape(djp_json_scan *scan, char out[4])
 }
 
 static int
-scan_digits(djp_json_scan *scan)
+scan_digits(djp__json_scan *scan)
 {
     const char *from = scan->at;
     while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9') {
@@ -124,7 +124,7 @@ scan_digits(djp_json_scan *scan)
 }
 
 static int
-scan_char(djp_json_scan *scan, char c)
+scan_char(djp__json_scan *scan, char c)
 {
     scan_blank(scan);
     if (scan->at < scan->end && *scan->at == c) {
@@ -135,7 +135,7 @@ scan_char(djp_json_scan *scan, char c)
 }
 
 static int
-scan_is_number(djp_json_scan *scan)
+scan_is_number(djp__json_scan *scan)
 {
     scan->at += scan->at < scan->end && *scan->at == '-';
     const char *first = scan->at;
@@ -157,7 +157,7 @@ scan_is_number(djp_json_scan *scan)
 }
 
 static int
-scan_word(djp_json_scan *scan)
+scan_word(djp__json_scan *scan)
 {
     static const char *const words[] = {"true", "false", "null"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -171,20 +171,20 @@ scan_word(djp_json_scan *scan)
 }
 
 void
-djp__json_scan_init(djp_json_scan *scan, const char *data, size_t size)
+djp__json_scan_init(djp__json_scan *scan, const char *data, size_t size)
 {
-    *scan = (djp_json_scan){data, data + size, 0, 0, 0};
+    *scan = (djp__json_scan){data, data + size, 0, 0, 0};
 }
 
 char
-djp__json_scan_peek(djp_json_scan *scan)
+djp__json_scan_peek(djp__json_scan *scan)
 {
     scan_blank(scan);
     return scan->at < scan->end ? *scan->at : '\0';
 }
 
 int
-djp__json_scan_enter(djp_json_scan *scan, char open)
+djp__json_scan_enter(djp__json_scan *scan, char open)
 {
     if (scan->depth > SCAN_DEPTH_MAX || !scan_char(scan, open)) {
         return scan_fail(scan);
@@ -195,7 +195,7 @@ djp__json_scan_enter(djp_json_scan *scan, char open)
 }
 
 int
-djp__json_scan_next(djp_json_scan *scan, char close)
+djp__json_scan_next(djp__json_scan *scan, char close)
 {
     int first = scan->first;
     scan->first = 0;
@@ -210,7 +210,7 @@ djp__json_scan_next(djp_json_scan *scan, char close)
 }
 
 int
-djp__json_scan_string(djp_json_scan *scan, char *out, size_t out_size, size_t *size)
+djp__json_scan_string(djp__json_scan *scan, char *out, size_t out_size, size_t *size)
 {
     *size = 0;
     if (!scan_char(scan, '"')) {
@@ -237,14 +237,14 @@ djp__json_scan_string(djp_json_scan *scan, char *out, size_t out_size, size_t *s
 }
 
 int
-djp__json_scan_name(djp_json_scan *scan, char *out, size_t out_size, size_t *size)
+djp__json_scan_name(djp__json_scan *scan, char *out, size_t out_size, size_t *size)
 {
     return djp__json_scan_string(scan, out, out_size, size) &&
            (scan_char(scan, ':') || scan_fail(scan));
 }
 
 int
-djp__json_scan_number(djp_json_scan *scan, double *out)
+djp__json_scan_number(djp__json_scan *scan, double *out)
 {
     scan_blank(scan);
     const char *from = scan->at;
@@ -256,7 +256,7 @@ djp__json_scan_number(djp_json_scan *scan, double *out)
 }
 
 static void
-scan_skip_container(djp_json_scan *scan, char open)
+scan_skip_container(djp__json_scan *scan, char open)
 {
     char close = open == '{' ? '}' : ']';
     size_t size;
@@ -272,7 +272,7 @@ scan_skip_container(djp_json_scan *scan, char open)
 }
 
 int
-djp__json_scan_skip(djp_json_scan *scan)
+djp__json_scan_skip(djp__json_scan *scan)
 {
     size_t size;
     char c = djp__json_scan_peek(scan);
@@ -287,7 +287,7 @@ djp__json_scan_skip(djp_json_scan *scan)
 }
 
 int
-djp__json_scan_end(djp_json_scan *scan)
+djp__json_scan_end(djp__json_scan *scan)
 {
     scan_blank(scan);
     return scan->at == scan->end && !scan->failed && scan->depth == 0;

@@ -9,13 +9,13 @@
 #include "djp/error.h"
 
 void
-djp__map_init(djp_map *map)
+djp__map_init(djp__map *map)
 {
     memset(map, 0, sizeof *map);
 }
 
 void
-djp__map_fini(djp_map *map)
+djp__map_fini(djp__map *map)
 {
     for (size_t i = 0; i < map->capacity; i++) {
         djp__free(map->entries[i].key);
@@ -25,12 +25,12 @@ djp__map_fini(djp_map *map)
 }
 
 /* The entry of the key, or the free place for it, which always exists. */
-static djp_map_entry *
-map__find(const djp_map *map, const char *key, size_t size, uint64_t hash)
+static djp__map_entry *
+map_find(const djp__map *map, const char *key, size_t size, uint64_t hash)
 {
     size_t mask = map->capacity - 1;
     for (size_t i = (size_t)hash & mask;; i = (i + 1) & mask) {
-        djp_map_entry *entry = &map->entries[i];
+        djp__map_entry *entry = &map->entries[i];
         if (!entry->key || (entry->hash == hash && entry->key_size == size &&
                             memcmp(entry->key, key, size) == 0)) {
             return entry;
@@ -39,27 +39,27 @@ map__find(const djp_map *map, const char *key, size_t size, uint64_t hash)
 }
 
 void *
-djp__map_get(const djp_map *map, const char *key, size_t size)
+djp__map_get(const djp__map *map, const char *key, size_t size)
 {
     if (map->count == 0) {
         return NULL;
     }
-    djp_map_entry *entry = map__find(map, key, size, djp__hash(key, size));
+    djp__map_entry *entry = map_find(map, key, size, djp__hash(key, size));
     return entry->key ? entry->value : NULL;
 }
 
 static int
-map__grow(djp_map *map)
+map_grow(djp__map *map)
 {
-    djp_map bigger = {NULL, map->capacity ? map->capacity * 2 : 8, map->count};
+    djp__map bigger = {NULL, map->capacity ? map->capacity * 2 : 8, map->count};
     bigger.entries = djp__calloc(bigger.capacity, sizeof *bigger.entries);
     if (!bigger.entries) {
         return DJP_ENOMEM;
     }
     for (size_t i = 0; i < map->capacity; i++) {
-        djp_map_entry *entry = &map->entries[i];
+        djp__map_entry *entry = &map->entries[i];
         if (entry->key) {
-            *map__find(&bigger, entry->key, entry->key_size, entry->hash) = *entry;
+            *map_find(&bigger, entry->key, entry->key_size, entry->hash) = *entry;
         }
     }
     djp__free(map->entries);
@@ -68,36 +68,36 @@ map__grow(djp_map *map)
 }
 
 int
-djp__map_set(djp_map *map, const char *key, size_t size, void *value)
+djp__map_set(djp__map *map, const char *key, size_t size, void *value)
 {
     uint64_t hash = djp__hash(key, size);
-    djp_map_entry *entry = map->capacity ? map__find(map, key, size, hash) : NULL;
+    djp__map_entry *entry = map->capacity ? map_find(map, key, size, hash) : NULL;
     if (entry != NULL && entry->key) {
         entry->value = value;
         return 0;
     }
     if ((map->count + 1) * 4 > map->capacity * 3) {
-        if (map__grow(map) != 0) {
+        if (map_grow(map) != 0) {
             return DJP_ENOMEM;
         }
-        entry = map__find(map, key, size, hash);
+        entry = map_find(map, key, size, hash);
     }
     char *copy = djp__strndup(key, size);
     if (copy == NULL) {
         return DJP_ENOMEM;
     }
-    *entry = (djp_map_entry){copy, size, hash, value};
+    *entry = (djp__map_entry){copy, size, hash, value};
     map->count++;
     return 0;
 }
 
 void *
-djp__map_remove(djp_map *map, const char *key, size_t size)
+djp__map_remove(djp__map *map, const char *key, size_t size)
 {
     if (map->count == 0) {
         return NULL;
     }
-    djp_map_entry *entry = map__find(map, key, size, djp__hash(key, size));
+    djp__map_entry *entry = map_find(map, key, size, djp__hash(key, size));
     if (!entry->key) {
         return NULL;
     }

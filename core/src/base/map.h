@@ -6,24 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct djp_map_entry {
+typedef struct djp__map_entry {
     char *key; /* owned, NUL-terminated; NULL: free place */
     size_t key_size;
     uint64_t hash;
     void *value; /* borrowed */
-} djp_map_entry;
+} djp__map_entry;
 
-typedef struct djp_map {
-    djp_map_entry *entries;
+typedef struct djp__map {
+    djp__map_entry *entries;
     size_t capacity;
     size_t count;
-} djp_map;
+} djp__map;
 
-void djp__map_init(djp_map *map);
-void djp__map_fini(djp_map *map); /* frees keys, not values */
-void *djp__map_get(const djp_map *map, const char *key, size_t size);
+void djp__map_init(djp__map *map);
+void djp__map_fini(djp__map *map); /* frees keys, not values */
+void *djp__map_get(const djp__map *map, const char *key, size_t size);
 /* replaces; 0 or DJP_ENOMEM */
-int djp__map_set(djp_map *map, const char *key, size_t size, void *value);
-void *djp__map_remove(djp_map *map, const char *key, size_t size); /* the value or NULL */
+int djp__map_set(djp__map *map, const char *key, size_t size, void *value);
+void *djp__map_remove(djp__map *map, const char *key, size_t size); /* the value or NULL */
 
 #endif

@@ -9,17 +9,17 @@
 #include "base/atomic.h"
 
 /* Allocations left before they begin to fail; 0: never. Written by tests only, relaxed. */
-static DJP_ATOMIC(long) mem__fail_in;
+static DJP__ATOMIC(long) mem__fail_in;
 
 static int
-mem__should_fail(void)
+mem_should_fail(void)
 {
-    long left = djp_load_relaxed(&mem__fail_in);
+    long left = djp__load_relaxed(&mem__fail_in);
     if (left == 0) {
         return 0;
     }
     if (left > 1) {
-        djp_store_relaxed(&mem__fail_in, left - 1);
+        djp__store_relaxed(&mem__fail_in, left - 1);
         return 0;
     }
     return 1;
@@ -28,13 +28,13 @@ mem__should_fail(void)
 void
 djp__alloc_fail_after(long n)
 {
-    djp_store_relaxed(&mem__fail_in, n);
+    djp__store_relaxed(&mem__fail_in, n);
 }
 
 void *
 djp__alloc(size_t size)
 {
-    if (size == 0 || mem__should_fail()) {
+    if (size == 0 || mem_should_fail()) {
         return NULL;
     }
     return malloc(size);
@@ -43,7 +43,7 @@ djp__alloc(size_t size)
 void *
 djp__calloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0 || count > SIZE_MAX / size || mem__should_fail()) {
+    if (count == 0 || size == 0 || count > SIZE_MAX / size || mem_should_fail()) {
         return NULL;
     }
     return calloc(count, size);
@@ -52,7 +52,7 @@ djp__calloc(size_t count, size_t size)
 void *
 djp__realloc(void *block, size_t size)
 {
-    if (size == 0 || mem__should_fail()) {
+    if (size == 0 || mem_should_fail()) {
         return NULL;
     }
     return realloc(block, size);
@@ -90,7 +90,7 @@ djp__pages_free(void *pages, size_t size)
 void *
 djp__pages_new(size_t size)
 {
-    if (size == 0 || mem__should_fail()) {
+    if (size == 0 || mem_should_fail()) {
         return NULL;
     }
     void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -139,14 +139,14 @@ struct djp_arena_block {
 #define MEM__BLOCK_MIN 1024u
 
 void
-djp__arena_init(djp_arena *arena, size_t limit)
+djp__arena_init(djp__arena *arena, size_t limit)
 {
     memset(arena, 0, sizeof *arena);
     arena->limit = limit;
 }
 
 void *
-djp__arena_alloc(djp_arena *arena, size_t size)
+djp__arena_alloc(djp__arena *arena, size_t size)
 {
     if (size == 0 || size > SIZE_MAX / 4) {
         return NULL;
@@ -183,7 +183,7 @@ djp__arena_alloc(djp_arena *arena, size_t size)
 }
 
 static void
-mem__free_blocks(djp_arena_block *block)
+mem_free_blocks(djp_arena_block *block)
 {
     while (block != NULL) {
         djp_arena_block *next = block->next;
@@ -193,20 +193,20 @@ mem__free_blocks(djp_arena_block *block)
 }
 
 void
-djp__arena_reset(djp_arena *arena)
+djp__arena_reset(djp__arena *arena)
 {
     arena->used = 0;
     if (arena->blocks != NULL) {
-        mem__free_blocks(arena->blocks->next);
+        mem_free_blocks(arena->blocks->next);
         arena->blocks->next = NULL;
         arena->total = arena->blocks->capacity;
     }
 }
 
 void
-djp__arena_fini(djp_arena *arena)
+djp__arena_fini(djp__arena *arena)
 {
-    mem__free_blocks(arena->blocks);
+    mem_free_blocks(arena->blocks);
     arena->blocks = NULL;
     arena->used = 0;
     arena->total = 0;

@@ -27,16 +27,16 @@ void djp__alloc_fail_after(long n);
 /* Arena: bump allocation, freed as a whole. Zero-initialise with djp__arena_init. Not
  * thread-safe. */
 typedef struct djp_arena_block djp_arena_block;
-typedef struct djp_arena {
+typedef struct djp__arena {
     djp_arena_block *blocks;
     size_t used; /* in the newest block */
     size_t limit; /* limit in bytes; 0: none */
     size_t total;
-} djp_arena;
-void djp__arena_init(djp_arena *arena, size_t limit);
+} djp__arena;
+void djp__arena_init(djp__arena *arena, size_t limit);
 /* 16-byte aligned; NULL on failure or over the limit */
-void *djp__arena_alloc(djp_arena *arena, size_t size);
-void djp__arena_reset(djp_arena *arena); /* keeps the newest block */
-void djp__arena_fini(djp_arena *arena);
+void *djp__arena_alloc(djp__arena *arena, size_t size);
+void djp__arena_reset(djp__arena *arena); /* keeps the newest block */
+void djp__arena_fini(djp__arena *arena);
 
 #endif

@@ -21,28 +21,28 @@ enum { RING__WRITING = 0, RING__RECORD = 1, RING__PADDING = 2 };
 typedef struct ring__record {
     uint32_t size; /* of the payload; written by the reserving thread before it commits */
     /* RING__*: stored with release by the committing thread, cleared by the reader */
-    DJP_ATOMIC(uint32_t) state;
+    DJP__ATOMIC(uint32_t) state;
 } ring__record;
 
 struct djp_ring {
     uint64_t magic;
     uint64_t capacity;
     /* Bytes ever reserved. Writers, compare-and-swap. */
-    _Alignas(RING__LINE) DJP_ATOMIC(uint64_t) head;
+    _Alignas(RING__LINE) DJP__ATOMIC(uint64_t) head;
     /* Bytes ever consumed. The reader, release: the bytes before it are zero again. */
-    _Alignas(RING__LINE) DJP_ATOMIC(uint64_t) tail;
+    _Alignas(RING__LINE) DJP__ATOMIC(uint64_t) tail;
 };
 
 static char *
-ring__data(const djp_ring *ring)
+ring_data(const djp_ring *ring)
 {
     return (char *)(uintptr_t)ring + RING__HEAD_BYTES;
 }
 
 static ring__record *
-ring__at(const djp_ring *ring, uint64_t position)
+ring_at(const djp_ring *ring, uint64_t position)
 {
-    return (ring__record *)(void *)(ring__data(ring) + (position & (ring->capacity - 1)));
+    return (ring__record *)(void *)(ring_data(ring) + (position & (ring->capacity - 1)));
 }
 
 int
@@ -80,17 +80,17 @@ djp__ring_reserve(djp_ring *ring, size_t size)
         return NULL;
     }
     uint64_t need = sizeof(ring__record) + (((uint64_t)size + 7u) & ~(uint64_t)7u);
-    uint64_t head = djp_load_relaxed(&ring->head);
+    uint64_t head = djp__load_relaxed(&ring->head);
     uint64_t padding;
     for (;;) {
         uint64_t to_end = capacity - (head & (capacity - 1));
         padding = need > to_end ? to_end : 0;
         /* Acquire: the reader clears the bytes before this thread writes them. */
-        uint64_t tail = djp_load_acquire(&ring->tail);
+        uint64_t tail = djp__load_acquire(&ring->tail);
         if (head + padding + need - tail > capacity) {
             /* Full, unless other writers moved the head meanwhile: the reader may have passed the
              * known one. */
-            uint64_t newest = djp_load_relaxed(&ring->head);
+            uint64_t newest = djp__load_relaxed(&ring->head);
             if (newest == head) {
                 return NULL;
             }
@@ -100,16 +100,16 @@ djp__ring_reserve(djp_ring *ring, size_t size)
         /* Sequentially consistent against djp__ring_written: either a reader that announces its
          * sleep and then reads the head sees this reservation, or the writer sees the
          * announcement. */
-        if (djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need)) {
+        if (djp__cas_weak_seq_cst(&ring->head, &head, head + padding + need)) {
             break;
         }
     }
     if (padding) {
-        ring__record *filler = ring__at(ring, head);
+        ring__record *filler = ring_at(ring, head);
         filler->size = (uint32_t)(padding - sizeof(ring__record));
-        djp_store_release(&filler->state, RING__PADDING);
+        djp__store_release(&filler->state, RING__PADDING);
     }
-    ring__record *record = ring__at(ring, head + padding);
+    ring__record *record = ring_at(ring, head + padding);
     record->size = (uint32_t)size;
     return record + 1;
 }
@@ -119,31 +119,31 @@ djp__ring_commit(djp_ring *ring, void *payload)
 {
     (void)ring;
     ring__record *record = (ring__record *)payload - 1;
-    djp_store_release(&record->state, RING__RECORD);
+    djp__store_release(&record->state, RING__RECORD);
 }
 
 /* Clears the record at tail and frees its bytes. */
 static void
-ring__drop(djp_ring *ring, ring__record *record)
+ring_drop(djp_ring *ring, ring__record *record)
 {
     uint64_t bytes = sizeof(ring__record) + (((uint64_t)record->size + 7u) & ~(uint64_t)7u);
-    uint64_t tail = djp_load_relaxed(&ring->tail);
-    djp_store_relaxed(&record->state, RING__WRITING);
+    uint64_t tail = djp__load_relaxed(&ring->tail);
+    djp__store_relaxed(&record->state, RING__WRITING);
     record->size = 0;
     memset(record + 1, 0, (size_t)bytes - sizeof(ring__record));
-    djp_store_release(&ring->tail, tail + bytes);
+    djp__store_release(&ring->tail, tail + bytes);
 }
 
 void *
 djp__ring_peek(djp_ring *ring, size_t *size)
 {
     for (;;) {
-        uint64_t tail = djp_load_relaxed(&ring->tail);
-        if (djp_load_relaxed(&ring->head) == tail) {
+        uint64_t tail = djp__load_relaxed(&ring->tail);
+        if (djp__load_relaxed(&ring->head) == tail) {
             return NULL;
         }
-        ring__record *record = ring__at(ring, tail);
-        uint32_t state = djp_load_acquire(&record->state);
+        ring__record *record = ring_at(ring, tail);
+        uint32_t state = djp__load_acquire(&record->state);
         if (state == RING__RECORD) {
             *size = record->size;
             return record + 1;
@@ -151,16 +151,16 @@ djp__ring_peek(djp_ring *ring, size_t *size)
         if (state != RING__PADDING) {
             return NULL;
         }
-        ring__drop(ring, record);
+        ring_drop(ring, record);
     }
 }
 
 void
 djp__ring_consume(djp_ring *ring)
 {
-    ring__record *record = ring__at(ring, djp_load_relaxed(&ring->tail));
-    if (djp_load_relaxed(&record->state) == RING__RECORD) {
-        ring__drop(ring, record);
+    ring__record *record = ring_at(ring, djp__load_relaxed(&ring->tail));
+    if (djp__load_relaxed(&record->state) == RING__RECORD) {
+        ring_drop(ring, record);
     }
 }
 
@@ -168,8 +168,8 @@ uint64_t
 djp__ring_used(const djp_ring *ring)
 {
     /* Tail first: it only grows, so the difference is never negative. */
-    uint64_t tail = djp_load_acquire(&ring->tail);
-    uint64_t used = djp_load_seq_cst(&ring->head) - tail;
+    uint64_t tail = djp__load_acquire(&ring->tail);
+    uint64_t used = djp__load_seq_cst(&ring->head) - tail;
     return used > ring->capacity ? ring->capacity : used;
 }
 
@@ -182,22 +182,22 @@ djp__ring_capacity(const djp_ring *ring)
 uint64_t
 djp__ring_written(const djp_ring *ring)
 {
-    return djp_load_seq_cst(&ring->head);
+    return djp__load_seq_cst(&ring->head);
 }
 
 uint64_t
 djp__ring_consumed(const djp_ring *ring)
 {
-    return djp_load_acquire(&ring->tail);
+    return djp__load_acquire(&ring->tail);
 }
 
 void
 djp__ring_reset(djp_ring *ring)
 {
     /* Released private pages read as zero; if the kernel refuses, they are cleared. */
-    if (madvise(ring__data(ring), (size_t)ring->capacity, MADV_DONTNEED) != 0) {
-        memset(ring__data(ring), 0, (size_t)ring->capacity);
+    if (madvise(ring_data(ring), (size_t)ring->capacity, MADV_DONTNEED) != 0) {
+        memset(ring_data(ring), 0, (size_t)ring->capacity);
     }
-    djp_store_relaxed(&ring->head, 0);
-    djp_store_release(&ring->tail, 0);
+    djp__store_relaxed(&ring->head, 0);
+    djp__store_release(&ring->tail, 0);
 }

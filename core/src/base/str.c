@@ -14,7 +14,7 @@ djp__text(const char *nul_terminated)
 }
 
 static int
-str__is_blank(char c)
+str_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -22,11 +22,11 @@ str__is_blank(char c)
 djp_text
 djp__text_trim(djp_text text)
 {
-    while (text.size > 0 && str__is_blank(text.data[0])) {
+    while (text.size > 0 && str_is_blank(text.data[0])) {
         text.data++;
         text.size--;
     }
-    while (text.size > 0 && str__is_blank(text.data[text.size - 1])) {
+    while (text.size > 0 && str_is_blank(text.data[text.size - 1])) {
         text.size--;
     }
     return text;
@@ -67,7 +67,7 @@ djp__digits(char room[24], int64_t value)
 }
 
 static unsigned char
-str__lower(char c)
+str_lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
@@ -80,7 +80,7 @@ djp__text_equal_nocase(djp_text text, const char *nul_terminated)
         return 0;
     }
     for (size_t i = 0; i < size; i++) {
-        if (str__lower(text.data[i]) != str__lower(nul_terminated[i])) {
+        if (str_lower(text.data[i]) != str_lower(nul_terminated[i])) {
             return 0;
         }
     }
@@ -108,7 +108,7 @@ djp__text_split(djp_text *part, djp_text *rest, char separator)
 }
 
 static size_t
-str__digits(const char *text, size_t size)
+str_digits(const char *text, size_t size)
 {
     size_t count = 0;
     while (count < size && text[count] >= '0' && text[count] <= '9') {
@@ -120,16 +120,16 @@ str__digits(const char *text, size_t size)
 /* 1 when text is [+-] digits [. digits] [e [+-] digits] with a digit before the exponent. *point is
  * the '.' or size. */
 static int
-str__is_decimal(djp_text text, size_t *point)
+str_is_decimal(djp_text text, size_t *point)
 {
     size_t at = text.size > 0 && (text.data[0] == '+' || text.data[0] == '-');
-    size_t whole = str__digits(text.data + at, text.size - at);
+    size_t whole = str_digits(text.data + at, text.size - at);
     size_t fraction = 0;
     at += whole;
     *point = text.size;
     if (at < text.size && text.data[at] == '.') {
         *point = at++;
-        fraction = str__digits(text.data + at, text.size - at);
+        fraction = str_digits(text.data + at, text.size - at);
         at += fraction;
     }
     if (whole + fraction == 0) {
@@ -138,7 +138,7 @@ str__is_decimal(djp_text text, size_t *point)
     if (at < text.size && (text.data[at] == 'e' || text.data[at] == 'E')) {
         at++;
         at += at < text.size && (text.data[at] == '+' || text.data[at] == '-');
-        size_t exponent = str__digits(text.data + at, text.size - at);
+        size_t exponent = str_digits(text.data + at, text.size - at);
         if (exponent == 0) {
             return 0;
         }
@@ -157,7 +157,7 @@ djp__parse_double(djp_text text, double *out)
     /* strtod expects the locale's decimal separator: formatting 0.5 shows it. */
     int shown = snprintf(local_point, sizeof local_point, "%.1f", 0.5);
     if (shown < 3 || text.size + sizeof local_point >= sizeof copy ||
-        !str__is_decimal(text, &point)) {
+        !str_is_decimal(text, &point)) {
         return 0;
     }
     size_t point_size = (size_t)shown - 2;

@@ -7,7 +7,7 @@
 
 #include "djp/value.h"
 
-struct djp_buf;
+struct djp__buf;
 
 /* 1 when the bytes are valid UTF-8 (no surrogates, no overlong forms). ASCII runs are checked eight
  * bytes at a time. */
@@ -24,12 +24,12 @@ size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
 
 /* A short text as words, to compare without a call: texts of the same size are equal if their words
  * are. */
-#define DJP_TEXT_WORDS_SIZE 16u
+#define DJP__TEXT_WORDS_SIZE 16u
 typedef struct djp_text_words {
     uint64_t first, last;
     size_t size;
 } djp_text_words;
-/* text.size <= DJP_TEXT_WORDS_SIZE; borrows. */
+/* text.size <= DJP__TEXT_WORDS_SIZE; borrows. */
 static inline djp_text_words
 djp__text_words(djp_text text)
 {
@@ -75,12 +75,12 @@ djp_text djp__digits(char room[24], int64_t value);
 int djp__hex_decode(uint8_t *out, size_t out_size, const char *text);
 /* Appends the decoded form; returns 0 when a '%' is not followed by two hex digits. '+' stays
  * '+'. */
-int djp__percent_decode(struct djp_buf *out, djp_text text);
+int djp__percent_decode(struct djp__buf *out, djp_text text);
 /* keeps unreserved characters */
-void djp__percent_encode(struct djp_buf *out, djp_text text, const char *also_safe);
-void djp__base64(struct djp_buf *out, const void *data, size_t size);
+void djp__percent_encode(struct djp__buf *out, djp_text text, const char *also_safe);
+void djp__base64(struct djp__buf *out, const void *data, size_t size);
 /* with or without padding; 0 on bad input */
-int djp__base64_decode(struct djp_buf *out, djp_text text);
+int djp__base64_decode(struct djp__buf *out, djp_text text);
 uint64_t djp__hash(const void *data, size_t size); /* fast 64-bit hash, seeded per process */
 
 #endif

@@ -49,7 +49,7 @@ djp__mutex_unlock(djp_mutex *mutex)
 }
 
 int
-djp__cond_init(djp_cond *cond)
+djp__cond_init(djp__cond *cond)
 {
     pthread_condattr_t attributes;
     if (pthread_condattr_init(&attributes) != 0) {
@@ -62,19 +62,19 @@ djp__cond_init(djp_cond *cond)
 }
 
 void
-djp__cond_fini(djp_cond *cond)
+djp__cond_fini(djp__cond *cond)
 {
     pthread_cond_destroy(&cond->cond);
 }
 
 void
-djp__cond_broadcast(djp_cond *cond)
+djp__cond_broadcast(djp__cond *cond)
 {
     pthread_cond_broadcast(&cond->cond);
 }
 
 int
-djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline)
+djp__cond_wait(djp__cond *cond, djp_mutex *mutex, uint64_t deadline)
 {
     if (deadline == UINT64_MAX) {
         pthread_cond_wait(&cond->cond, mutex);
@@ -183,41 +183,41 @@ djp__thread_number(void)
 enum { WAKE_NONE, WAKE_NOTIFIED, WAKE_ASLEEP };
 
 static long
-wake_futex(djp_wake *wake, int operation, uint32_t value, const struct timespec *until)
+thread_wake_futex(djp__wake *wake, int operation, uint32_t value, const struct timespec *until)
 {
     return syscall(SYS_futex, (uint32_t *)&wake->state, operation | FUTEX_PRIVATE_FLAG, value,
                    until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void
-djp__wake_init(djp_wake *wake)
+djp__wake_init(djp__wake *wake)
 {
-    djp_store_relaxed(&wake->state, (uint32_t)WAKE_NONE);
+    djp__store_relaxed(&wake->state, (uint32_t)WAKE_NONE);
 }
 
 void
-djp__wake_notify(djp_wake *wake)
+djp__wake_notify(djp__wake *wake)
 {
-    if (djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NOTIFIED) == WAKE_ASLEEP) {
+    if (djp__swap_acq_rel(&wake->state, (uint32_t)WAKE_NOTIFIED) == WAKE_ASLEEP) {
         int saved = errno;
-        wake_futex(wake, FUTEX_WAKE, 1, NULL);
+        thread_wake_futex(wake, FUTEX_WAKE, 1, NULL);
         errno = saved;
     }
 }
 
 int
-djp__wake_wait(djp_wake *wake, uint64_t deadline)
+djp__wake_wait(djp__wake *wake, uint64_t deadline)
 {
     uint32_t before = WAKE_NONE;
     struct timespec until = thread_timespec(deadline);
     /* notified: no wait */
-    int expired = !djp_cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP);
-    while (!expired && djp_load_acquire(&wake->state) == WAKE_ASLEEP) {
-        expired = wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP,
-                             deadline == UINT64_MAX ? NULL : &until) != 0 &&
+    int expired = !djp__cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP);
+    while (!expired && djp__load_acquire(&wake->state) == WAKE_ASLEEP) {
+        expired = thread_wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP,
+                                    deadline == UINT64_MAX ? NULL : &until) != 0 &&
                   errno == ETIMEDOUT;
     }
-    int notified = djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_NOTIFIED;
+    int notified = djp__swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_NOTIFIED;
     if (!notified) {
         djp__clock_reached(deadline);
     }

@@ -12,9 +12,9 @@
 /* Thread-local storage without a call per access if the loader allows it (glibc reserves space for
  * late-loaded modules). Keep such variables small. */
 #ifdef __GLIBC__
-#define DJP_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#define DJP__THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #else
-#define DJP_THREAD_LOCAL _Thread_local
+#define DJP__THREAD_LOCAL _Thread_local
 #endif
 
 typedef pthread_mutex_t djp_mutex;
@@ -23,14 +23,14 @@ void djp__mutex_fini(djp_mutex *mutex);
 void djp__mutex_lock(djp_mutex *mutex);
 void djp__mutex_unlock(djp_mutex *mutex);
 
-typedef struct djp_cond {
+typedef struct djp__cond {
     pthread_cond_t cond; /* on CLOCK_MONOTONIC */
-} djp_cond;
-int djp__cond_init(djp_cond *cond);
-void djp__cond_fini(djp_cond *cond);
-void djp__cond_broadcast(djp_cond *cond);
+} djp__cond;
+int djp__cond_init(djp__cond *cond);
+void djp__cond_fini(djp__cond *cond);
+void djp__cond_broadcast(djp__cond *cond);
 /* Returns 0 or DJP_ETIMEOUT. deadline UINT64_MAX: no limit. */
-int djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline);
+int djp__cond_wait(djp__cond *cond, djp_mutex *mutex, uint64_t deadline);
 
 /* Starts a thread with all signals blocked, the name (15 characters), and a stack of 256 KiB in
  * addition to the thread-local storage of all libraries. 0 or DJP_ETHREAD. */
@@ -45,12 +45,12 @@ pid_t djp__thread_number(void);
 
 /* A wake-up: any thread or signal handler notifies, one thread waits. Notifications coalesce. It
  * needs no release, and is initialised again in a forked child. */
-typedef struct djp_wake {
-    DJP_ATOMIC(uint32_t) state; /* acquire/release */
-} djp_wake;
-void djp__wake_init(djp_wake *wake);
-void djp__wake_notify(djp_wake *wake); /* async-signal-safe, keeps errno */
+typedef struct djp__wake {
+    DJP__ATOMIC(uint32_t) state; /* acquire/release */
+} djp__wake;
+void djp__wake_init(djp__wake *wake);
+void djp__wake_notify(djp__wake *wake); /* async-signal-safe, keeps errno */
 /* Returns 1 when notified, 0 at the deadline. */
-int djp__wake_wait(djp_wake *wake, uint64_t deadline);
+int djp__wake_wait(djp__wake *wake, uint64_t deadline);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/str.h"
 
 static int
-utf8__is_tail(unsigned char c)
+utf8_is_tail(unsigned char c)
 {
     return (c & 0xc0) == 0x80;
 }
@@ -14,7 +14,7 @@ utf8__is_tail(unsigned char c)
  * *high are the limits of its second byte, which exclude overlong forms, surrogates and code points
  * above U+10FFFF. */
 static size_t
-utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
+utf8_form(unsigned char c, unsigned char *low, unsigned char *high)
 {
     if (c >= 0xc2 && c <= 0xdf) {
         return 2;
@@ -35,19 +35,19 @@ utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
 /* Returns the length of the valid character at text, or 0 and in *bad the number of bytes to
  * replace by one U+FFFD (the longest prefix of a valid form, at least one). */
 static size_t
-utf8__step(const unsigned char *text, size_t size, size_t *bad)
+utf8_step(const unsigned char *text, size_t size, size_t *bad)
 {
     unsigned char low = 0x80, high = 0xbf;
     *bad = 1;
     if (text[0] < 0x80) {
         return 1;
     }
-    size_t length = utf8__form(text[0], &low, &high);
+    size_t length = utf8_form(text[0], &low, &high);
     if (length == 0 || size < 2 || text[1] < low || text[1] > high) {
         return 0;
     }
     for (size_t i = 2; i < length; i++) {
-        if (i >= size || !utf8__is_tail(text[i])) {
+        if (i >= size || !utf8_is_tail(text[i])) {
             *bad = i;
             return 0;
         }
@@ -57,7 +57,7 @@ utf8__step(const unsigned char *text, size_t size, size_t *bad)
 
 /* Returns the number of leading ASCII bytes, eight at a time. */
 static size_t
-utf8__ascii_run(const unsigned char *text, size_t size)
+utf8_ascii_run(const unsigned char *text, size_t size)
 {
     size_t at = 0;
     while (size - at >= 8) {
@@ -80,10 +80,10 @@ djp__utf8_valid(const char *text, size_t size)
     const unsigned char *bytes = (const unsigned char *)text;
     size_t at = 0;
     while (at < size) {
-        at += utf8__ascii_run(bytes + at, size - at);
+        at += utf8_ascii_run(bytes + at, size - at);
         while (at < size && bytes[at] >= 0x80) {
             size_t bad;
-            size_t length = utf8__step(bytes + at, size - at, &bad);
+            size_t length = utf8_step(bytes + at, size - at, &bad);
             if (length == 0) {
                 return 0;
             }
@@ -101,7 +101,7 @@ djp__utf8_repair(char *out, size_t out_size, const char *text, size_t size, int 
     int short_of_room = 0;
     while (at < size) {
         size_t bad;
-        size_t length = utf8__step(bytes + at, size - at, &bad);
+        size_t length = utf8_step(bytes + at, size - at, &bad);
         const char *from = length ? text + at : "\xef\xbf\xbd";
         size_t bytes_out = length ? length : 3;
         if (bytes_out > out_size - made) {
@@ -126,7 +126,7 @@ djp__utf8_prefix(const char *text, size_t size, size_t max_chars)
     }
     size_t chars = 0;
     for (size_t at = 0; at < size; at++) {
-        if (!utf8__is_tail((unsigned char)text[at]) && chars++ == max_chars) {
+        if (!utf8_is_tail((unsigned char)text[at]) && chars++ == max_chars) {
             return at;
         }
     }
@@ -142,8 +142,8 @@ djp__utf8_cut(const char *text, size_t size, size_t max_bytes)
     size_t at = max_bytes;
     /* A character has at most three continuation bytes: more are invalid and may be cut
      * anywhere. */
-    while (at > 0 && max_bytes - at < 4 && utf8__is_tail((unsigned char)text[at])) {
+    while (at > 0 && max_bytes - at < 4 && utf8_is_tail((unsigned char)text[at])) {
         at--;
     }
-    return utf8__is_tail((unsigned char)text[at]) ? max_bytes : at;
+    return utf8_is_tail((unsigned char)text[at]) ? max_bytes : at;
 }

@@ -15,7 +15,7 @@ address_is_coded(djp_text rest)
 }
 
 void
-djp__config_put_user(djp_buf *out, djp_text user)
+djp__config_put_user(djp__buf *out, djp_text user)
 {
     for (size_t i = 0; i < user.size; i++) {
         char c = user.data[i];
@@ -31,7 +31,7 @@ djp__config_put_user(djp_buf *out, djp_text user)
 }
 
 static void
-address_code_proxy(djp_config_state *state, djp_setting setting, const char *proxy)
+address_code_proxy(djp__config_state *state, djp__setting setting, const char *proxy)
 {
     const char *scheme = strstr(proxy, "://");
     const char *user = scheme == NULL ? proxy : scheme + 3;
@@ -39,7 +39,7 @@ address_code_proxy(djp_config_state *state, djp_setting setting, const char *pro
     if (at == NULL) {
         return;
     }
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__buf_append(&text, proxy, (size_t)(user - proxy));
     djp__config_put_user(&text, (djp_text){user, (size_t)(at - user) + 1});
@@ -53,7 +53,7 @@ address_code_proxy(djp_config_state *state, djp_setting setting, const char *pro
 }
 
 void
-djp__config_rule_proxies(djp_config_state *state)
+djp__config_rule_proxies(djp__config_state *state)
 {
     if (!state->failed) {
         address_code_proxy(state, DJP_SETTING_HTTP_PROXY, state->out->http_proxy);

@@ -8,7 +8,7 @@
 #include "djp/config.h"
 
 /* Id and option name, in the order of the report. */
-#define DJP_SETTING_MAP(X)                                          \
+#define DJP__SETTING_MAP(X)                                         \
     X(ENABLED, "enabled")                                           \
     X(BACKEND, "backend")                                           \
     X(SERVICE_NAME, "service_name")                                 \
@@ -80,16 +80,16 @@
     X(HANDLE_SIGTERM, "handle_sigterm")                             \
     X(LOG_CORRELATION, "log_correlation")
 
-typedef enum djp_setting {
-#define DJP_SETTING_ENUM(id, name) DJP_SETTING_##id,
-    DJP_SETTING_MAP(DJP_SETTING_ENUM)
-#undef DJP_SETTING_ENUM
+typedef enum djp__setting {
+#define DJP__SETTING_ENUM(id, name) DJP_SETTING_##id,
+    DJP__SETTING_MAP(DJP__SETTING_ENUM)
+#undef DJP__SETTING_ENUM
         DJP_SETTINGS
-} djp_setting;
+} djp__setting;
 
 /* The syntax of a source's text. The form of a row is that of its option and defines the type of
  * its field. */
-typedef enum djp_form {
+typedef enum djp__form {
     DJP_FORM_BOOL, /* int; 1 true yes on, 0 false no off, any case */
     DJP_FORM_TRUE, /* int; true or false, any case; other text counts as false, with a warning */
     DJP_FORM_SECONDS, /* uint64_t nanoseconds */
@@ -102,9 +102,9 @@ typedef enum djp_form {
     DJP_FORM_WORD, /* int */
     DJP_FORM_TEXT, /* char * */
     DJP_FORM_ATTRIBUTE /* text: an attribute of OTEL_RESOURCE_ATTRIBUTES */
-} djp_form;
+} djp__form;
 
-#define DJP_CONFIG_OWN_PREFIX "DJP_TELEMETRY_"
+#define DJP__CONFIG_OWN_PREFIX "DJP_TELEMETRY_"
 
 enum {
     DJP_CONFIG_SPAN_BYTES = 1024,
@@ -113,10 +113,10 @@ enum {
     DJP_CONFIG_NAME_MAX = 96
 };
 
-typedef struct djp_config_source {
+typedef struct djp__config_source {
     const char *variable; /* NULL ends the list */
-    djp_form form;
-} djp_config_source;
+    djp__form form;
+} djp__config_source;
 
 typedef struct djp_config_word {
     /* NULL ends the list; the report shows the first word of a value */
@@ -124,9 +124,9 @@ typedef struct djp_config_word {
     int value;
 } djp_config_word;
 
-typedef struct djp_config_row {
+typedef struct djp__config_row {
     size_t offset; /* of the field in djp_options */
-    djp_form form;
+    djp__form form;
     int ruled; /* 1: a rule reads it; 0: the first valid source applies */
     int secret; /* 1: never shown */
     double minimum; /* for numbers, in the unit of the option */
@@ -138,23 +138,23 @@ typedef struct djp_config_row {
     const char *unit;
     const char *doc;
     /* in order of precedence, below this SDK's variable */
-    djp_config_source sources[DJP_CONFIG_SOURCES_MAX];
-} djp_config_row;
+    djp__config_source sources[DJP_CONFIG_SOURCES_MAX];
+} djp__config_row;
 
-extern const djp_config_row djp__config_table[DJP_SETTINGS];
-const char *djp__config_name(djp_setting setting); /* the option */
+extern const djp__config_row djp__config_table[DJP_SETTINGS];
+const char *djp__config_name(djp__setting setting); /* the option */
 /* The SDK's variable of a setting: DJP_TELEMETRY_ and the option in capitals. */
-void djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting);
+void djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp__setting setting);
 
-typedef struct djp_config_attribute {
+typedef struct djp__config_attribute {
     djp_text key; /* both decoded, in the arena */
     djp_text value;
-} djp_config_attribute;
+} djp__config_attribute;
 
-typedef struct djp_config_attributes {
-    djp_config_attribute *items; /* in the arena */
+typedef struct djp__config_attributes {
+    djp__config_attribute *items; /* in the arena */
     size_t count;
-} djp_config_attributes;
+} djp__config_attributes;
 
 /* The parsed text of a sampler. */
 typedef struct djp__config_sampler {
@@ -181,7 +181,7 @@ typedef struct djp__config_parsers {
 int djp__config_resolve(djp_options *out, const djp_config_request *request,
                         const djp__config_parsers *parsers);
 
-typedef struct djp_config_state {
+typedef struct djp__config_state {
     djp_options *out;
     const djp__config_parsers *parsers;
     djp_config_lookup lookup;
@@ -194,15 +194,15 @@ typedef struct djp_config_state {
     djp_letter_case spelling;
     djp_config_warn warn;
     void *warn_user;
-    djp_arena arena; /* texts of sources */
+    djp__arena arena; /* texts of sources */
     int failed; /* 1: out of memory */
     int quiet; /* 1: telemetry is off: warn only of invalid options */
     /* source of each effective value: static or in the arena */
     const char *sources[DJP_SETTINGS];
-    djp_config_attributes option_attributes;
-    djp_config_attributes own_attributes;
-    djp_config_attributes variable_attributes;
-} djp_config_state;
+    djp__config_attributes option_attributes;
+    djp__config_attributes own_attributes;
+    djp__config_attributes variable_attributes;
+} djp__config_state;
 
 /* Sources of a value, in order of precedence. The SDK's own come first: OpenTelemetry's do not
  * override them. */
@@ -215,88 +215,89 @@ enum {
 };
 
 /* One source that is set. */
-typedef struct djp_config_given {
+typedef struct djp__config_given {
     const char *text; /* trimmed, valid UTF-8, never empty, ends in NUL; in the arena */
     const char *name; /* "OTEL_SERVICE_NAME" or "option service_name" */
-    djp_form form;
+    djp__form form;
     size_t index; /* DJP_GIVEN_* */
     int option; /* 1 for the first two */
-} djp_config_given;
+} djp__config_given;
 
-typedef struct djp_config_value {
+typedef struct djp__config_value {
     int integer; /* BOOL, TRUE, PORT, WORD */
     uint64_t number; /* SECONDS, MILLISECONDS, COUNT, SIZE, SPANS */
     double real; /* RATIO */
-} djp_config_value;
+} djp__config_value;
 
 /* Parses a text in a form, within the row's range. Returns 0 if it is invalid; 2 if it counts as
  * false and 3 if it is cut to the maximum, both with a warning. */
-int
-djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
+int djp__config_parse(djp__config_value *out, const djp__config_row *row, djp__form form,
+                      djp_text text);
 /* The expected value, for a message: "a number from 0 to 1". */
-void djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form);
+void djp__config_expectation(djp__buf *out, const djp__config_row *row, djp__form form);
 /* Returns the word of a value. */
-const char *djp__config_word(const djp_config_row *row, int value);
+const char *djp__config_word(const djp__config_row *row, int value);
 
 /* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 after
  * the last. */
-int
-djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at);
+int djp__config_next(djp__config_given *out, djp__config_state *state, djp__setting setting,
+                     size_t *at);
 /* Parses a text in that form into the field of the setting. Returns 0 after a warning for an
  * invalid value. */
-int djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given);
+int
+djp__config_store(djp__config_state *state, djp__setting setting, const djp__config_given *given);
 /* Reads the first valid source, or leaves the default. Returns 1 if a source applied. */
-int djp__config_read(djp_config_state *state, djp_setting setting);
+int djp__config_read(djp__config_state *state, djp__setting setting);
 /* Copies text into a text field. source is borrowed as long as state exists. */
-void djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text,
+void djp__config_set_text(djp__config_state *state, djp__setting setting, djp_text text,
                           const char *source);
-void djp__config_set_number(djp_config_state *state, djp_setting setting, int value,
+void djp__config_set_number(djp__config_state *state, djp__setting setting, int value,
                             const char *source); /* bool, word */
 /* into the arena; "" on failure */
-const char *djp__config_copy(djp_config_state *state, djp_text text);
+const char *djp__config_copy(djp__config_state *state, djp_text text);
 /* Passes one sentence to the caller. given is the source concerned, or NULL. */
-void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format,
+void djp__config_warn(djp__config_state *state, const djp__config_given *given, const char *format,
                       ...) __attribute__((format(printf, 3, 4)));
 /* The usual warning for an invalid value. */
-void djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
+void djp__config_warn_value(djp__config_state *state, const djp__config_given *given,
                             const char *expectation);
 
 /* The option's name in the caller's spelling. */
-void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state,
-                             djp_setting setting);
+void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp__config_state *state,
+                             djp__setting setting);
 /* Warn of names without effect: options that do not exist; variables that are not supported or do
  * not exist. */
-void djp__config_check_options(djp_config_state *state);
-void djp__config_check_variables(djp_config_state *state);
+void djp__config_check_options(djp__config_state *state);
+void djp__config_check_variables(djp__config_state *state);
 
 /* The rules, called in this order after all defaults are set. */
-void djp__config_rule_enabled(djp_config_state *state);
-void djp__config_rule_resource(djp_config_state *state);
-void djp__config_rule_backend(djp_config_state *state);
-void djp__config_rule_endpoint(djp_config_state *state);
-void djp__config_rule_exporter(djp_config_state *state);
-void djp__config_rule_headers(djp_config_state *state);
-void djp__config_rule_proxies(djp_config_state *state);
-void djp__config_rule_timeout(djp_config_state *state);
-void djp__config_rule_sampler(djp_config_state *state);
+void djp__config_rule_enabled(djp__config_state *state);
+void djp__config_rule_resource(djp__config_state *state);
+void djp__config_rule_backend(djp__config_state *state);
+void djp__config_rule_endpoint(djp__config_state *state);
+void djp__config_rule_exporter(djp__config_state *state);
+void djp__config_rule_headers(djp__config_state *state);
+void djp__config_rule_proxies(djp__config_state *state);
+void djp__config_rule_timeout(djp__config_state *state);
+void djp__config_rule_sampler(djp__config_state *state);
 /* Stores the completed address of a sampling server; 0 after a warning if it is invalid. */
-int djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given);
+int djp__config_store_sampling_url(djp__config_state *state, const djp__config_given *given);
 /* Returns the protocol in an exporter's name, such as otlp_proto_http of other SDKs; -1: none. */
 int djp__config_otlp_protocol(djp_text word);
 /* Reads the settings of the sampler jaeger_remote (on), or warns that they have no effect. Returns
  * 1 if there was a ratio. */
-int djp__config_remote_sampling(djp_config_state *state, int on);
-void djp__config_rule_metrics(djp_config_state *state);
-void djp__config_rule_lists(djp_config_state *state);
-void djp__config_rule_tail_sampling(djp_config_state *state);
+int djp__config_remote_sampling(djp__config_state *state, int on);
+void djp__config_rule_metrics(djp__config_state *state);
+void djp__config_rule_lists(djp__config_state *state);
+void djp__config_rule_tail_sampling(djp__config_state *state);
 
 /* Fills out->report_json. */
-void djp__config_report(djp_config_state *state);
+void djp__config_report(djp__config_state *state);
 /* Writes an endpoint without its user part and query. */
-void djp__config_show_endpoint(djp_buf *out, const char *endpoint);
+void djp__config_show_endpoint(djp__buf *out, const char *endpoint);
 /* Fills out->summary and out->endpoint_source. */
-void djp__config_summary(djp_config_state *state);
+void djp__config_summary(djp__config_state *state);
 /* Appends the encoded user part of an address, which ends in '@'. */
-void djp__config_put_user(djp_buf *out, djp_text user);
+void djp__config_put_user(djp__buf *out, djp_text user);
 
 #endif

@@ -177,7 +177,7 @@ endpoint_guess_protocol(const endpoint_url *url)
 }
 
 static void
-endpoint_write_path(djp_buf *out, const endpoint_url *url, int as_is)
+endpoint_write_path(djp__buf *out, const endpoint_url *url, int as_is)
 {
     djp_text path = url->path;
     if (as_is) {
@@ -194,7 +194,7 @@ endpoint_write_path(djp_buf *out, const endpoint_url *url, int as_is)
 }
 
 static void
-endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, const char *source)
+endpoint_write(djp__config_state *state, const endpoint_url *url, int as_is, const char *source)
 {
     int grpc = state->out->protocol == DJP_PROTOCOL_GRPC;
     int tls = url->has_scheme ? url->tls : grpc && !state->out->insecure;
@@ -202,7 +202,7 @@ endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, cons
     if (port == 0 && (!url->has_scheme || (grpc && !tls))) {
         port = grpc ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
     }
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, tls ? "https://" : "http://");
     djp__config_put_user(&text, url->user);
@@ -224,7 +224,7 @@ endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, cons
 /* Jaeger's Thrift protocol no longer exists; current Jaeger versions accept OTLP on its usual
  * ports. */
 static void
-endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_config_given *given,
+endpoint_rewrite_jaeger(djp__config_state *state, endpoint_url *url, const djp__config_given *given,
                         int protocol_given)
 {
     url->path = (djp_text){"", 0};
@@ -241,7 +241,7 @@ endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_co
 }
 
 static void
-endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given *given,
+endpoint_take(djp__config_state *state, endpoint_url *url, const djp__config_given *given,
               int protocol_given)
 {
     if (endpoint_is_jaeger(url)) {
@@ -261,9 +261,9 @@ endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given
 
 /* An exporter's name may include its protocol, which applies if no other is set. */
 static int
-endpoint_read_exporter_protocol(djp_config_state *state)
+endpoint_read_exporter_protocol(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
         djp_text rest = djp__text(given.text), word;
@@ -298,8 +298,8 @@ endpoint_is_this_machine(const endpoint_url *url)
 /* A Collector in a shared environment does not apply to a developer's machine; a setting for this
  * SDK does. */
 static int
-endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url,
-                           const djp_config_given *given)
+endpoint_is_refused_in_dev(djp__config_state *state, const endpoint_url *url,
+                           const djp__config_given *given)
 {
     djp_backend backend = state->out->backend;
     if (given->index < DJP_GIVEN_SOURCE || strcmp(state->out->environment_short, "dev") != 0 ||
@@ -321,9 +321,9 @@ endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url,
 }
 
 void
-djp__config_rule_endpoint(djp_config_state *state)
+djp__config_rule_endpoint(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     endpoint_url url;
     size_t at = 0;
     int protocol_given =
@@ -348,7 +348,7 @@ djp__config_rule_endpoint(djp_config_state *state)
 }
 
 int
-djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given)
+djp__config_store_sampling_url(djp__config_state *state, const djp__config_given *given)
 {
     endpoint_url url;
     const char *wanted = endpoint_split(&url, djp__text(given->text));
@@ -368,7 +368,7 @@ djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *
                          "host is asked by HTTP on port %d: name the server's HTTP address.",
                          given->name, url.port);
     }
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, url.tls ? "https://" : "http://");
     djp__config_put_user(&text, url.user);

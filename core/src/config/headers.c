@@ -50,7 +50,7 @@ headers_value_is_valid(const char *value, size_t size)
 
 /* Appends "Name: value". Returns 0 and appends nothing for a malformed member. */
 static int
-headers_add(djp_buf *out, djp_text member)
+headers_add(djp__buf *out, djp_text member)
 {
     const char *equals = memchr(member.data, '=', member.size);
     if (equals == NULL) {
@@ -79,15 +79,15 @@ headers_add(djp_buf *out, djp_text member)
 }
 
 void
-djp__config_rule_headers(djp_config_state *state)
+djp__config_rule_headers(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     size_t bad = 0;
     if (!djp__config_next(&given, state, DJP_SETTING_HEADERS, &at)) {
         return;
     }
-    djp_buf lines;
+    djp__buf lines;
     djp__buf_init(&lines, 0);
     djp_text rest = djp__text(given.text);
     djp_text member;

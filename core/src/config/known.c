@@ -145,16 +145,16 @@ known_far(const char *name)
 }
 
 /* Returns the setting with the nearest option, DJP_SETTINGS if none is near. */
-static djp_setting
+static djp__setting
 known_nearest_setting(const char *name)
 {
-    djp_setting best = DJP_SETTINGS;
+    djp__setting best = DJP_SETTINGS;
     size_t least = known_far(name) + 1;
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        size_t distance = known_distance(name, djp__config_name((djp_setting)i));
+        size_t distance = known_distance(name, djp__config_name((djp__setting)i));
         if (distance < least) {
             least = distance;
-            best = (djp_setting)i;
+            best = (djp__setting)i;
         }
     }
     return best;
@@ -167,7 +167,7 @@ static void
 known_each_source(known_visit visit, void *user)
 {
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        const djp_config_source *sources = djp__config_table[i].sources;
+        const djp__config_source *sources = djp__config_table[i].sources;
         for (size_t s = 0; s < DJP_CONFIG_SOURCES_MAX && sources[s].variable != NULL; s++) {
             visit(user, sources[s].variable);
         }
@@ -209,7 +209,7 @@ known_is_own(const char *name)
 {
     char own[DJP_CONFIG_NAME_MAX];
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        djp__config_own_name(own, (djp_setting)i);
+        djp__config_own_name(own, (djp__setting)i);
         if (strcmp(own, name) == 0) {
             return 1;
         }
@@ -221,7 +221,7 @@ known_is_own(const char *name)
 static int
 known_is_switch(const char *variable)
 {
-    const djp_config_source *sources = djp__config_table[DJP_SETTING_ENABLED].sources;
+    const djp__config_source *sources = djp__config_table[DJP_SETTING_ENABLED].sources;
     for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && sources[i].variable != NULL; i++) {
         if (strcmp(sources[i].variable, variable) == 0) {
             return 1;
@@ -231,11 +231,11 @@ known_is_switch(const char *variable)
 }
 
 static void
-known_check_own(djp_config_state *state, const char *name)
+known_check_own(djp__config_state *state, const char *name)
 {
-    static const size_t prefix = sizeof DJP_CONFIG_OWN_PREFIX - 1;
+    static const size_t prefix = sizeof DJP__CONFIG_OWN_PREFIX - 1;
     char own[DJP_CONFIG_NAME_MAX];
-    djp_setting nearest = known_nearest_setting(name + prefix);
+    djp__setting nearest = known_nearest_setting(name + prefix);
     if (nearest == DJP_SETTINGS) {
         djp__config_warn(
             state, NULL,
@@ -244,17 +244,17 @@ known_check_own(djp_config_state *state, const char *name)
         return;
     }
     djp__config_own_name(own, nearest);
-    djp_config_given switched = {.option = nearest == DJP_SETTING_ENABLED};
+    djp__config_given switched = {.option = nearest == DJP_SETTING_ENABLED};
     djp__config_warn(state, &switched,
                      "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
 }
 
 static void
-known_check_variable(djp_config_state *state, const char *name)
+known_check_variable(djp__config_state *state, const char *name)
 {
     static const char *const prefixes[] = {"OTEL_", "TELEMETRY_"};
     known_search search = {name, NULL, KNOWN_SLIP + 2};
-    int is_ours = strncmp(name, DJP_CONFIG_OWN_PREFIX, sizeof DJP_CONFIG_OWN_PREFIX - 1) == 0;
+    int is_ours = strncmp(name, DJP__CONFIG_OWN_PREFIX, sizeof DJP__CONFIG_OWN_PREFIX - 1) == 0;
     int is_shared = 0;
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         is_shared |= strncmp(name, prefixes[i], strlen(prefixes[i])) == 0;
@@ -271,7 +271,7 @@ known_check_variable(djp_config_state *state, const char *name)
     if (is_ours) {
         known_check_own(state, name);
     } else if (search.best != NULL) {
-        djp_config_given switched = {.option = known_is_switch(search.best)};
+        djp__config_given switched = {.option = known_is_switch(search.best)};
         djp__config_warn(state, &switched,
                          "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
                          search.best);
@@ -279,7 +279,7 @@ known_check_variable(djp_config_state *state, const char *name)
 }
 
 static int
-known_is_set(djp_config_state *state, const char *name)
+known_is_set(djp__config_state *state, const char *name)
 {
     djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
     /* This SDK exports no logs, so "none" is correct. */
@@ -288,9 +288,9 @@ known_is_set(djp_config_state *state, const char *name)
 }
 
 static void
-known_warn_unsupported(djp_config_state *state)
+known_warn_unsupported(djp__config_state *state)
 {
-    djp_buf names;
+    djp__buf names;
     djp__buf_init(&names, 0);
     for (size_t i = 0; state->lookup != NULL && i < KNOWN_UNSUPPORTED; i++) {
         if (known_is_set(state, known_unsupported[i])) {
@@ -311,7 +311,7 @@ known_warn_unsupported(djp_config_state *state)
 }
 
 static void
-known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_letter_case spelling)
+known_spell(char out[DJP_CONFIG_NAME_MAX], djp__setting setting, djp_letter_case spelling)
 {
     size_t size = 0;
     int capital = 0;
@@ -328,23 +328,23 @@ known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_letter_case 
 }
 
 void
-djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state,
-                        djp_setting setting)
+djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp__config_state *state,
+                        djp__setting setting)
 {
     known_spell(out, setting, state->spelling);
 }
 
 void
-djp__config_check_options(djp_config_state *state)
+djp__config_check_options(djp__config_state *state)
 {
     for (size_t i = 0; i < state->override_count; i++) {
         const char *keyword = state->overrides[i].keyword;
         char name[DJP_CONFIG_NAME_MAX];
-        djp_config_given given = {.option = 1};
+        djp__config_given given = {.option = 1};
         if (keyword == NULL || known_is_one_of(keyword, djp_config_keywords(), DJP_SETTINGS)) {
             continue;
         }
-        djp_setting nearest = known_nearest_setting(keyword);
+        djp__setting nearest = known_nearest_setting(keyword);
         if (nearest == DJP_SETTINGS) {
             djp__config_warn(state, &given,
                              "There is no option \"%.60s\", so it is ignored: the names are in "
@@ -360,7 +360,7 @@ djp__config_check_options(djp_config_state *state)
 }
 
 void
-djp__config_check_variables(djp_config_state *state)
+djp__config_check_variables(djp__config_state *state)
 {
     known_warn_unsupported(state);
     for (size_t i = 0; i < state->variable_count; i++) {

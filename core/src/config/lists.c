@@ -8,7 +8,7 @@
 
 /* 1: the comma-separated list contains the word. */
 static int
-lists_contain(const djp_buf *list, djp_text word)
+lists_contain(const djp__buf *list, djp_text word)
 {
     djp_text rest = {list->size == 0 ? NULL : list->data, list->size};
     djp_text have;
@@ -21,7 +21,7 @@ lists_contain(const djp_buf *list, djp_text word)
 }
 
 static void
-lists_add(djp_buf *list, djp_text word)
+lists_add(djp__buf *list, djp_text word)
 {
     if (!lists_contain(list, word)) {
         if (list->size != 0) {
@@ -32,10 +32,10 @@ lists_add(djp_buf *list, djp_text word)
 }
 
 /* Adds one word to the list. Returns 0 if the word is invalid. */
-typedef int (*lists_take)(djp_buf *list, djp_text word);
+typedef int (*lists_take)(djp__buf *list, djp_text word);
 
 static int
-lists_take_propagator(djp_buf *list, djp_text word)
+lists_take_propagator(djp__buf *list, djp_text word)
 {
     static const char *const known[] = {"tracecontext", "baggage", "none", NULL};
     for (size_t i = 0; known[i] != NULL; i++) {
@@ -50,7 +50,7 @@ lists_take_propagator(djp_buf *list, djp_text word)
 enum { LISTS_METHOD_MAX = 32 };
 /* Methods are case-sensitive. */
 static int
-lists_take_method(djp_buf *list, djp_text word)
+lists_take_method(djp__buf *list, djp_text word)
 {
     if (word.size > LISTS_METHOD_MAX) {
         return 0;
@@ -67,7 +67,7 @@ lists_take_method(djp_buf *list, djp_text word)
 }
 
 static int
-lists_take_path(djp_buf *list, djp_text word)
+lists_take_path(djp__buf *list, djp_text word)
 {
     const char *star = memchr(word.data, '*', word.size);
     if ((word.data[0] != '/' && word.data[0] != '*') ||
@@ -80,11 +80,11 @@ lists_take_path(djp_buf *list, djp_text word)
 
 /* Reads the first source with a valid word; invalid words are skipped with one warning. */
 static void
-lists_read(djp_config_state *state, djp_setting setting, lists_take take, const char *expectation)
+lists_read(djp__config_state *state, djp__setting setting, lists_take take, const char *expectation)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
-    djp_buf list;
+    djp__buf list;
     djp__buf_init(&list, 0);
     while (list.size == 0 && !list.failed && djp__config_next(&given, state, setting, &at)) {
         djp_text rest = djp__text(given.text);
@@ -111,9 +111,9 @@ lists_read(djp_config_state *state, djp_setting setting, lists_take take, const 
 
 /* "none" together with others has no effect. */
 static void
-lists_resolve_none(djp_config_state *state)
+lists_resolve_none(djp__config_state *state)
 {
-    djp_buf kept;
+    djp__buf kept;
     djp__buf_init(&kept, 0);
     djp_text rest = djp__text(state->out->propagators);
     djp_text word;
@@ -132,9 +132,9 @@ lists_resolve_none(djp_config_state *state)
 
 /* The opt-in variable serves many instrumentations, so words of others are valid. */
 static void
-lists_read_semconv(djp_config_state *state)
+lists_read_semconv(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_SEMCONV, &at)) {
         if (given.index <= DJP_GIVEN_OWN) {
@@ -161,7 +161,7 @@ lists_read_semconv(djp_config_state *state)
 }
 
 void
-djp__config_rule_lists(djp_config_state *state)
+djp__config_rule_lists(djp__config_state *state)
 {
     lists_read(state, DJP_SETTING_PROPAGATORS, lists_take_propagator,
                "tracecontext, baggage or none are");

@@ -10,8 +10,8 @@ static const char remote_argument[] = "OTEL_TRACES_SAMPLER_ARG";
 
 typedef struct remote_member {
     const char *key; /* in the argument */
-    djp_setting setting;
-    djp_form form;
+    djp__setting setting;
+    djp__form form;
 } remote_member;
 
 static const remote_member remote_members[] = {
@@ -44,7 +44,7 @@ remote_split(djp_text *value, djp_text part)
 /* Narrows the argument to the value of one member, the first of its key. Returns 0 if it is
  * absent. */
 static int
-remote_narrow(djp_config_given *given, djp_config_state *state, const remote_member *member)
+remote_narrow(djp__config_given *given, djp__config_state *state, const remote_member *member)
 {
     djp_text rest = djp__text(given->text), part, value;
     while (djp__text_split(&part, &rest, ',')) {
@@ -59,9 +59,9 @@ remote_narrow(djp_config_given *given, djp_config_state *state, const remote_mem
 
 /* Reads the first valid source. Returns 0 if there is none. */
 static int
-remote_read(djp_config_state *state, const remote_member *member)
+remote_read(djp__config_state *state, const remote_member *member)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, member->setting, &at)) {
         if (strcmp(given.name, remote_argument) == 0 && !remote_narrow(&given, state, member)) {
@@ -78,9 +78,9 @@ remote_read(djp_config_state *state, const remote_member *member)
 }
 
 static void
-remote_warn_unknown(djp_config_state *state)
+remote_warn_unknown(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_REMOTE_SAMPLING_ENDPOINT, &at)) {
         djp_text rest = djp__text(given.text), part, value;
@@ -101,12 +101,12 @@ remote_warn_unknown(djp_config_state *state)
 }
 
 static void
-remote_warn_useless(djp_config_state *state)
+remote_warn_useless(djp__config_state *state)
 {
-    static const djp_setting settings[] = {DJP_SETTING_REMOTE_SAMPLING_ENDPOINT,
-                                           DJP_SETTING_REMOTE_SAMPLING_INTERVAL};
+    static const djp__setting settings[] = {DJP_SETTING_REMOTE_SAMPLING_ENDPOINT,
+                                            DJP_SETTING_REMOTE_SAMPLING_INTERVAL};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        djp_config_given given;
+        djp__config_given given;
         size_t at = 0;
         if (djp__config_next(&given, state, settings[i], &at) &&
             strcmp(given.name, remote_argument) != 0) {
@@ -118,7 +118,7 @@ remote_warn_useless(djp_config_state *state)
 }
 
 int
-djp__config_remote_sampling(djp_config_state *state, int on)
+djp__config_remote_sampling(djp__config_state *state, int on)
 {
     if (!on) {
         remote_warn_useless(state);

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static void
-report_text(djp_buf *out, const char *text)
+report_text(djp__buf *out, const char *text)
 {
     djp__buf_json(out, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
 }
 
 void
-djp__config_show_endpoint(djp_buf *out, const char *endpoint)
+djp__config_show_endpoint(djp__buf *out, const char *endpoint)
 {
     const char *host = endpoint == NULL ? NULL : strstr(endpoint, "://");
     if (host != NULL) {
@@ -32,9 +32,9 @@ djp__config_show_endpoint(djp_buf *out, const char *endpoint)
 }
 
 static void
-report_endpoint(djp_buf *out, const char *endpoint)
+report_endpoint(djp__buf *out, const char *endpoint)
 {
-    djp_buf shown;
+    djp__buf shown;
     djp__buf_init(&shown, 0);
     djp__config_show_endpoint(&shown, endpoint);
     djp__buf_json(out, shown.data == NULL ? "" : shown.data, shown.size);
@@ -44,7 +44,7 @@ report_endpoint(djp_buf *out, const char *endpoint)
 
 /* The name of an option in the report, in the SDK's spelling. */
 static void
-report_source(djp_buf *out, const char *source)
+report_source(djp__buf *out, const char *source)
 {
     char text[2 * DJP_CONFIG_NAME_MAX];
     size_t size = 0;
@@ -60,7 +60,7 @@ report_source(djp_buf *out, const char *source)
 }
 
 static void
-report_word(djp_buf *out, const djp_options *options, djp_setting setting, int word)
+report_word(djp__buf *out, const djp_options *options, djp__setting setting, int word)
 {
     if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
         report_text(out, options->sampler_text);
@@ -71,7 +71,7 @@ report_word(djp_buf *out, const djp_options *options, djp_setting setting, int w
 
 /* A text that may be shown; of a secret only that it is set. */
 static void
-report_shown(djp_buf *out, djp_setting setting, const char *text)
+report_shown(djp__buf *out, djp__setting setting, const char *text)
 {
     int is_set = text != NULL && *text != '\0';
     if (djp__config_table[setting].secret) {
@@ -85,9 +85,9 @@ report_shown(djp_buf *out, djp_setting setting, const char *text)
 }
 
 static void
-report_value(djp_buf *out, const djp_options *options, djp_setting setting)
+report_value(djp__buf *out, const djp_options *options, djp__setting setting)
 {
-    const djp_config_row *row = &djp__config_table[setting];
+    const djp__config_row *row = &djp__config_table[setting];
     const void *field = (const char *)options + row->offset;
     switch (row->form) {
     case DJP_FORM_BOOL:
@@ -126,16 +126,16 @@ report_value(djp_buf *out, const djp_options *options, djp_setting setting)
 }
 
 void
-djp__config_report(djp_config_state *state)
+djp__config_report(djp__config_state *state)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__buf_char(&out, '{');
     for (int i = 0; i < DJP_SETTINGS; i++) {
         djp__buf_text(&out, i == 0 ? "" : ",");
-        report_text(&out, djp__config_name((djp_setting)i));
+        report_text(&out, djp__config_name((djp__setting)i));
         djp__buf_text(&out, ":{\"value\":");
-        report_value(&out, state->out, (djp_setting)i);
+        report_value(&out, state->out, (djp__setting)i);
         djp__buf_text(&out, ",\"source\":");
         report_source(&out, state->sources[i]);
         djp__buf_char(&out, '}');

@@ -11,13 +11,13 @@
 #include <string.h>
 
 static void *
-resolve_field(djp_config_state *state, djp_setting setting)
+resolve_field(djp__config_state *state, djp__setting setting)
 {
     return (char *)state->out + djp__config_table[setting].offset;
 }
 
 const char *
-djp__config_copy(djp_config_state *state, djp_text text)
+djp__config_copy(djp__config_state *state, djp_text text)
 {
     char *copy = djp__arena_alloc(&state->arena, text.size * 3 + 1);
     if (copy == NULL) {
@@ -31,7 +31,7 @@ djp__config_copy(djp_config_state *state, djp_text text)
 }
 
 void
-djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
+djp__config_warn(djp__config_state *state, const djp__config_given *given, const char *format, ...)
 {
     char text[4096], message[4096]; /* large enough for all unsupported variables */
     int concerns_option = given != NULL && given->option;
@@ -57,7 +57,7 @@ djp__config_warn(djp_config_state *state, const djp_config_given *given, const c
 }
 
 void
-djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
+djp__config_warn_value(djp__config_state *state, const djp__config_given *given,
                        const char *expectation)
 {
     int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
@@ -68,10 +68,10 @@ djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
 }
 
 void
-djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting)
+djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp__setting setting)
 {
     int size =
-        snprintf(out, DJP_CONFIG_NAME_MAX, DJP_CONFIG_OWN_PREFIX "%s", djp__config_name(setting));
+        snprintf(out, DJP_CONFIG_NAME_MAX, DJP__CONFIG_OWN_PREFIX "%s", djp__config_name(setting));
     for (int i = 0; i < size; i++) {
         out[i] = out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - ('a' - 'A')) : out[i];
     }
@@ -79,7 +79,7 @@ djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting)
 
 /* The last given override of that keyword, or NULL. */
 static const char *
-resolve_override(const djp_config_state *state, djp_setting setting)
+resolve_override(const djp__config_state *state, djp__setting setting)
 {
     const char *value = NULL;
     for (size_t i = 0; i < state->override_count; i++) {
@@ -93,7 +93,7 @@ resolve_override(const djp_config_state *state, djp_setting setting)
 }
 
 static const char *
-resolve_name_of_option(djp_config_state *state, djp_setting setting)
+resolve_name_of_option(djp__config_state *state, djp__setting setting)
 {
     char name[DJP_CONFIG_NAME_MAX + 8];
     static const char before[] = "option ";
@@ -103,7 +103,7 @@ resolve_name_of_option(djp_config_state *state, djp_setting setting)
 }
 
 static const char *
-resolve_name_of_own(djp_config_state *state, djp_setting setting)
+resolve_name_of_own(djp__config_state *state, djp__setting setting)
 {
     char name[DJP_CONFIG_NAME_MAX];
     djp__config_own_name(name, setting);
@@ -112,7 +112,7 @@ resolve_name_of_own(djp_config_state *state, djp_setting setting)
 
 /* Finds the first of a comma-separated list of keys. */
 static djp_text
-resolve_attribute(const djp_config_attributes *attributes, const char *keys)
+resolve_attribute(const djp__config_attributes *attributes, const char *keys)
 {
     djp_text rest = djp__text(keys);
     djp_text key;
@@ -129,15 +129,15 @@ resolve_attribute(const djp_config_attributes *attributes, const char *keys)
 
 /* The raw text of source `index`, {NULL, 0} when it is not set. */
 static djp_text
-resolve_raw(djp_config_state *state, djp_setting setting, size_t index)
+resolve_raw(djp__config_state *state, djp__setting setting, size_t index)
 {
-    const djp_config_row *row = &djp__config_table[setting];
+    const djp__config_row *row = &djp__config_table[setting];
     djp_text none = {NULL, 0};
     if (index == DJP_GIVEN_OPTION) {
         return djp__text(resolve_override(state, setting));
     }
     if (index == DJP_GIVEN_OPTION_ATTRIBUTE || index == DJP_GIVEN_OWN_ATTRIBUTE) {
-        const djp_config_attributes *list =
+        const djp__config_attributes *list =
             index == DJP_GIVEN_OWN_ATTRIBUTE ? &state->own_attributes : &state->option_attributes;
         return row->attributes == NULL ? none : resolve_attribute(list, row->attributes);
     }
@@ -146,7 +146,7 @@ resolve_raw(djp_config_state *state, djp_setting setting, size_t index)
     if (index == DJP_GIVEN_OWN) {
         djp__config_own_name(own, setting);
     } else {
-        const djp_config_source *source = &row->sources[index - DJP_GIVEN_SOURCE];
+        const djp__config_source *source = &row->sources[index - DJP_GIVEN_SOURCE];
         if (source->form == DJP_FORM_ATTRIBUTE) {
             return resolve_attribute(&state->variable_attributes, row->attributes);
         }
@@ -156,7 +156,7 @@ resolve_raw(djp_config_state *state, djp_setting setting, size_t index)
 }
 
 static size_t
-resolve_source_count(const djp_config_row *row)
+resolve_source_count(const djp__config_row *row)
 {
     size_t count = 0;
     while (count < DJP_CONFIG_SOURCES_MAX && row->sources[count].variable != NULL) {
@@ -166,11 +166,12 @@ resolve_source_count(const djp_config_row *row)
 }
 
 static void
-resolve_describe(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t index)
+resolve_describe(djp__config_given *out, djp__config_state *state, djp__setting setting,
+                 size_t index)
 {
-    const djp_config_row *row = &djp__config_table[setting];
+    const djp__config_row *row = &djp__config_table[setting];
     int is_attribute = index == DJP_GIVEN_OPTION_ATTRIBUTE || index == DJP_GIVEN_OWN_ATTRIBUTE;
-    djp_setting named = is_attribute ? DJP_SETTING_RESOURCE_ATTRIBUTES : setting;
+    djp__setting named = is_attribute ? DJP_SETTING_RESOURCE_ATTRIBUTES : setting;
     out->index = index;
     out->option = index < DJP_GIVEN_OWN;
     out->form = index < DJP_GIVEN_SOURCE ? row->form : row->sources[index - DJP_GIVEN_SOURCE].form;
@@ -204,7 +205,7 @@ resolve_trim(djp_text text)
 }
 
 int
-djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at)
+djp__config_next(djp__config_given *out, djp__config_state *state, djp__setting setting, size_t *at)
 {
     size_t end = resolve_source_count(&djp__config_table[setting]) + DJP_GIVEN_SOURCE;
     while (*at < end) {
@@ -228,7 +229,7 @@ djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting set
 }
 
 void
-djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text,
+djp__config_set_text(djp__config_state *state, djp__setting setting, djp_text text,
                      const char *source)
 {
     char **field = resolve_field(state, setting);
@@ -243,14 +244,15 @@ djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text
 }
 
 void
-djp__config_set_number(djp_config_state *state, djp_setting setting, int value, const char *source)
+djp__config_set_number(djp__config_state *state, djp__setting setting, int value,
+                       const char *source)
 {
     *(int *)resolve_field(state, setting) = value;
     state->sources[setting] = source;
 }
 
 static void
-resolve_put(djp_config_state *state, djp_setting setting, const djp_config_value *value)
+resolve_put(djp__config_state *state, djp__setting setting, const djp__config_value *value)
 {
     void *field = resolve_field(state, setting);
     switch (djp__config_table[setting].form) {
@@ -279,10 +281,10 @@ resolve_put(djp_config_state *state, djp_setting setting, const djp_config_value
 }
 
 static void
-resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_config_given *given,
-                 int taken)
+resolve_warn_bad(djp__config_state *state, const djp__config_row *row,
+                 const djp__config_given *given, int taken)
 {
-    djp_buf expectation;
+    djp__buf expectation;
     djp__buf_init(&expectation, 0);
     djp__config_expectation(&expectation, row, given->form);
     djp__buf_char(&expectation, '\0');
@@ -309,10 +311,10 @@ resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_c
 }
 
 int
-djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given)
+djp__config_store(djp__config_state *state, djp__setting setting, const djp__config_given *given)
 {
-    const djp_config_row *row = &djp__config_table[setting];
-    djp_config_value value;
+    const djp__config_row *row = &djp__config_table[setting];
+    djp__config_value value;
     if (row->form == DJP_FORM_TEXT) {
         djp__config_set_text(state, setting, djp__text(given->text), given->name);
         return 1;
@@ -329,9 +331,9 @@ djp__config_store(djp_config_state *state, djp_setting setting, const djp_config
 }
 
 int
-djp__config_read(djp_config_state *state, djp_setting setting)
+djp__config_read(djp__config_state *state, djp__setting setting)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, setting, &at)) {
         if (djp__config_store(state, setting, &given)) {
@@ -342,12 +344,12 @@ djp__config_read(djp_config_state *state, djp_setting setting)
 }
 
 static void
-resolve_defaults(djp_config_state *state)
+resolve_defaults(djp__config_state *state)
 {
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        djp_setting setting = (djp_setting)i;
-        const djp_config_row *row = &djp__config_table[setting];
-        djp_config_value value;
+        djp__setting setting = (djp__setting)i;
+        const djp__config_row *row = &djp__config_table[setting];
+        djp__config_value value;
         state->sources[setting] = "default";
         if (row->form == DJP_FORM_TEXT) {
             djp__config_set_text(state, setting, djp__text(row->standard), "default");
@@ -368,7 +370,7 @@ resolve_power_of_two(uint64_t bytes)
 }
 
 static void
-resolve_all(djp_config_state *state)
+resolve_all(djp__config_state *state)
 {
     resolve_defaults(state);
     djp__config_rule_enabled(state);
@@ -376,7 +378,7 @@ resolve_all(djp_config_state *state)
     djp__config_check_variables(state);
     for (int i = 0; i < DJP_SETTINGS; i++) {
         if (!djp__config_table[i].ruled) {
-            djp__config_read(state, (djp_setting)i);
+            djp__config_read(state, (djp__setting)i);
         }
     }
     state->out->ring_bytes = resolve_power_of_two(state->out->ring_bytes);
@@ -399,7 +401,7 @@ int
 djp__config_resolve(djp_options *out, const djp_config_request *request,
                     const djp__config_parsers *parsers)
 {
-    djp_config_state state = {
+    djp__config_state state = {
         .out = out,
         .parsers = parsers,
         .lookup = request->lookup,

@@ -30,9 +30,9 @@ resource_text_is_clean(djp_text text)
 
 /* Decodes into the arena. Returns 0 if the encoding or the UTF-8 is invalid. */
 static int
-resource_decode(djp_text *out, djp_config_state *state, djp_text text)
+resource_decode(djp_text *out, djp__config_state *state, djp_text text)
 {
-    djp_buf decoded;
+    djp__buf decoded;
     djp__buf_init(&decoded, 0);
     int good = djp__percent_decode(&decoded, djp__text_trim(text));
     djp_text raw = {decoded.size == 0 ? "" : decoded.data, decoded.size};
@@ -47,7 +47,7 @@ resource_decode(djp_text *out, djp_config_state *state, djp_text text)
 }
 
 static int
-resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_attribute item)
+resource_put(djp__config_attributes *list, djp__config_state *state, djp__config_attribute item)
 {
     size_t i = 0;
     while (i < list->count &&
@@ -59,7 +59,7 @@ resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_at
         return 0;
     }
     if (i == list->count && (i == 0 || (i >= 16 && (i & (i - 1)) == 0))) {
-        djp_config_attribute *grown =
+        djp__config_attribute *grown =
             djp__arena_alloc(&state->arena, (i == 0 ? 16 : 2 * i) * sizeof *grown);
         if (grown == NULL) {
             state->failed = 1;
@@ -76,9 +76,9 @@ resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_at
 }
 
 static int
-resource_parse_member(djp_config_attributes *out, djp_config_state *state, djp_text member)
+resource_parse_member(djp__config_attributes *out, djp__config_state *state, djp_text member)
 {
-    djp_config_attribute item;
+    djp__config_attribute item;
     const char *equals = memchr(member.data, '=', member.size);
     if (equals == NULL) {
         return 0;
@@ -93,7 +93,7 @@ resource_parse_member(djp_config_attributes *out, djp_config_state *state, djp_t
 
 /* Reads the valid members. Returns the number of the others; *bad is the first. */
 static size_t
-resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text list, djp_text *bad)
+resource_parse(djp__config_attributes *out, djp__config_state *state, djp_text list, djp_text *bad)
 {
     djp_text member;
     size_t bad_count = 0;
@@ -107,7 +107,7 @@ resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text lis
 }
 
 static void
-resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_text bad,
+resource_warn_bad(djp__config_state *state, const djp__config_given *given, djp_text bad,
                   size_t count)
 {
     const char *equals = memchr(bad.data, '=', bad.size); /* its value is not shown */
@@ -121,15 +121,15 @@ resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_te
 }
 
 static void
-resource_read_lists(djp_config_state *state)
+resource_read_lists(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_RESOURCE_ATTRIBUTES, &at)) {
-        djp_config_attributes *list = given.option ? &state->option_attributes
-                                      : given.index < DJP_GIVEN_SOURCE
-                                          ? &state->own_attributes
-                                          : &state->variable_attributes;
+        djp__config_attributes *list = given.option ? &state->option_attributes
+                                       : given.index < DJP_GIVEN_SOURCE
+                                           ? &state->own_attributes
+                                           : &state->variable_attributes;
         djp_text bad_member = {NULL, 0};
         size_t bad = resource_parse(list, state, djp__text(given.text), &bad_member);
         if (bad != 0) {
@@ -154,7 +154,7 @@ resource_is_own_key(djp_text key)
 }
 
 static void
-resource_write(djp_buf *out, const djp_config_attributes *list)
+resource_write(djp__buf *out, const djp__config_attributes *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (resource_is_own_key(list->items[i].key)) {
@@ -171,9 +171,9 @@ resource_write(djp_buf *out, const djp_config_attributes *list)
 
 /* Merges all lists; earlier ones have priority. */
 static void
-resource_merge(djp_config_state *state)
+resource_merge(djp__config_state *state)
 {
-    djp_config_attributes all = {NULL, 0};
+    djp__config_attributes all = {NULL, 0};
     for (size_t i = 0; i < state->variable_attributes.count; i++) {
         resource_put(&all, state, state->variable_attributes.items[i]);
     }
@@ -183,7 +183,7 @@ resource_merge(djp_config_state *state)
     for (size_t i = 0; i < state->option_attributes.count; i++) {
         resource_put(&all, state, state->option_attributes.items[i]);
     }
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     resource_write(&text, &all);
     state->failed |= text.failed;
@@ -197,10 +197,10 @@ resource_merge(djp_config_state *state)
 
 /* Document 000 uses app and service for the standard's service.namespace and service.name. */
 static void
-resource_default_service_name(djp_config_state *state)
+resource_default_service_name(djp__config_state *state)
 {
-    const djp_config_attributes *lists[] = {&state->option_attributes, &state->own_attributes,
-                                            &state->variable_attributes};
+    const djp__config_attributes *lists[] = {&state->option_attributes, &state->own_attributes,
+                                             &state->variable_attributes};
     for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (size_t i = 0; i < lists[l]->count; i++) {
             if (djp__text_equal(lists[l]->items[i].key, "service") &&
@@ -220,7 +220,7 @@ resource_default_service_name(djp_config_state *state)
 
 /* dev, staging, prod for their synonyms, else the configured name. */
 static void
-resource_shorten_environment(djp_config_state *state)
+resource_shorten_environment(djp__config_state *state)
 {
     static const char *const synonyms[][2] = {
         {"prod", "prod"},       {"production", "prod"}, {"dev", "dev"},        {"local", "dev"},
@@ -237,7 +237,7 @@ resource_shorten_environment(djp_config_state *state)
 }
 
 void
-djp__config_rule_resource(djp_config_state *state)
+djp__config_rule_resource(djp__config_state *state)
 {
     resource_read_lists(state);
     resource_merge(state);

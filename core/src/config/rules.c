@@ -9,9 +9,9 @@
 /* Reads a switch. Text that is neither true nor false counts as false, so that a typing error does
  * not enable telemetry. */
 static int
-rules_read_switch(djp_config_state *state, const djp_config_given *given)
+rules_read_switch(djp__config_state *state, const djp__config_given *given)
 {
-    djp_config_value value;
+    djp__config_value value;
     int good = djp__config_parse(&value, &djp__config_table[DJP_SETTING_ENABLED], given->form,
                                  djp__text(given->text));
     if (good != 1) {
@@ -27,7 +27,7 @@ rules_read_switch(djp_config_state *state, const djp_config_given *given)
 /* It overrides the option too, so that operations can switch off a program. But it may be meant for
  * another SDK of the process: the SDK's variable overrides it. */
 static void
-rules_disable(djp_config_state *state, const char *killer)
+rules_disable(djp__config_state *state, const char *killer)
 {
     const char *wanted_by = state->sources[DJP_SETTING_ENABLED];
     if (state->out->enabled) {
@@ -41,10 +41,10 @@ rules_disable(djp_config_state *state, const char *killer)
 }
 
 void
-djp__config_rule_enabled(djp_config_state *state)
+djp__config_rule_enabled(djp__config_state *state)
 {
     enum { KILL_SWITCH_INDEX = DJP_GIVEN_SOURCE }; /* OTEL_SDK_DISABLED in the row */
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     int decided = 0, own_is_on = 0;
     const char *killer = NULL;
@@ -70,15 +70,15 @@ djp__config_rule_enabled(djp_config_state *state)
 }
 
 static int
-rules_switched_by(const djp_config_state *state, const char *source)
+rules_switched_by(const djp__config_state *state, const char *source)
 {
     return strcmp(state->sources[DJP_SETTING_ENABLED], source) == 0;
 }
 
 void
-djp__config_rule_backend(djp_config_state *state)
+djp__config_rule_backend(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     if (djp__config_read(state, DJP_SETTING_BACKEND) || !state->out->enabled) {
         return;
@@ -114,9 +114,9 @@ djp__config_otlp_protocol(djp_text word)
 
 /* The standard variable has a separate value for OTLP JSON on standard output. */
 static int
-rules_take_exporter_word(djp_config_state *state, const djp_config_given *given, djp_text word)
+rules_take_exporter_word(djp__config_state *state, const djp__config_given *given, djp_text word)
 {
-    djp_config_value value;
+    djp__config_value value;
     if (djp__text_equal_nocase(word, "otlp/stdout")) {
         djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_FILE, given->name);
         djp__config_set_text(state, DJP_SETTING_FILE_PATH, djp__text("-"), given->name);
@@ -135,7 +135,7 @@ rules_take_exporter_word(djp_config_state *state, const djp_config_given *given,
 
 /* The variable may be a list; the first known word applies. */
 static int
-rules_take_exporter(djp_config_state *state, const djp_config_given *given)
+rules_take_exporter(djp__config_state *state, const djp__config_given *given)
 {
     djp_text rest = djp__text(given->text);
     djp_text word;
@@ -159,9 +159,9 @@ rules_take_exporter(djp_config_state *state, const djp_config_given *given)
 }
 
 void
-djp__config_rule_exporter(djp_config_state *state)
+djp__config_rule_exporter(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     int endpoint_given = strcmp(state->sources[DJP_SETTING_ENDPOINT], "default") != 0;
     while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
@@ -190,10 +190,10 @@ djp__config_rule_exporter(djp_config_state *state)
 /* Detects seconds instead of milliseconds, and the reverse: other SDKs have read the variable as
  * seconds for years. */
 void
-djp__config_rule_timeout(djp_config_state *state)
+djp__config_rule_timeout(djp__config_state *state)
 {
     enum { SHORT_MS = 200, LONG_S = 1000 };
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     int found = 0;
     while (!found && djp__config_next(&given, state, DJP_SETTING_EXPORT_TIMEOUT, &at)) {
@@ -218,7 +218,7 @@ djp__config_rule_timeout(djp_config_state *state)
 }
 
 static int
-rules_take_metrics_exporter(djp_config_state *state, const djp_config_given *given)
+rules_take_metrics_exporter(djp__config_state *state, const djp__config_given *given)
 {
     djp_text text = djp__text(given->text);
     if (djp__text_equal_nocase(text, "none")) {
@@ -235,9 +235,9 @@ rules_take_metrics_exporter(djp_config_state *state, const djp_config_given *giv
 }
 
 void
-djp__config_rule_metrics(djp_config_state *state)
+djp__config_rule_metrics(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     int taken = 0;
     while (!taken && djp__config_next(&given, state, DJP_SETTING_METRICS, &at)) {
@@ -246,7 +246,7 @@ djp__config_rule_metrics(djp_config_state *state)
     }
     djp_backend backend = state->out->backend;
     if (!state->out->enabled || (backend != DJP_BACKEND_PROM && backend != DJP_BACKEND_HYBRID)) {
-        djp_setting reason = state->out->enabled ? DJP_SETTING_BACKEND : DJP_SETTING_ENABLED;
+        djp__setting reason = state->out->enabled ? DJP_SETTING_BACKEND : DJP_SETTING_ENABLED;
         djp__config_set_number(state, DJP_SETTING_METRICS, 0, state->sources[reason]);
     }
 }

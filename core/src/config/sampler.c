@@ -12,7 +12,7 @@
 enum { SAMPLER_ARGUMENT_INDEX = DJP_GIVEN_SOURCE };
 
 static void
-sampler_set_ratio(djp_config_state *state, double ratio, int is_explicit, const char *source)
+sampler_set_ratio(djp__config_state *state, double ratio, int is_explicit, const char *source)
 {
     state->out->sample_ratio = ratio;
     state->out->sample_ratio_explicit = is_explicit;
@@ -21,7 +21,7 @@ sampler_set_ratio(djp_config_state *state, double ratio, int is_explicit, const 
 
 /* Reads a sampler name into kind and parent_based. */
 static int
-sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
+sampler_parse_name(djp__config_value *out, int *parent_based, const char *name)
 {
     static const char prefix[] = "parentbased_";
     djp_text text = djp__text(name);
@@ -42,7 +42,8 @@ sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
 
 /* Stores a tree. A tree that is only a ratio is stored as that, which costs less. */
 static void
-sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__config_sampler *tree)
+sampler_take_tree(djp__config_state *state, const djp__config_given *given,
+                  djp__config_sampler *tree)
 {
     double ratio = tree->ratio;
     djp__config_set_number(state, DJP_SETTING_PARENT_BASED, tree->parent_based, given->name);
@@ -61,7 +62,7 @@ sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__c
 
 /* Reads the text of a tree; 0 after a warning if it is invalid. */
 static int
-sampler_read_tree(djp_config_state *state, const djp_config_given *given)
+sampler_read_tree(djp__config_state *state, const djp__config_given *given)
 {
     djp__config_sampler tree;
     int result = state->parsers->sampler(&tree, djp__text(given->text));
@@ -101,11 +102,11 @@ typedef enum sampler_found { SAMPLER_NONE, SAMPLER_WORD, SAMPLER_COMPLETE } samp
 
 /* Reads the first valid sampler. */
 static sampler_found
-sampler_read_name(djp_config_state *state, djp_config_given *given)
+sampler_read_name(djp__config_state *state, djp__config_given *given)
 {
     size_t at = 0;
     while (djp__config_next(given, state, DJP_SETTING_SAMPLER, &at)) {
-        djp_config_value value;
+        djp__config_value value;
         int parent_based;
         if (sampler_parse_name(&value, &parent_based, given->text)) {
             djp__config_set_number(state, DJP_SETTING_SAMPLER, value.integer, given->name);
@@ -122,9 +123,9 @@ sampler_read_name(djp_config_state *state, djp_config_given *given)
 /* Reads the first valid ratio among the sources of the row from first to last. Returns its index,
  * SIZE_MAX if there is none. */
 static size_t
-sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
+sampler_read_ratio(djp__config_state *state, size_t first, size_t last)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = first;
     while (djp__config_next(&given, state, DJP_SETTING_SAMPLE_RATIO, &at) && given.index <= last) {
         if (djp__config_store(state, DJP_SETTING_SAMPLE_RATIO, &given)) {
@@ -136,7 +137,7 @@ sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
 }
 
 static void
-sampler_default_ratio(djp_config_state *state)
+sampler_default_ratio(djp__config_state *state)
 {
     const char *source = state->sources[DJP_SETTING_ENVIRONMENT];
     const char *word = state->out->environment_short;
@@ -148,7 +149,7 @@ sampler_default_ratio(djp_config_state *state)
 
 /* The ratio of a named sampler. */
 static void
-sampler_complete(djp_config_state *state, const char *source, int ratio_given)
+sampler_complete(djp__config_state *state, const char *source, int ratio_given)
 {
     switch (state->out->sampler) {
     case DJP_SAMPLER_ALWAYS_ON:
@@ -178,17 +179,17 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
 
 /* Returns the first source of a setting, valid or not; SIZE_MAX if none is set. */
 static size_t
-sampler_first_index(djp_config_state *state, djp_setting setting, size_t from,
-                    djp_config_given *given)
+sampler_first_index(djp__config_state *state, djp__setting setting, size_t from,
+                    djp__config_given *given)
 {
     size_t at = from;
     return djp__config_next(given, state, setting, &at) ? given->index : SIZE_MAX;
 }
 
 static void
-sampler_warn_lone_argument(djp_config_state *state)
+sampler_warn_lone_argument(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     if (sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == SIZE_MAX &&
         sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, SAMPLER_ARGUMENT_INDEX, &given) ==
             SAMPLER_ARGUMENT_INDEX) {
@@ -199,10 +200,10 @@ sampler_warn_lone_argument(djp_config_state *state)
 }
 
 static void
-sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
+sampler_put_below_parent(djp__config_state *state, const djp__config_given *given)
 {
     djp__config_sampler tree = {0};
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, "parent_threshold(");
     djp__buf_text(&text, state->out->sampler_text);
@@ -228,7 +229,7 @@ sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
 /* The option parent_based. A tree defines the effect of a parent itself, unless its root does not
  * and the option requests it. */
 static void
-sampler_read_parent(djp_config_state *state, const djp_config_given *given)
+sampler_read_parent(djp__config_state *state, const djp__config_given *given)
 {
     djp_options *out = state->out;
     int before = out->parent_based;
@@ -249,9 +250,9 @@ sampler_read_parent(djp_config_state *state, const djp_config_given *given)
 
 /* Warns of a ratio together with a tree, unless it was set for other samplers. */
 static void
-sampler_warn_ratio(djp_config_state *state)
+sampler_warn_ratio(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t index = sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given);
     if (index <= SAMPLER_ARGUMENT_INDEX) {
         djp__config_warn(
@@ -263,9 +264,9 @@ sampler_warn_ratio(djp_config_state *state)
 
 /* A ratio of 0 set by the program exports nothing, whatever sampler is configured. */
 static void
-sampler_keep_zero(djp_config_state *state)
+sampler_keep_zero(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     djp_options *out = state->out;
     int is_zero = out->sample_ratio == 0 && out->sample_ratio_explicit;
     if ((is_zero && out->sampler != DJP_SAMPLER_JAEGER_REMOTE) ||
@@ -280,9 +281,9 @@ sampler_keep_zero(djp_config_state *state)
 }
 
 void
-djp__config_rule_sampler(djp_config_state *state)
+djp__config_rule_sampler(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     state->out->sampler_text = djp__strdup("");
     state->failed |= state->out->sampler_text == NULL;
     size_t ratio_index = sampler_read_ratio(state, 0, DJP_GIVEN_OWN);

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static void
-summary_source(djp_buf *out, const djp_config_state *state, djp_setting setting)
+summary_source(djp__buf *out, const djp__config_state *state, djp__setting setting)
 {
     djp__buf_printf(out, " (%s)", state->sources[setting]);
 }
 
 static void
-summary_target(djp_buf *out, const djp_config_state *state)
+summary_target(djp__buf *out, const djp__config_state *state)
 {
     const djp_options *options = state->out;
     switch (options->exporter) {
@@ -45,7 +45,7 @@ summary_target(djp_buf *out, const djp_config_state *state)
 }
 
 static void
-summary_kept_besides(djp_buf *out, const djp_options *options)
+summary_kept_besides(djp__buf *out, const djp_options *options)
 {
     const char *between = ", besides ";
     if (options->sample_errors) {
@@ -59,7 +59,7 @@ summary_kept_besides(djp_buf *out, const djp_options *options)
 }
 
 static void
-summary_sampling(djp_buf *out, const djp_config_state *state)
+summary_sampling(djp__buf *out, const djp__config_state *state)
 {
     const djp_options *options = state->out;
     switch (options->sampler) {
@@ -90,7 +90,7 @@ summary_sampling(djp_buf *out, const djp_config_state *state)
 }
 
 static void
-summary_metrics(djp_buf *out, const djp_config_state *state)
+summary_metrics(djp__buf *out, const djp__config_state *state)
 {
     const djp_options *options = state->out;
     djp__buf_text(out, "metrics for scraping");
@@ -104,7 +104,7 @@ summary_metrics(djp_buf *out, const djp_config_state *state)
 }
 
 static void
-summary_write(djp_buf *out, const djp_config_state *state)
+summary_write(djp__buf *out, const djp__config_state *state)
 {
     const djp_options *options = state->out;
     int traces = options->backend == DJP_BACKEND_OTEL || options->backend == DJP_BACKEND_HYBRID;
@@ -134,9 +134,9 @@ summary_write(djp_buf *out, const djp_config_state *state)
 }
 
 void
-djp__config_summary(djp_config_state *state)
+djp__config_summary(djp__config_state *state)
 {
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     summary_write(&text, state);
     for (size_t i = 0; i < text.size; i++) {

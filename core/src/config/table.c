@@ -7,7 +7,7 @@
 
 static const char *const table_names[] = {
 #define TABLE_NAME(id, name) name,
-    DJP_SETTING_MAP(TABLE_NAME)
+    DJP__SETTING_MAP(TABLE_NAME)
 #undef TABLE_NAME
         NULL};
 
@@ -54,7 +54,7 @@ static const djp_config_word table_log_levels[] = {
 #define TABLE_YEAR 31536000.0
 #define TABLE_GIB 1073741824.0
 
-const djp_config_row djp__config_table[DJP_SETTINGS] = {
+const djp__config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_ENABLED] =
         {TABLE_BOOL(enabled), .ruled = 1, .standard = "false",
          .doc = "Main switch. `OTEL_SDK_DISABLED=true` takes precedence over everything except "
@@ -430,7 +430,7 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
 };
 
 const char *
-djp__config_name(djp_setting setting)
+djp__config_name(djp__setting setting)
 {
     return table_names[setting];
 }

@@ -13,7 +13,7 @@ typedef struct config_tail_bad {
 } config_tail_bad;
 
 static void
-config_tail_note(void *user, djp_text rule, const char *why)
+tail_sampling_note(void *user, djp_text rule, const char *why)
 {
     config_tail_bad *bad = user;
     if (bad->count++ == 0) {
@@ -23,7 +23,8 @@ config_tail_note(void *user, djp_text rule, const char *why)
 }
 
 static void
-config_tail_warn(djp_config_state *state, const djp_config_given *given, const config_tail_bad *bad)
+tail_sampling_warn(djp__config_state *state, const djp__config_given *given,
+                   const config_tail_bad *bad)
 {
     char others[64] = "";
     if (bad->count > 1) {
@@ -37,15 +38,15 @@ config_tail_warn(djp_config_state *state, const djp_config_given *given, const c
 }
 
 void
-djp__config_rule_tail_sampling(djp_config_state *state)
+djp__config_rule_tail_sampling(djp__config_state *state)
 {
-    djp_config_given given;
+    djp__config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_TAIL_SAMPLING_RULES, &at)) {
         config_tail_bad bad = {{NULL, 0}, NULL, 0};
-        size_t count = state->parsers->tail_rules(djp__text(given.text), config_tail_note, &bad);
+        size_t count = state->parsers->tail_rules(djp__text(given.text), tail_sampling_note, &bad);
         if (bad.count > 0) {
-            config_tail_warn(state, &given, &bad);
+            tail_sampling_warn(state, &given, &bad);
         }
         if (count > 0) {
             djp__config_set_text(state, DJP_SETTING_TAIL_SAMPLING_RULES, djp__text(given.text),

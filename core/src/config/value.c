@@ -18,7 +18,7 @@ value_is_one_of(djp_text text, const char *const *words)
 }
 
 static int
-value_parse_bool(djp_config_value *out, djp_text text)
+value_parse_bool(djp__config_value *out, djp_text text)
 {
     static const char *const yes[] = {"true", "1", "yes", "on", NULL};
     static const char *const no[] = {"false", "0", "no", "off", NULL};
@@ -27,7 +27,7 @@ value_parse_bool(djp_config_value *out, djp_text text)
 }
 
 static int
-value_parse_true(djp_config_value *out, djp_text text)
+value_parse_true(djp__config_value *out, djp_text text)
 {
     out->integer = djp__text_equal_nocase(text, "true");
     return out->integer || djp__text_equal_nocase(text, "false") ? 1 : 2;
@@ -46,7 +46,7 @@ value_parse_whole(uint64_t *out, djp_text text, double minimum, double maximum)
 }
 
 static int
-value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text text,
+value_parse_duration(djp__config_value *out, const djp__config_row *row, djp_text text,
                      double unit_ns)
 {
     double scale = unit_ns / 1e9;
@@ -61,7 +61,7 @@ value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text 
 /* A queue length of the standard batch processor: any number is valid, but clamped to the range; 3:
  * it was reduced. */
 static int
-value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text text)
+value_parse_spans(djp__config_value *out, const djp__config_row *row, djp_text text)
 {
     uint64_t spans;
     if (!djp__parse_u64(text, &spans) || spans == 0) {
@@ -75,7 +75,7 @@ value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text tex
 }
 
 static int
-value_parse_word(djp_config_value *out, const djp_config_row *row, djp_text text)
+value_parse_word(djp__config_value *out, const djp__config_row *row, djp_text text)
 {
     for (const djp_config_word *word = row->words; word != NULL && word->text != NULL; word++) {
         if (djp__text_equal_nocase(text, word->text)) {
@@ -87,7 +87,7 @@ value_parse_word(djp_config_value *out, const djp_config_row *row, djp_text text
 }
 
 int
-djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text)
+djp__config_parse(djp__config_value *out, const djp__config_row *row, djp__form form, djp_text text)
 {
     memset(out, 0, sizeof *out);
     int good = 1;
@@ -121,7 +121,7 @@ djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form for
 }
 
 const char *
-djp__config_word(const djp_config_row *row, int value)
+djp__config_word(const djp__config_row *row, int value)
 {
     for (const djp_config_word *word = row->words; word != NULL && word->text != NULL; word++) {
         if (word->value == value) {
@@ -132,7 +132,7 @@ djp__config_word(const djp_config_row *row, int value)
 }
 
 static void
-value_expect_word(djp_buf *out, const djp_config_row *row)
+value_expect_word(djp__buf *out, const djp__config_row *row)
 {
     djp__buf_text(out, "one of");
     const char *separator = " ";
@@ -146,7 +146,7 @@ value_expect_word(djp_buf *out, const djp_config_row *row)
 }
 
 void
-djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form)
+djp__config_expectation(djp__buf *out, const djp__config_row *row, djp__form form)
 {
     switch (form) {
     case DJP_FORM_BOOL:

@@ -224,7 +224,7 @@ djp__account_read(djp__account *account, djp__budget_view *view, double total[3]
 }
 
 void
-djp__account_status(djp_buf *out, djp__account *account)
+djp__account_status(djp__buf *out, djp__account *account)
 {
     static const char *const parts[3] = {"cost_bytes", "cost_spans", "cost_series"};
     djp__budget_view view;

@@ -38,6 +38,6 @@ int djp__account_is_complete(djp__account *account); /* the file has all */
 void djp__account_fork_child(djp__account *account);
 void djp__account_read(djp__account *account, djp__budget_view *view, double total[3]);
 /* One JSON object. */
-void djp__account_status(djp_buf *out, djp__account *account);
+void djp__account_status(djp__buf *out, djp__account *account);
 
 #endif

@@ -12,7 +12,7 @@
 
 /* Days since 1970-01-01 of the first of a month, by the civil calendar. */
 static double
-budget__days(int month)
+budget_days(int month)
 {
     int year = month / 12, of_year = month % 12;
     int shifted = of_year < 2 ? year - 1 : year,
@@ -24,7 +24,7 @@ budget__days(int month)
 double
 djp__budget_month_begin(int month)
 {
-    return budget__days(month) * BUDGET__DAY;
+    return budget_days(month) * BUDGET__DAY;
 }
 
 int
@@ -32,7 +32,7 @@ djp__budget_month(double unix_seconds)
 {
     double days = unix_seconds / BUDGET__DAY;
     int month = 1970 * 12 + (days > 0 && days < 1e7 ? (int)(days / 31) : 0);
-    while (budget__days(month + 1) <= days && month < 12 * 30000) {
+    while (budget_days(month + 1) <= days && month < 12 * 30000) {
         month++;
     }
     return month;
@@ -54,13 +54,13 @@ djp__budget_fork(djp__budget *it)
 }
 
 static double
-budget__month_seconds(int month)
+budget_month_seconds(int month)
 {
     return djp__budget_month_begin(month + 1) - djp__budget_month_begin(month);
 }
 
 static void
-budget__open(djp__budget *it, int month, double since)
+budget_open(djp__budget *it, int month, double since)
 {
     it->month = month;
     it->since = since;
@@ -71,13 +71,13 @@ budget__open(djp__budget *it, int month, double since)
 /* The month. A clock that goes back a little counts as no time; one that goes back by more was
  * wrong before. */
 static void
-budget__turn(djp__budget *it, double now)
+budget_turn(djp__budget *it, double now)
 {
     int month = djp__budget_month(now);
     if (it->month < 0) {
-        budget__open(it, month, now);
+        budget_open(it, month, now);
     } else if (month > it->month) {
-        budget__open(it, month, djp__budget_month_begin(month));
+        budget_open(it, month, djp__budget_month_begin(month));
     } else if (now < it->now - BUDGET__DAY) {
         it->month = month;
         it->since = now;
@@ -88,13 +88,13 @@ budget__turn(djp__budget *it, double now)
 }
 
 static double
-budget__gained(uint64_t now, uint64_t before)
+budget_gained(uint64_t now, uint64_t before)
 {
     return now > before ? (double)(now - before) : 0;
 }
 
 static double
-budget__smooth(double before, double now, double factor)
+budget_smooth(double before, double now, double factor)
 {
     return before + factor * (now - before);
 }
@@ -106,12 +106,12 @@ djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns,
     double seconds = it->last_ns != 0 && monotonic_ns > it->last_ns
                          ? (double)(monotonic_ns - it->last_ns) / 1e9
                          : 0;
-    budget__turn(it, unix_seconds);
-    double spans = budget__gained(load->spans, it->last.spans);
-    double costs[3] = {budget__gained(load->bytes, it->last.bytes) / 1e9 * it->prices.per_gb,
+    budget_turn(it, unix_seconds);
+    double spans = budget_gained(load->spans, it->last.spans);
+    double costs[3] = {budget_gained(load->bytes, it->last.bytes) / 1e9 * it->prices.per_gb,
                        spans / 1e6 * it->prices.per_million_spans, 0};
     it->series_rate = (double)load->series / 1e3 * it->prices.per_thousand_series /
-                      budget__month_seconds(it->month);
+                      budget_month_seconds(it->month);
     costs[2] = it->series_rate * seconds;
     double sum = costs[0] + costs[1] + costs[2];
     for (int i = 0; i < 3; i++) {
@@ -127,8 +127,8 @@ djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns,
         /* The mean of all samples until the smoothing period is over. */
         double factor = fmax(1 - exp(-seconds / BUDGET__SMOOTH), fmin(seconds / it->learned, 1));
         double wanted = sum + fmax(load->wanted * seconds - spans, 0) * it->span_cost;
-        it->rate = budget__smooth(it->rate, sum / seconds, factor);
-        it->wanted_rate = budget__smooth(it->wanted_rate, wanted / seconds, factor);
+        it->rate = budget_smooth(it->rate, sum / seconds, factor);
+        it->wanted_rate = budget_smooth(it->wanted_rate, wanted / seconds, factor);
     }
     it->last = *load;
     it->last_ns = monotonic_ns;
@@ -145,7 +145,7 @@ djp__budget_look(djp__budget_view *out, const djp__budget *it)
     double end = djp__budget_month_begin(it->month + 1), left = fmax(end - it->now, 1);
     int known = it->learned >= BUDGET__LEARNED;
     out->allowance =
-        it->prices.month * fmin((end - it->since) / budget__month_seconds(it->month), 1);
+        it->prices.month * fmin((end - it->since) / budget_month_seconds(it->month), 1);
     out->spent = it->spent;
     out->forecast = it->spent + (known ? it->rate * left : 0);
     if (out->allowance > 0) {

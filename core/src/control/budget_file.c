@@ -28,7 +28,7 @@ typedef struct budget_file__state {
 /* Does not block for any path, and accepts only a regular file with one link: another may be a file
  * of other code. */
 static int
-budget_file__open(const char *path, int flags)
+budget_file_open(const char *path, int flags)
 {
     struct stat found;
     int file = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
@@ -47,32 +47,32 @@ budget_file__open(const char *path, int flags)
 }
 
 static int
-budget_file__open_lock(const char *path)
+budget_file_open_lock(const char *path)
 {
-    int file = budget_file__open(path, O_RDWR | O_CREAT | O_EXCL);
-    return file < 0 && errno == EEXIST ? budget_file__open(path, O_RDWR) : file;
+    int file = budget_file_open(path, O_RDWR | O_CREAT | O_EXCL);
+    return file < 0 && errno == EEXIST ? budget_file_open(path, O_RDWR) : file;
 }
 
 /* Creates a file. The lock is held: an existing one was left by a process that died; another kind
  * of file remains. */
 static int
-budget_file__create(const char *path)
+budget_file_create(const char *path)
 {
     struct stat found;
-    int file = budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL);
+    int file = budget_file_open(path, O_WRONLY | O_CREAT | O_EXCL);
     if (file >= 0 || errno != EEXIST) {
         return file;
     }
     if (lstat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 &&
         found.st_uid == geteuid()) {
-        return unlink(path) == 0 ? budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL) : -1;
+        return unlink(path) == 0 ? budget_file_open(path, O_WRONLY | O_CREAT | O_EXCL) : -1;
     }
     errno = EEXIST;
     return -1;
 }
 
 static int
-budget_file__whole(djp_text text, int *out)
+budget_file_whole(djp_text text, int *out)
 {
     uint64_t number;
     int good = djp__parse_u64(text, &number) && number <= 1000000;
@@ -82,7 +82,7 @@ budget_file__whole(djp_text text, int *out)
 
 /* The text after `prefix`; returns 0 without the prefix or text. */
 static int
-budget_file__behind(djp_text *text, const char *prefix)
+budget_file_behind(djp_text *text, const char *prefix)
 {
     size_t size = strlen(prefix);
     if (text->size <= size || memcmp(text->data, prefix, size) != 0) {
@@ -94,44 +94,44 @@ budget_file__behind(djp_text *text, const char *prefix)
 
 /* "2026-11" as a number of months. */
 static int
-budget_file__month(int *out, djp_text year, djp_text month)
+budget_file_month(int *out, djp_text year, djp_text month)
 {
     int years = 0, months = 0;
-    int good = budget_file__whole(year, &years) && budget_file__whole(month, &months) &&
+    int good = budget_file_whole(year, &years) && budget_file_whole(month, &months) &&
                months >= 1 && months <= 12;
     *out = years * 12 + months - 1;
     return good;
 }
 
 static int
-budget_file__number(double *out, djp_text text, const char *prefix, double limit)
+budget_file_number(double *out, djp_text text, const char *prefix, double limit)
 {
-    return budget_file__behind(&text, prefix) && djp__parse_double(text, out) && *out >= 0 &&
+    return budget_file_behind(&text, prefix) && djp__parse_double(text, out) && *out >= 0 &&
            *out < limit;
 }
 
 /* "2026-11 since=1762000000 spent=12.5\n" after the head. */
 static int
-budget_file__parse(budget_file__state *out, djp_text text)
+budget_file_parse(budget_file__state *out, djp_text text)
 {
     djp_text year, month, since, spent;
-    if (!budget_file__behind(&text, BUDGET_FILE__HEAD) || text.data[text.size - 1] != '\n') {
+    if (!budget_file_behind(&text, BUDGET_FILE__HEAD) || text.data[text.size - 1] != '\n') {
         return 0;
     }
     djp_text rest = {text.data, text.size - 1};
     return djp__text_split(&year, &rest, '-') && djp__text_split(&month, &rest, ' ') &&
            djp__text_split(&since, &rest, ' ') && djp__text_split(&spent, &rest, ' ') &&
-           budget_file__month(&out->month, year, month) &&
-           budget_file__number(&out->since, since, "since=", 1e12) &&
-           budget_file__number(&out->spent, spent, "spent=", 1e15);
+           budget_file_month(&out->month, year, month) &&
+           budget_file_number(&out->since, since, "since=", 1e12) &&
+           budget_file_number(&out->spent, spent, "spent=", 1e15);
 }
 
 /* 1: read; 0: no file; -1: malformed; -2: unreadable. */
 static int
-budget_file__read(budget_file__state *out, const char *path)
+budget_file_read(budget_file__state *out, const char *path)
 {
     char text[BUDGET_FILE__MAX + 1];
-    int file = budget_file__open(path, O_RDONLY);
+    int file = budget_file_open(path, O_RDONLY);
     if (file < 0) {
         return errno == ENOENT ? 0 : -2;
     }
@@ -143,18 +143,18 @@ budget_file__read(budget_file__state *out, const char *path)
     if (got < 0) {
         return -2;
     }
-    return size <= BUDGET_FILE__MAX && budget_file__parse(out, (djp_text){text, (size_t)size}) ? 1
-                                                                                               : -1;
+    return size <= BUDGET_FILE__MAX && budget_file_parse(out, (djp_text){text, (size_t)size}) ? 1
+                                                                                              : -1;
 }
 
 static int
-budget_file__write(const char *path, const char *beside, const djp__budget *account)
+budget_file_write(const char *path, const char *beside, const djp__budget *account)
 {
     char text[BUDGET_FILE__MAX];
     int size =
         snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n",
                  account->month / 12, account->month % 12 + 1, account->since, account->spent);
-    int file = budget_file__create(beside);
+    int file = budget_file_create(beside);
     if (file < 0) {
         return 0;
     }
@@ -165,10 +165,10 @@ budget_file__write(const char *path, const char *beside, const djp__budget *acco
 
 /* The lock is held. */
 static djp__budget_merged
-budget_file__merge(const char *path, const char *beside, djp__budget *account)
+budget_file_merge(const char *path, const char *beside, djp__budget *account)
 {
     budget_file__state state = {0, 0, 0};
-    int found = budget_file__read(&state, path);
+    int found = budget_file_read(&state, path);
     if (found == -2) {
         return DJP_BUDGET_UNUSABLE;
     }
@@ -184,7 +184,7 @@ budget_file__merge(const char *path, const char *beside, djp__budget *account)
     if (found == 1) {
         djp__budget_take(account, state.month, state.since, state.spent);
     }
-    if (!budget_file__write(path, beside, account)) {
+    if (!budget_file_write(path, beside, account)) {
         *account = before;
         return DJP_BUDGET_UNUSABLE;
     }
@@ -193,15 +193,15 @@ budget_file__merge(const char *path, const char *beside, djp__budget *account)
 }
 
 static djp__budget_merged
-budget_file__locked(const char *path, const char *lock, const char *beside, djp__budget *account)
+budget_file_locked(const char *path, const char *lock, const char *beside, djp__budget *account)
 {
     djp__budget_merged merged = DJP_BUDGET_UNUSABLE;
-    int file = budget_file__open_lock(lock);
+    int file = budget_file_open_lock(lock);
     if (file < 0) {
         return merged;
     }
     if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-        merged = budget_file__merge(path, beside, account);
+        merged = budget_file_merge(path, beside, account);
     } else if (errno == EWOULDBLOCK || errno == EINTR) {
         merged = DJP_BUDGET_BUSY;
     }
@@ -222,7 +222,7 @@ djp__budget_file_merge(const char *path, djp__budget *account)
     if (names != NULL && account->month >= 0) {
         snprintf(names, size, "%s.lock", path);
         snprintf(names + size, size, "%s.new", path);
-        merged = budget_file__locked(path, names, names + size, account);
+        merged = budget_file_locked(path, names, names + size, account);
     }
     djp__free(names);
     return merged;

@@ -17,7 +17,7 @@ overrides_decide(const djp__overrides *it)
 {
     const char *configured = "configuration",
                *target_by = it->target < 0 ? configured : it->target_by;
-    djp__overrides_view out = {1, it->target, DJP_RATIO_UNSET, configured, target_by, configured};
+    djp__overrides_view out = {1, it->target, DJP__RATIO_UNSET, configured, target_by, configured};
     if (it->remote) {
         out.ratio = it->remote_ratio;
         out.ratio_by = "remote";
@@ -52,7 +52,7 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
     }
     if (out.ratio > 0 && !host->exports) {
         /* there is no exporter */
-        out.ratio = DJP_RATIO_UNSET;
+        out.ratio = DJP__RATIO_UNSET;
         out.ratio_by = "configuration";
     }
     plan.enabled = out.enabled;
@@ -68,7 +68,7 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
     } else {
         out.canary = out.canary < 0 ? host->options->canary_ratio : out.canary;
         out.ratio = out.ratio < 0 ? host->options->sample_ratio : out.ratio;
-        out.ratio = djp__recorder_has_tree(host->recorder) ? DJP_RATIO_SAMPLER : out.ratio;
+        out.ratio = djp__recorder_has_tree(host->recorder) ? DJP__RATIO_SAMPLER : out.ratio;
     }
     int muted = djp__recorder_is_muted(host->recorder);
     int changed = out.enabled != before.enabled || out.ratio != before.ratio ||
@@ -179,7 +179,7 @@ djp__overrides_follow(djp__overrides *overrides, const djp__strategy *strategy)
     int remote = overrides->remote;
     double remote_ratio = overrides->remote_ratio;
     overrides->remote = 1;
-    overrides->remote_ratio = plan.sampler                     ? DJP_RATIO_UNSET
+    overrides->remote_ratio = plan.sampler                     ? DJP__RATIO_UNSET
                               : djp__strategy_is_off(strategy) ? 0
                                                                : strategy->probability;
     if (overrides_complete(overrides, plan, DJP_LOG_DEBUG) != DJP_ERETRY) {
@@ -224,7 +224,7 @@ djp__overrides_set_ratio(djp__overrides *overrides, double ratio)
 {
     djp__overrides_view holds;
     djp__mutex_lock(&overrides->mutex);
-    overrides->program.ratio = ratio >= 0 ? ratio : DJP_RATIO_UNSET;
+    overrides->program.ratio = ratio >= 0 ? ratio : DJP__RATIO_UNSET;
     overrides_ask(overrides, &holds);
     return overrides_judge(overrides, ratio, holds.ratio, holds.ratio_by);
 }
@@ -234,7 +234,7 @@ djp__overrides_set_canary(djp__overrides *overrides, double ratio)
 {
     djp__overrides_view holds;
     djp__mutex_lock(&overrides->mutex);
-    overrides->program.canary = ratio >= 0 ? ratio : DJP_RATIO_UNSET;
+    overrides->program.canary = ratio >= 0 ? ratio : DJP__RATIO_UNSET;
     overrides_ask(overrides, &holds);
     return overrides_judge(overrides, ratio, holds.canary, holds.canary_by);
 }
@@ -244,8 +244,8 @@ djp__overrides_init(djp__overrides *overrides, const djp__control_host *host)
 {
     const djp_options *options = host->options;
     overrides->host = host;
-    overrides->program = overrides->file = (djp__override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
-    overrides->target = DJP_RATIO_UNSET;
+    overrides->program = overrides->file = (djp__override){-1, DJP__RATIO_UNSET, DJP__RATIO_UNSET};
+    overrides->target = DJP__RATIO_UNSET;
     overrides->target_by = "target";
     overrides->holds = (djp__overrides_view){1,
                                              options->sample_ratio,
@@ -257,7 +257,7 @@ djp__overrides_init(djp__overrides *overrides, const djp__control_host *host)
     if (host->recorder) {
         overrides->muted = djp__recorder_is_muted(host->recorder);
         overrides->holds.ratio =
-            djp__recorder_has_tree(host->recorder) ? DJP_RATIO_SAMPLER : options->sample_ratio;
+            djp__recorder_has_tree(host->recorder) ? DJP__RATIO_SAMPLER : options->sample_ratio;
     }
     djp__overrides_file_init(overrides);
 }

@@ -12,21 +12,21 @@
 
 struct djp__strategy;
 
-#define DJP_RATIO_UNSET (-1.0)
-#define DJP_RATIO_SAMPLER (-2.0) /* no ratio: a sampler tree decides */
-#define DJP_OVERRIDES_FILE_MAX 4096
+#define DJP__RATIO_UNSET (-1.0)
+#define DJP__RATIO_SAMPLER (-2.0) /* no ratio: a sampler tree decides */
+#define DJP__OVERRIDES_FILE_MAX 4096
 
 /* The request of one source. */
 typedef struct djp__override {
     int enabled; /* 0, 1, or -1: not set */
-    double ratio; /* 0 .. 1, or DJP_RATIO_UNSET */
+    double ratio; /* 0 .. 1, or DJP__RATIO_UNSET */
     double canary; /* the same */
 } djp__override;
 
 /* The active values and their sources. */
 typedef struct djp__overrides_view {
     int enabled;
-    double ratio; /* or DJP_RATIO_SAMPLER */
+    double ratio; /* or DJP__RATIO_SAMPLER */
     double canary;
     const char *enabled_by; /* static: "configuration", "program" or "overrides_file" */
     const char *ratio_by; /* the same, "remote", or that of the target */
@@ -37,11 +37,11 @@ typedef struct djp__overrides {
     const djp__control_host *host;
     djp_mutex mutex; /* a leaf; guards all but the worker's members */
     djp__override program, file;
-    /* the ratio for a target or the budget, or DJP_RATIO_UNSET; lowest priority */
+    /* the ratio for a target or the budget, or DJP__RATIO_UNSET; lowest priority */
     double target;
     const char *target_by; /* static: "target" or "budget" */
     int remote; /* 1: a sampling server has responded; program and file have priority */
-    /* its ratio; DJP_RATIO_UNSET: the recorder has a tree for it */
+    /* its ratio; DJP__RATIO_UNSET: the recorder has a tree for it */
     double remote_ratio;
     djp__overrides_view holds;
     int muted; /* of the recorder, at the last plan */
@@ -51,7 +51,7 @@ typedef struct djp__overrides {
     int looked; /* 1: a file existed at the last check, described below */
     struct stat seen;
     ssize_t size; /* of its text; below 0: unreadable */
-    char text[DJP_OVERRIDES_FILE_MAX + 1];
+    char text[DJP__OVERRIDES_FILE_MAX + 1];
 } djp__overrides;
 
 void djp__overrides_init(djp__overrides *overrides,
@@ -65,7 +65,7 @@ void djp__overrides_read(djp__overrides_view *out, djp__overrides *overrides);
 double djp__overrides_ratio(djp__overrides *overrides);
 /* Sets the strategy of a sampling server. Returns as djp__recorder_apply. Worker only. */
 int djp__overrides_follow(djp__overrides *overrides, const struct djp__strategy *strategy);
-/* Sets the ratio of target or budget; DJP_RATIO_UNSET: neither. by is static. Worker only. */
+/* Sets the ratio of target or budget; DJP__RATIO_UNSET: neither. by is static. Worker only. */
 void djp__overrides_set_target(djp__overrides *overrides, double ratio, const char *by);
 /* Sets the program's request; ratios below 0 withdraw it. Returns 0, or DJP_EUNSUPPORTED if another
  * source has priority. Any thread. */

@@ -34,7 +34,7 @@ int
 djp__overrides_parse(djp__override *out, int *line, const char *text, size_t size)
 {
     djp_text rest = {text, size}, part;
-    *out = (djp__override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
+    *out = (djp__override){-1, DJP__RATIO_UNSET, DJP__RATIO_UNSET};
     *line = 0;
     while (djp__text_split(&part, &rest, '\n')) {
         ++*line;
@@ -60,7 +60,7 @@ overrides_file_read(char *out, const char *path)
         return -1;
     }
     if (fstat(file, &found) == 0 && S_ISREG(found.st_mode)) {
-        while ((got = read(file, out + size, (size_t)(DJP_OVERRIDES_FILE_MAX + 1 - size))) > 0) {
+        while ((got = read(file, out + size, (size_t)(DJP__OVERRIDES_FILE_MAX + 1 - size))) > 0) {
             size += got;
         }
     }
@@ -72,7 +72,7 @@ static void
 overrides_file_take(djp__overrides *it)
 {
     const char *path = it->host->options->overrides_file;
-    char text[DJP_OVERRIDES_FILE_MAX + 1];
+    char text[DJP__OVERRIDES_FILE_MAX + 1];
     djp__override file;
     int line = 0;
     ssize_t size = overrides_file_read(text, path);
@@ -88,7 +88,7 @@ overrides_file_take(djp__overrides *it)
                   "that this "
                   "process may read.",
                   path);
-    } else if (size > DJP_OVERRIDES_FILE_MAX ||
+    } else if (size > DJP__OVERRIDES_FILE_MAX ||
                !djp__overrides_parse(&file, &line, text, (size_t)size)) {
         djp__diag(it->host->diag, DJP_LOG_WARN,
                   "Line %d of the overrides file %s is not understood; the previous overrides stay "
@@ -121,7 +121,7 @@ overrides_file_is_fresh(const struct stat *file)
 static void
 overrides_file_look_now(djp__overrides *it)
 {
-    static const djp__override none = {-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
+    static const djp__override none = {-1, DJP__RATIO_UNSET, DJP__RATIO_UNSET};
     struct stat now;
     int found = stat(it->host->options->overrides_file, &now) == 0;
     if (!found && (errno == ENOENT || errno == ENOTDIR)) {

@@ -34,7 +34,7 @@ djp__control_prepare(djp__control *control, const djp__control_host *host)
 }
 
 static void
-control_start_steering(djp__control *control)
+plane_start_steering(djp__control *control)
 {
     const djp__control_host *host = &control->host;
     const djp_options *options = host->options;
@@ -66,12 +66,12 @@ djp__control_start(djp__control *control)
 {
     djp__overrides_init(&control->overrides, &control->host);
     djp__account_init(&control->account, &control->host);
-    control_start_steering(control);
+    plane_start_steering(control);
 }
 
 /* Bytes of a span on the wire, as known so far; a record in the ring has about the same size. */
 static double
-control_span_bytes(const djp__control_host *host, uint64_t sampled)
+plane_span_bytes(const djp__control_host *host, uint64_t sampled)
 {
     djp__control_exported exported;
     host->read(&exported, host->user);
@@ -84,7 +84,7 @@ control_span_bytes(const djp__control_host *host, uint64_t sampled)
 }
 
 static void
-control_load(djp__ratio_load *out, const djp__control_host *host)
+plane_load(djp__ratio_load *out, const djp__control_host *host)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, host->recorder);
@@ -92,12 +92,12 @@ control_load(djp__ratio_load *out, const djp__control_host *host)
     out->failed = counters.by_reason[DJP_REASON_ERROR];
     out->other = counters.sampled - out->head;
     out->ended = counters.ended;
-    out->span_bytes = control_span_bytes(host, out->head + out->other);
+    out->span_bytes = plane_span_bytes(host, out->head + out->other);
 }
 
 /* Spans per second without a reduction by the budget; below 0: unknown. */
 static double
-control_wanted(const djp__control *control)
+plane_wanted(const djp__control *control)
 {
     const djp_options *options = control->host.options;
     double target = (double)options->target_spans_per_second;
@@ -109,7 +109,7 @@ control_wanted(const djp__control *control)
 /* left: spans per second that the budget allows, below 0 for no limit. The budget may lower the
  * ratio, also below a target; only a target raises it above the configured one. */
 static void
-control_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, double left)
+plane_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, double left)
 {
     const djp_options *options = control->host.options;
     double configured = options->sample_ratio, target = (double)options->target_spans_per_second;
@@ -121,7 +121,7 @@ control_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, 
                                               djp__overrides_ratio(&control->overrides), load);
     control->idle = control->idle && ratio >= control->controller.ceiling;
     int as_configured = !control->targeted && ratio >= configured;
-    djp__overrides_set_target(&control->overrides, as_configured ? DJP_RATIO_UNSET : ratio,
+    djp__overrides_set_target(&control->overrides, as_configured ? DJP__RATIO_UNSET : ratio,
                               saving ? "budget" : "target");
 }
 
@@ -134,15 +134,15 @@ djp__control_tick(djp__control *control, uint64_t now)
         return;
     }
     djp__ratio_load load;
-    control_load(&load, &control->host);
+    plane_load(&load, &control->host);
     int quiet = load.ended == control->ended;
     control->ended = load.ended;
     double left =
-        djp__account_tick(&control->account, now, control->steers ? control_wanted(control) : -1);
+        djp__account_tick(&control->account, now, control->steers ? plane_wanted(control) : -1);
     control->next = now + CONTROL__STEP_NS;
     control->idle = quiet && djp__account_is_complete(&control->account);
     if (control->steers) {
-        control_steer(control, now, &load, left);
+        plane_steer(control, now, &load, left);
     }
 }
 

@@ -59,10 +59,10 @@ static void
 remote_succeed(djp__remote *remote, const char *strategy_text)
 {
     const char *shown = djp__strategy_client_shown(remote->client);
-    int first = djp_load_relaxed(&remote->responses) == 0;
-    djp_add_relaxed(&remote->responses, 1);
-    djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
-    djp_store_relaxed(&remote->last_success_unix_ns, djp__clock_realtime());
+    int first = djp__load_relaxed(&remote->responses) == 0;
+    djp__add_relaxed(&remote->responses, 1);
+    djp__store_relaxed(&remote->consecutive_failures, (uint64_t)0);
+    djp__store_relaxed(&remote->last_success_unix_ns, djp__clock_realtime());
     djp__mutex_lock(&remote->mutex);
     int differs = strcmp(remote->strategy, strategy_text) != 0;
     snprintf(remote->strategy, sizeof remote->strategy, "%s", strategy_text);
@@ -80,8 +80,8 @@ remote_succeed(djp__remote *remote, const char *strategy_text)
 static void
 remote_fail(djp__remote *remote, const char *message)
 {
-    djp_add_relaxed(&remote->failures, 1);
-    djp_add_relaxed(&remote->consecutive_failures, 1);
+    djp__add_relaxed(&remote->failures, 1);
+    djp__add_relaxed(&remote->consecutive_failures, 1);
     djp__mutex_lock(&remote->mutex);
     snprintf(remote->error, sizeof remote->error, "%s", message);
     djp__mutex_unlock(&remote->mutex);
@@ -99,7 +99,7 @@ remote_fail(djp__remote *remote, const char *message)
 static void
 remote_describe(char *out, size_t out_size, const djp__strategy *strategy)
 {
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, out_size - 1);
     djp__strategy_describe(&text, strategy);
     memcpy(out, text.failed ? "" : text.data, text.failed ? 0 : text.size);
@@ -131,7 +131,7 @@ remote_done(djp__remote *remote, djp__strategy_response *response, uint64_t now)
 {
     remote->asking = 0;
     remote_judge(remote, response);
-    uint64_t failures = djp_load_relaxed(&remote->consecutive_failures);
+    uint64_t failures = djp__load_relaxed(&remote->consecutive_failures);
     uint64_t interval = remote->host->options->sampling_interval_ns;
     remote->next = djp__saturate(
         now, djp__remote_pause(interval, failures, response->retry_after_ns, djp__rand64()));
@@ -147,7 +147,7 @@ djp__remote_tick(djp__remote *remote, uint64_t now)
     if (!remote->asking) {
         remote->asking = 1;
         remote->begun = now;
-        djp_add_relaxed(&remote->requests, 1);
+        djp__add_relaxed(&remote->requests, 1);
         djp__strategy_client_ask(remote->client);
     }
     uint64_t age = now - remote->begun;
@@ -215,17 +215,17 @@ djp__remote_fork_child(djp__remote *remote)
     remote->next = 0;
     remote->warned = 0;
     remote->error[0] = '\0';
-    djp_store_relaxed(&remote->warned_at, (uint64_t)0);
-    djp_store_relaxed(&remote->requests, (uint64_t)0);
-    djp_store_relaxed(&remote->responses, (uint64_t)0);
-    djp_store_relaxed(&remote->failures, (uint64_t)0);
-    djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
+    djp__store_relaxed(&remote->warned_at, (uint64_t)0);
+    djp__store_relaxed(&remote->requests, (uint64_t)0);
+    djp__store_relaxed(&remote->responses, (uint64_t)0);
+    djp__store_relaxed(&remote->failures, (uint64_t)0);
+    djp__store_relaxed(&remote->consecutive_failures, (uint64_t)0);
 }
 
 /* ---- status ---- */
 
 static void
-remote_status_time(djp_buf *out, uint64_t unix_ns)
+remote_status_time(djp__buf *out, uint64_t unix_ns)
 {
     uint64_t now = djp__clock_realtime();
     uint64_t age = now > unix_ns ? now - unix_ns : 0;
@@ -241,7 +241,7 @@ remote_status_time(djp_buf *out, uint64_t unix_ns)
 }
 
 void
-djp__remote_status(djp_buf *out, djp__remote *remote)
+djp__remote_status(djp__buf *out, djp__remote *remote)
 {
     char strategy[sizeof remote->strategy], error[sizeof remote->error];
     djp__mutex_lock(&remote->mutex);
@@ -256,11 +256,11 @@ djp__remote_status(djp_buf *out, djp__remote *remote)
     djp__buf_printf(
         out,
         ",\"requests\":%llu,\"responses\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
-        (unsigned long long)djp_load_relaxed(&remote->requests),
-        (unsigned long long)djp_load_relaxed(&remote->responses),
-        (unsigned long long)djp_load_relaxed(&remote->failures),
-        (unsigned long long)djp_load_relaxed(&remote->consecutive_failures));
-    remote_status_time(out, djp_load_relaxed(&remote->last_success_unix_ns));
+        (unsigned long long)djp__load_relaxed(&remote->requests),
+        (unsigned long long)djp__load_relaxed(&remote->responses),
+        (unsigned long long)djp__load_relaxed(&remote->failures),
+        (unsigned long long)djp__load_relaxed(&remote->consecutive_failures));
+    remote_status_time(out, djp__load_relaxed(&remote->last_success_unix_ns));
     djp__buf_text(out, ",\"last_error\":");
     djp__buf_json(out, error, strlen(error));
     djp__buf_char(out, '}');

@@ -8,7 +8,7 @@
 #include "control/overrides.h"
 #include "control/remote_client.h"
 
-struct djp_buf;
+struct djp__buf;
 
 typedef struct djp__remote {
     const djp__control_host *host;
@@ -23,14 +23,14 @@ typedef struct djp__remote {
     uint64_t begun; /* of the current request */
     int asking;
     int warned; /* 1: a failure was logged */
-    DJP_ATOMIC(uint64_t) warned_at; /* djp__every_minute guard */
+    DJP__ATOMIC(uint64_t) warned_at; /* djp__every_minute guard */
 
     /* Written by the worker, relaxed; any thread reads. */
-    DJP_ATOMIC(uint64_t) requests;
-    DJP_ATOMIC(uint64_t) responses;
-    DJP_ATOMIC(uint64_t) failures;
-    DJP_ATOMIC(uint64_t) consecutive_failures;
-    DJP_ATOMIC(uint64_t) last_success_unix_ns;
+    DJP__ATOMIC(uint64_t) requests;
+    DJP__ATOMIC(uint64_t) responses;
+    DJP__ATOMIC(uint64_t) failures;
+    DJP__ATOMIC(uint64_t) consecutive_failures;
+    DJP__ATOMIC(uint64_t) last_success_unix_ns;
 
     /* Guarded by mutex, a leaf; "" for none. */
     djp_mutex mutex;
@@ -51,7 +51,7 @@ void djp__remote_stop(djp__remote *remote);
  * Allocates nothing. */
 void djp__remote_fork_child(djp__remote *remote);
 /* One JSON object; there is a client. */
-void djp__remote_status(struct djp_buf *out, djp__remote *remote);
+void djp__remote_status(struct djp__buf *out, djp__remote *remote);
 
 /* The pause before the next request, after that many failures in a row; 0: the last one succeeded.
  * random is uniform. */

@@ -31,7 +31,7 @@ struct djp__strategy_client {
 };
 
 static void
-strategy_client_on_header(void *user, const char *line, size_t size)
+remote_client_on_header(void *user, const char *line, size_t size)
 {
     djp__strategy_client *client = user;
     djp__http_head_line(&client->head, line, size, djp__clock_realtime());
@@ -39,7 +39,7 @@ strategy_client_on_header(void *user, const char *line, size_t size)
 
 /* Scheme and host of a URL, without the port. */
 static void
-strategy_client_split(djp_text *scheme, djp_text *host, const char *url)
+remote_client_split(djp_text *scheme, djp_text *host, const char *url)
 {
     const char *colon = url != NULL ? strstr(url, "://") : NULL;
     *scheme = *host = (djp_text){"", 0};
@@ -57,27 +57,27 @@ strategy_client_split(djp_text *scheme, djp_text *host, const char *url)
 }
 
 static int
-strategy_client_same(djp_text a, djp_text b)
+remote_client_same(djp_text a, djp_text b)
 {
     return a.size > 0 && a.size == b.size && strncasecmp(a.data, b.data, a.size) == 0;
 }
 
 /* 1: the exporter sends its credentials to that host over that scheme too. */
 static int
-strategy_client_trusts(const djp_options *options)
+remote_client_trusts(const djp_options *options)
 {
     djp_text scheme, host, own_scheme, own_host;
-    strategy_client_split(&scheme, &host, options->sampling_endpoint);
-    strategy_client_split(&own_scheme, &own_host, options->endpoint);
-    return options->exporter == DJP_EXPORTER_OTLP && strategy_client_same(scheme, own_scheme) &&
-           strategy_client_same(host, own_host);
+    remote_client_split(&scheme, &host, options->sampling_endpoint);
+    remote_client_split(&own_scheme, &own_host, options->endpoint);
+    return options->exporter == DJP_EXPORTER_OTLP && remote_client_same(scheme, own_scheme) &&
+           remote_client_same(host, own_host);
 }
 
 /* The address with the name of the service. */
 static char *
-strategy_client_url(const djp_options *options)
+remote_client_url(const djp_options *options)
 {
-    djp_buf url;
+    djp__buf url;
     const char *base = options->sampling_endpoint;
     djp__buf_init(&url, 0);
     djp__buf_text(&url, base);
@@ -89,20 +89,19 @@ strategy_client_url(const djp_options *options)
 }
 
 static int
-strategy_client_init(djp__strategy_client *client, const djp_options *options,
-                     const char *user_agent)
+remote_client_init(djp__strategy_client *client, const djp_options *options, const char *user_agent)
 {
     static const char *const fixed[] = {"Accept: application/json", NULL};
     static const djp__route none = {"", "", NULL};
     if (options->sampling_endpoint == NULL || options->service_name == NULL) {
         return DJP_EINVAL;
     }
-    char *url = strategy_client_url(options);
+    char *url = remote_client_url(options);
     client->destination = djp__destination_of_traces(options, &none);
     client->destination.endpoint = url;
     client->destination.protocol = DJP_PROTOCOL_HTTP_JSON;
     client->destination.max_response_bytes = DJP_STRATEGY_RESPONSE_MAX;
-    client->destination.headers = strategy_client_trusts(options) ? options->headers : NULL;
+    client->destination.headers = remote_client_trusts(options) ? options->headers : NULL;
     client->user_agent = djp__strdup(user_agent);
     int code = url && client->user_agent != NULL
                    ? djp__curl_target_init(&client->target, &client->destination)
@@ -125,7 +124,7 @@ djp__strategy_client_new(djp__strategy_client **out, const djp_options *options,
         return DJP_ENOMEM;
     }
     djp__buf_init(&client->exchange.response, 0);
-    int code = strategy_client_init(client, options, user_agent);
+    int code = remote_client_init(client, options, user_agent);
     if (code != 0) {
         djp__strategy_client_free(client);
         return code;
@@ -188,18 +187,18 @@ djp__strategy_client_ask(djp__strategy_client *client)
     exchange->is_get = 1;
     exchange->headers = client->headers.nodes;
     exchange->http_version = CURL_HTTP_VERSION_1_1;
-    exchange->on_header = strategy_client_on_header;
+    exchange->on_header = remote_client_on_header;
     exchange->user = client;
     djp__curl_session_begin(client->session, 0, exchange);
 }
 
 /* The server's error message, if it is text. */
 static void
-strategy_client_reason(djp__strategy_client *client, djp__strategy_response *out)
+remote_client_reason(djp__strategy_client *client, djp__strategy_response *out)
 {
     djp__send_result result;
     char words[128] = "";
-    const djp_buf *response = &client->exchange.response;
+    const djp__buf *response = &client->exchange.response;
     long status = client->exchange.status;
     if (status >= 300 && status < 400) {
         snprintf(words, sizeof words, ", a redirect, which is not followed");
@@ -213,7 +212,7 @@ strategy_client_reason(djp__strategy_client *client, djp__strategy_response *out
 }
 
 static void
-strategy_client_judge(djp__strategy_client *client, djp__strategy_response *out)
+remote_client_judge(djp__strategy_client *client, djp__strategy_response *out)
 {
     djp__curl_exchange *exchange = &client->exchange;
     const char *body = exchange->response.data ? exchange->response.data : "";
@@ -226,7 +225,7 @@ strategy_client_judge(djp__strategy_client *client, djp__strategy_response *out)
     } else if (exchange->code != CURLE_OK) {
         snprintf(out->message, sizeof out->message, "%s", exchange->error);
     } else if (exchange->status < 200 || exchange->status >= 300) {
-        strategy_client_reason(client, out);
+        remote_client_reason(client, out);
     } else if (djp__strategy_parse(&out->strategy, body, exchange->response.size, why,
                                    sizeof why) != 0) {
         snprintf(out->message, sizeof out->message, "its response is refused: %s", why);
@@ -254,7 +253,7 @@ djp__strategy_client_step(djp__strategy_client *client, djp__strategy_response *
     }
     if (!running) {
         client->asking = 0;
-        strategy_client_judge(client, out);
+        remote_client_judge(client, out);
         djp__buf_fini(&client->exchange.response); /* a large buffer is not reused */
     }
     return running;

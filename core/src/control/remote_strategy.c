@@ -19,9 +19,9 @@ enum {
 };
 
 typedef struct strategy_reader {
-    djp_json_scan scan;
+    djp__json_scan scan;
     djp__strategy *out;
-    djp_map known; /* the operations by name */
+    djp__map known; /* the operations by name */
     size_t capacity; /* of out->operations */
     double probability, rate; /* of the service */
     int has_probability, has_rate, has_operations;
@@ -71,7 +71,7 @@ static int
 strategy_object(strategy_reader *reader, const char *const *names, strategy_member member,
                 void *user)
 {
-    djp_json_scan *scan = &reader->scan;
+    djp__json_scan *scan = &reader->scan;
     unsigned seen = 0;
     if (djp__json_scan_peek(scan) != '{') {
         return strategy_refuse(reader, "a JSON object is missing");
@@ -124,7 +124,7 @@ static int
 strategy_take_rate(strategy_reader *reader, int which, const char *name, void *user)
 {
     (void)which;
-    return strategy_number(reader, name, DJP_STRATEGY_RATE_MAX, user);
+    return strategy_number(reader, name, DJP__STRATEGY_RATE_MAX, user);
 }
 
 static int
@@ -220,7 +220,7 @@ static int
 strategy_read_list(strategy_reader *reader)
 {
     static const char *const names[] = {"operation", "probabilisticSampling", NULL};
-    djp_json_scan *scan = &reader->scan;
+    djp__json_scan *scan = &reader->scan;
     if (djp__json_scan_peek(scan) != '[') {
         return strategy_refuse(reader, "perOperationStrategies is not a list");
     }
@@ -245,9 +245,9 @@ strategy_take_default(strategy_reader *reader, int which, const char *name, void
     case 0:
         return strategy_number(reader, name, 1, &out->probability);
     case 1:
-        return strategy_number(reader, name, DJP_STRATEGY_RATE_MAX, &out->lower_bound);
+        return strategy_number(reader, name, DJP__STRATEGY_RATE_MAX, &out->lower_bound);
     case 2:
-        return strategy_number(reader, name, DJP_STRATEGY_RATE_MAX, &out->upper_bound);
+        return strategy_number(reader, name, DJP__STRATEGY_RATE_MAX, &out->upper_bound);
     default:
         return strategy_read_list(reader);
     }
@@ -367,7 +367,7 @@ djp__strategy_fini(djp__strategy *strategy)
 }
 
 static void
-strategy_write(djp_buf *out, const char *before, double number, const char *behind)
+strategy_write(djp__buf *out, const char *before, double number, const char *behind)
 {
     djp__buf_text(out, before);
     djp__buf_double(out, number);
@@ -375,7 +375,7 @@ strategy_write(djp_buf *out, const char *before, double number, const char *behi
 }
 
 void
-djp__strategy_describe(djp_buf *out, const djp__strategy *strategy)
+djp__strategy_describe(djp__buf *out, const djp__strategy *strategy)
 {
     if (strategy->kind == DJP_STRATEGY_RATE) {
         strategy_write(out, "at most ", strategy->rate, " traces a second");

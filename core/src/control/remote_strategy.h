@@ -8,7 +8,7 @@
 
 /* Further operations and longer names are skipped and counted. */
 enum { DJP_STRATEGY_OPERATIONS_MAX = 2000, DJP_STRATEGY_OPERATION_MAX = 1024 };
-#define DJP_STRATEGY_RATE_MAX 1e9
+#define DJP__STRATEGY_RATE_MAX 1e9
 
 typedef enum djp__strategy_kind {
     DJP_STRATEGY_PROBABILITY, /* one probability for everything */
@@ -31,7 +31,7 @@ typedef struct djp__strategy {
     djp__strategy_operation *operations;
     size_t operation_count;
     size_t operations_left_out;
-    djp_arena names;
+    djp__arena names;
 } djp__strategy;
 
 /* Parses a response. A partly invalid one is rejected as a whole: returns 0, or DJP_EINVAL with a
@@ -42,6 +42,6 @@ int djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char 
 void djp__strategy_fini(djp__strategy *strategy);
 /* One line for messages: "probability 0.1", "at most 5 traces a second", "12 operations, others
  * probability 0.1". */
-void djp__strategy_describe(djp_buf *out, const djp__strategy *strategy);
+void djp__strategy_describe(djp__buf *out, const djp__strategy *strategy);
 
 #endif

@@ -4,7 +4,7 @@
 #include "export/encoder_parts.h"
 
 static int
-console_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
+console_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(NULL, items);
     djp__console_resource(out, &encoder->walk, &parts);
@@ -13,7 +13,7 @@ console_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 
 static int
 console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
-              const djp_buf *items)
+              const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
     djp__console_scope(&group->head, &encoder->walk, &parts);
@@ -24,7 +24,7 @@ static int
 console_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
             size_t *added)
 {
-    djp_buf *out = &encoder->lines;
+    djp__buf *out = &encoder->lines;
     size_t before = out->size;
     djp__buf_char(out, '{');
     encoder->signal->console(out, &encoder->walk, item);
@@ -44,7 +44,7 @@ console_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_i
 }
 
 static int
-console_finish(djp__encoder *encoder, djp_buf *out)
+console_finish(djp__encoder *encoder, djp__buf *out)
 {
     djp__buf_append(out, encoder->lines.data, encoder->lines.size);
     return out->failed ? DJP_ENOMEM : 0;

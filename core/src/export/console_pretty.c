@@ -21,7 +21,7 @@ typedef struct pretty_span {
 
 /* A text as in JSON, without its quotes. */
 static void
-pretty_text(djp_buf *out, djp_text text)
+pretty_text(djp__buf *out, djp_text text)
 {
     size_t before = out->size;
     djp__json_text(out, text);
@@ -34,7 +34,7 @@ pretty_text(djp_buf *out, djp_text text)
 /* JSON does not escape DEL and 8-bit control characters, which terminals interpret: removes
  * them. */
 static void
-pretty_tame(djp_buf *out, size_t from)
+pretty_tame(djp__buf *out, size_t from)
 {
     size_t to = from;
     for (; from < out->size; from++) {
@@ -50,11 +50,11 @@ pretty_tame(djp_buf *out, size_t from)
 }
 
 static void
-pretty_events(djp_buf *out, djp__walk *walk)
+pretty_events(djp__buf *out, djp__walk *walk)
 {
     for (size_t i = 0; i < walk->other_count; i++) {
         djp__walk_event event;
-        if (djp_item_kind(djp__walk_item(walk, walk->others[i])) != DJP_ITEM_EVENT) {
+        if (djp__item_kind(djp__walk_item(walk, walk->others[i])) != DJP_ITEM_EVENT) {
             continue;
         }
         if (!djp__walk_read_event(&event, walk, walk->others[i])) {
@@ -73,9 +73,9 @@ pretty_events(djp_buf *out, djp__walk *walk)
 }
 
 static void
-pretty_line(djp_buf *out, djp__walk *walk, const djp__encode_item *item)
+pretty_line(djp__buf *out, djp__walk *walk, const djp__encode_item *item)
 {
-    const djp_span_record *record = item->record;
+    const djp__span_record *record = item->record;
     static const char *const kinds[] = {"", "", "  SERVER", "  CLIENT", "  PRODUCER", "  CONSUMER"};
     uint64_t us = record->end_unix_ns > record->start_unix_ns
                       ? (record->end_unix_ns - record->start_unix_ns) / 1000u
@@ -103,8 +103,8 @@ static int
 pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
            size_t *added)
 {
-    djp_buf *out = &encoder->lines;
-    const djp_span_record *record = item->record;
+    djp__buf *out = &encoder->lines;
+    const djp__span_record *record = item->record;
     pretty_span span;
     (void)group;
     memset(&span, 0, sizeof span);
@@ -136,7 +136,7 @@ pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_it
 }
 
 static int
-pretty_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
+pretty_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 {
     (void)encoder;
     (void)out;
@@ -146,7 +146,7 @@ pretty_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 
 static int
 pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
-             const djp_buf *items)
+             const djp__buf *items)
 {
     (void)encoder;
     (void)group;
@@ -192,7 +192,7 @@ pretty_link(pretty_span *spans, size_t count)
 }
 
 static void
-pretty_print(djp_buf *out, const djp_buf *lines, const pretty_span *span, size_t depth)
+pretty_print(djp__buf *out, const djp__buf *lines, const pretty_span *span, size_t depth)
 {
     static const uint8_t none[8];
     const char *text = lines->data + span->at, *end = text + span->size;
@@ -217,7 +217,7 @@ pretty_print(djp_buf *out, const djp_buf *lines, const pretty_span *span, size_t
 }
 
 static int
-pretty_finish(djp__encoder *encoder, djp_buf *out)
+pretty_finish(djp__encoder *encoder, djp__buf *out)
 {
     pretty_span *spans = (pretty_span *)(void *)encoder->scratch.data;
     size_t at = pretty_link(spans, encoder->scratch.size / sizeof *spans), depth = 0;

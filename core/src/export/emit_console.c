@@ -5,7 +5,7 @@
 
 #define EMIT_CONSOLE_UNUSED ((void)number, (void)name)
 
-djp_buf *
+djp__buf *
 djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size)
 {
     EMIT_CONSOLE_UNUSED;
@@ -13,7 +13,7 @@ djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8])
 {
     static const uint8_t none[8];
@@ -25,7 +25,7 @@ djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8])
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text)
 {
     EMIT_CONSOLE_UNUSED;
@@ -34,13 +34,13 @@ djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text)
 {
     return text.size != 0 ? djp__console_title(out, number, name, label, text) : out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
 {
     EMIT_CONSOLE_UNUSED;
@@ -48,7 +48,7 @@ djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
                   size_t word_count)
 {
@@ -71,7 +71,7 @@ console_digits(char *at, uint64_t value, int width)
 }
 
 /* Counts days in years that begin in March, so that the leap day is the last. */
-djp_buf *
+djp__buf *
 djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
 {
     uint64_t seconds = unix_ns / 1000000000u, days = seconds / 86400u + 719468u,
@@ -100,7 +100,7 @@ djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
     return djp__console_title(out, number, name, label, value);
 }
 
-djp_buf *
+djp__buf *
 djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_ns)
 {
     uint64_t us = to_ns > from_ns ? (to_ns - from_ns) / 1000u : 0;
@@ -114,14 +114,14 @@ djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_
     return out;
 }
 
-djp_buf *
-djp__console_open(djp_buf *out, const char *name, const char *label)
+djp__buf *
+djp__console_open(djp__buf *out, const char *name, const char *label)
 {
     (void)name;
     return djp__otlp_json_open(out, label, NULL);
 }
 
-djp_buf *
+djp__buf *
 djp__console_list_begin(DJP__EMIT_FIELD_PARAMETERS)
 {
     EMIT_CONSOLE_UNUSED;
@@ -130,7 +130,7 @@ djp__console_list_begin(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_list_end(DJP__EMIT_FIELD_PARAMETERS)
 {
     EMIT_CONSOLE_UNUSED;
@@ -139,7 +139,7 @@ djp__console_list_end(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_attributes_begin(DJP__EMIT_FIELD_PARAMETERS)
 {
     EMIT_CONSOLE_UNUSED;
@@ -148,7 +148,7 @@ djp__console_attributes_begin(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS)
 {
     EMIT_CONSOLE_UNUSED;
@@ -157,7 +157,7 @@ djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list)
 {
     EMIT_CONSOLE_UNUSED;
@@ -166,7 +166,7 @@ djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_l
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to)
 {
     EMIT_CONSOLE_UNUSED;
@@ -175,7 +175,7 @@ djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uin
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text)
 {
     EMIT_CONSOLE_UNUSED;
@@ -186,8 +186,8 @@ djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text te
     return out;
 }
 
-djp_buf *
-djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp_item *item)
+djp__buf *
+djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item)
 {
     EMIT_CONSOLE_UNUSED;
     if (item != NULL) {

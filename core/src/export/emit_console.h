@@ -5,30 +5,30 @@
 
 #include "export/emit_json.h"
 
-djp_buf *djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size);
+djp__buf *djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size);
 /* null for none. */
-djp_buf *djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8]);
-djp_buf *djp__console_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
-djp_buf *djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
+djp__buf *djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8]);
+djp__buf *djp__console_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
+djp__buf *djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
 #define djp__console_made_text djp__console_text
 #define djp__console_made_title djp__console_title
-djp_buf *djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count);
+djp__buf *djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count);
 /* The word of a value; the first one if the value has none. */
-djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
-                           size_t word_count);
+djp__buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
+                            size_t word_count);
 /* "2026-01-31T12:00:00.123456Z" */
-djp_buf *djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
+djp__buf *djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
 /* Milliseconds with three decimals; exact, unlike a double. */
-djp_buf *djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_ns);
-djp_buf *djp__console_open(djp_buf *out, const char *name, const char *label);
+djp__buf *djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_ns);
+djp__buf *djp__console_open(djp__buf *out, const char *name, const char *label);
 #define djp__console_close djp__otlp_json_close
-djp_buf *djp__console_list_begin(DJP__EMIT_FIELD_PARAMETERS);
-djp_buf *djp__console_list_end(DJP__EMIT_FIELD_PARAMETERS);
-djp_buf *djp__console_attributes_begin(DJP__EMIT_FIELD_PARAMETERS);
-djp_buf *djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS);
-djp_buf *djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list);
-djp_buf *djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to);
-djp_buf *djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text);
-djp_buf *djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp_item *item);
+djp__buf *djp__console_list_begin(DJP__EMIT_FIELD_PARAMETERS);
+djp__buf *djp__console_list_end(DJP__EMIT_FIELD_PARAMETERS);
+djp__buf *djp__console_attributes_begin(DJP__EMIT_FIELD_PARAMETERS);
+djp__buf *djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS);
+djp__buf *djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list);
+djp__buf *djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to);
+djp__buf *djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text);
+djp__buf *djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item);
 
 #endif

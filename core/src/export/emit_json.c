@@ -6,7 +6,7 @@
 
 #define EMIT_JSON_UNUSED ((void)number, (void)label)
 
-djp_buf *
+djp__buf *
 djp__otlp_json_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size)
 {
     EMIT_JSON_UNUSED;
@@ -14,7 +14,7 @@ djp__otlp_json_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8])
 {
     static const uint8_t none[8];
@@ -23,7 +23,7 @@ djp__otlp_json_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8])
                : out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text)
 {
     EMIT_JSON_UNUSED;
@@ -34,7 +34,7 @@ djp__otlp_json_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
 {
     EMIT_JSON_UNUSED;
@@ -42,7 +42,7 @@ djp__otlp_json_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
                     size_t word_count)
 {
@@ -51,7 +51,7 @@ djp__otlp_json_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *cons
     return djp__otlp_json_count(out, number, name, label, value);
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
 {
     EMIT_JSON_UNUSED;
@@ -62,8 +62,8 @@ djp__otlp_json_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
     return out;
 }
 
-djp_buf *
-djp__otlp_json_open(djp_buf *out, const char *name, const char *label)
+djp__buf *
+djp__otlp_json_open(djp__buf *out, const char *name, const char *label)
 {
     (void)label;
     if (name != NULL) {
@@ -75,8 +75,8 @@ djp__otlp_json_open(djp_buf *out, const char *name, const char *label)
     return out;
 }
 
-djp_buf *
-djp__otlp_json_close(djp_buf *out, unsigned number, const djp_buf *begin)
+djp__buf *
+djp__otlp_json_close(djp__buf *out, unsigned number, const djp__buf *begin)
 {
     (void)number;
     (void)begin;
@@ -84,7 +84,7 @@ djp__otlp_json_close(djp_buf *out, unsigned number, const djp_buf *begin)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_list_begin(DJP__EMIT_FIELD_PARAMETERS)
 {
     EMIT_JSON_UNUSED;
@@ -93,7 +93,7 @@ djp__otlp_json_list_begin(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_list_end(DJP__EMIT_FIELD_PARAMETERS)
 {
     size_t head = strlen(name) + sizeof "\"\":[" - 1;
@@ -109,7 +109,7 @@ djp__otlp_json_list_end(DJP__EMIT_FIELD_PARAMETERS)
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list)
 {
     EMIT_JSON_UNUSED;
@@ -118,7 +118,7 @@ djp__otlp_json_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to)
 {
     EMIT_JSON_UNUSED;
@@ -127,7 +127,7 @@ djp__otlp_json_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, u
     return out;
 }
 
-djp_buf *
+djp__buf *
 djp__otlp_json_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text)
 {
     EMIT_JSON_UNUSED;
@@ -138,8 +138,8 @@ djp__otlp_json_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text 
     return out;
 }
 
-djp_buf *
-djp__otlp_json_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp_item *item)
+djp__buf *
+djp__otlp_json_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item)
 {
     EMIT_JSON_UNUSED;
     if (item != NULL) {

@@ -150,7 +150,7 @@ djp__protobuf_own_attribute(char *at, unsigned number, const char *name, const c
 /* An AnyValue; NULL: none. */
 static inline char *
 djp__protobuf_value(char *at, unsigned number, const char *name, const char *label, djp__walk *walk,
-                    const djp_item *item)
+                    const djp__item *item)
 {
     const char *end = at;
     DJP__EMIT_NO_NAMES;

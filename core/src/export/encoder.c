@@ -14,7 +14,7 @@ enum { ENCODE_KEEP_BYTES = 1 << 20, ENCODE_KEEP_GROUPS = 16 };
 enum { ENCODE_ENVELOPE = 48 };
 
 static void
-encode_reset(djp__encoder *encoder)
+encoder_reset(djp__encoder *encoder)
 {
     for (size_t i = 0; i < encoder->order_count; i++) {
         djp__encode_group *group = encoder->groups[encoder->order[i]];
@@ -43,7 +43,7 @@ encode_reset(djp__encoder *encoder)
 
 /* The forms by encoding. */
 static const djp__encode_form *
-encode_form_of(const djp__encode_signal *signal, djp__encoding encoding)
+encoder_form_of(const djp__encode_signal *signal, djp__encoding encoding)
 {
     switch (encoding) {
     case DJP__ENCODE_PROTOBUF:
@@ -62,7 +62,7 @@ int
 djp__encoder_new(djp__encoder **out, const djp__encode_signal *signal, djp__encoding encoding,
                  const djp_attribute *resource, size_t resource_count)
 {
-    const djp__encode_form *form = encode_form_of(signal, encoding);
+    const djp__encode_form *form = encoder_form_of(signal, encoding);
     *out = NULL;
     if (form == NULL) {
         return DJP_EINVAL;
@@ -74,8 +74,8 @@ djp__encoder_new(djp__encoder **out, const djp__encode_signal *signal, djp__enco
     encoder->signal = signal;
     encoder->form = form;
     djp__walk_init(&encoder->walk);
-    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
-                       &encoder->lines};
+    djp__buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
+                        &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_init(bufs[i], 0);
     }
@@ -104,8 +104,8 @@ djp__encoder_free(djp__encoder *encoder)
             djp__free(group);
         }
     }
-    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
-                       &encoder->lines};
+    djp__buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
+                        &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_fini(bufs[i]);
     }
@@ -117,7 +117,7 @@ int
 djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
                           size_t resource_count)
 {
-    djp_buf encoded;
+    djp__buf encoded;
     djp__buf_init(&encoded, 0);
     int rc = djp__resource_items(&encoder->attributes, resource, resource_count);
     if (rc == 0) {
@@ -136,7 +136,7 @@ djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
 }
 
 static int
-encode_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope)
+encoder_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope)
 {
     const djp_scope_entry *entry = djp__scope_entry(scope);
     djp__encode_group *group = djp__calloc(1, sizeof *group);
@@ -179,7 +179,7 @@ djp__encoder_add(djp__encoder *encoder, const void *record)
     }
     djp_scope scope = encoder->signal->scope(item.record);
     if (scope <= DJP_SCOPE_LIMIT && encoder->groups[scope] == NULL) {
-        int rc = encode_group_new(&encoder->groups[scope], encoder, scope);
+        int rc = encoder_group_new(&encoder->groups[scope], encoder, scope);
         if (rc != 0) {
             return rc;
         }
@@ -216,13 +216,13 @@ djp__encoder_bytes(const djp__encoder *encoder)
 }
 
 int
-djp__encoder_finish(djp__encoder *encoder, djp_buf *out)
+djp__encoder_finish(djp__encoder *encoder, djp__buf *out)
 {
     size_t before = out->size;
     int rc = encoder->items != 0 ? encoder->form->finish(encoder, out) : 0;
     if (rc != 0) {
         out->size = before;
     }
-    encode_reset(encoder);
+    encoder_reset(encoder);
     return rc;
 }

@@ -43,10 +43,10 @@ size_t djp__encoder_bytes(const djp__encoder *encoder);
  * ascending order, so byte-identical with protobuf-c), the same as one line of OTLP JSON without
  * its line end, or console lines (one JSON object per record, each with "\n", or readable trees).
  * Records are grouped by scope, in order of arrival within a scope. Returns 0 or DJP_ENOMEM. */
-int djp__encoder_finish(djp__encoder *encoder, djp_buf *out);
+int djp__encoder_finish(djp__encoder *encoder, djp__buf *out);
 
 /* Writes the tracestate of an exported span: state with the th sub-key of its "ot" member set or
  * removed. */
-void djp__export_tracestate(djp_buf *out, djp_text state, uint64_t threshold);
+void djp__export_tracestate(djp__buf *out, djp_text state, uint64_t threshold);
 
 #endif

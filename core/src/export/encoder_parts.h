@@ -18,24 +18,24 @@ typedef struct djp__encode_item {
  * scopes do not change. */
 typedef struct djp__encode_group {
     size_t items; /* in this batch; 0: none */
-    djp_buf head; /* encoded scope, everything before the items */
-    djp_buf tail; /* encoded schema URL, everything after them */
+    djp__buf head; /* encoded scope, everything before the items */
+    djp__buf tail; /* encoded schema URL, everything after them */
     char *block; /* protobuf: filled from its end downwards, the latest item lowest */
     size_t capacity;
     size_t used;
-    djp_buf text; /* JSON: the items, comma-separated */
+    djp__buf text; /* JSON: the items, comma-separated */
 } djp__encode_group;
 
 /* An output form. Each function returns 0, DJP_ENOMEM or DJP_EPROTO. */
 typedef struct djp__encode_form {
     /* Encodes attributes in item form; out is empty. */
-    int (*resource)(djp__encoder *encoder, djp_buf *out, const djp_buf *items);
+    int (*resource)(djp__encoder *encoder, djp__buf *out, const djp__buf *items);
     int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
-                 const djp_buf *items);
+                 const djp__buf *items);
     /* Adds the record that the signal has read; its size in *added. */
     int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
                size_t *added);
-    int (*finish)(djp__encoder *encoder, djp_buf *out);
+    int (*finish)(djp__encoder *encoder, djp__buf *out);
 } djp__encode_form;
 
 struct djp__encode_signal {
@@ -49,8 +49,8 @@ struct djp__encode_signal {
     /* Encode the record's fields, without an envelope, one function per emitter (export/emit.h).
      * They set walk->error. */
     char *(*protobuf)(char *at, djp__walk *walk, const djp__encode_item *item);
-    djp_buf *(*json)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
-    djp_buf *(*console)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
+    djp__buf *(*json)(djp__buf *out, djp__walk *walk, const djp__encode_item *item);
+    djp__buf *(*console)(djp__buf *out, djp__walk *walk, const djp__encode_item *item);
     const djp__encode_form *pretty; /* a readable form; NULL: console lines */
 };
 
@@ -60,17 +60,17 @@ struct djp__encoder {
     djp__encode_rewrite rewrite;
     void *rewrite_user;
     djp__walk walk;
-    djp_buf resource; /* encoded resource */
-    djp_buf attributes; /* scratch: attributes in item form */
-    djp_buf scratch; /* scratch of one encoding */
-    djp_buf made; /* the signal's scratch: the text made for the current record */
+    djp__buf resource; /* encoded resource */
+    djp__buf attributes; /* scratch: attributes in item form */
+    djp__buf scratch; /* scratch of one encoding */
+    djp__buf made; /* the signal's scratch: the text made for the current record */
     uint64_t made_of; /* if reusable: the number whose text is in `made` */
     int made_is_reusable;
     size_t items, bytes;
     djp__encode_group *groups[DJP_SCOPE_LIMIT + 1]; /* by scope */
     djp_scope order[DJP_SCOPE_LIMIT + 1]; /* scopes of this batch by first arrival */
     size_t order_count;
-    djp_buf lines; /* console: the batch */
+    djp__buf lines; /* console: the batch */
 };
 
 extern const djp__encode_form djp__encode_protobuf;
@@ -88,16 +88,16 @@ typedef struct djp__otlp_scope {
 size_t djp__otlp_scope_bound(const djp__otlp_scope *scope);
 char *djp__protobuf_resource(char *at, djp__walk *walk, const djp__otlp_scope *scope);
 char *djp__protobuf_scope(char *at, djp__walk *walk, const djp__otlp_scope *scope);
-djp_buf *djp__otlp_json_resource(djp_buf *out, djp__walk *walk, const djp__otlp_scope *scope);
-djp_buf *djp__otlp_json_scope(djp_buf *out, djp__walk *walk, const djp__otlp_scope *scope);
-djp_buf *djp__console_resource(djp_buf *out, djp__walk *walk, const djp__otlp_scope *scope);
-djp_buf *djp__console_scope(djp_buf *out, djp__walk *walk, const djp__otlp_scope *scope);
+djp__buf *djp__otlp_json_resource(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
+djp__buf *djp__otlp_json_scope(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
+djp__buf *djp__console_resource(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
+djp__buf *djp__console_scope(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
 /* The parts of a scope entry whose attributes are in items; entry NULL: a resource. */
-djp__otlp_scope djp__otlp_scope_of(const djp_scope_entry *entry, const djp_buf *items);
+djp__otlp_scope djp__otlp_scope_of(const djp_scope_entry *entry, const djp__buf *items);
 
 /* The error of a damaged record or a failed allocation; 0: none. */
 static inline int
-djp__encode_result(const djp__encoder *encoder, const djp_buf *out)
+djp__encode_result(const djp__encoder *encoder, const djp__buf *out)
 {
     return encoder->walk.error != 0 ? encoder->walk.error : out->failed ? DJP_ENOMEM : 0;
 }

@@ -5,7 +5,7 @@
 #include "base/str.h"
 
 static int
-json_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
+json_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(NULL, items);
     djp__otlp_json_resource(out, &encoder->walk, &parts);
@@ -14,9 +14,9 @@ json_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 
 static int
 json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
-           const djp_buf *items)
+           const djp__buf *items)
 {
-    djp_buf *out = &group->head;
+    djp__buf *out = &group->head;
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
     djp__buf_char(out, '{');
     djp__otlp_json_scope(out, &encoder->walk, &parts);
@@ -32,7 +32,7 @@ static int
 json_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
          size_t *added)
 {
-    djp_buf *out = &group->text;
+    djp__buf *out = &group->text;
     size_t before = out->size;
     djp__otlp_json_open(out, NULL, NULL);
     encoder->signal->json(out, &encoder->walk, item);
@@ -48,7 +48,7 @@ json_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item
 }
 
 static int
-json_finish(djp__encoder *encoder, djp_buf *out)
+json_finish(djp__encoder *encoder, djp__buf *out)
 {
     djp__buf_text(out, "{\"");
     djp__buf_text(out, encoder->signal->resource_list);

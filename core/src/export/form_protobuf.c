@@ -45,7 +45,7 @@ typedef char *(*protobuf_part)(char *at, djp__walk *walk, const djp__otlp_scope 
 
 /* Appends a resource or a scope. */
 static int
-protobuf_append(djp__encoder *encoder, djp_buf *out, protobuf_part part,
+protobuf_append(djp__encoder *encoder, djp__buf *out, protobuf_part part,
                 const djp__otlp_scope *scope)
 {
     size_t bound = djp__otlp_scope_bound(scope);
@@ -61,7 +61,7 @@ protobuf_append(djp__encoder *encoder, djp_buf *out, protobuf_part part,
 
 /* Appends a length-delimited field's tag and length. */
 static void
-protobuf_begin(djp_buf *out, unsigned number, size_t size)
+protobuf_begin(djp__buf *out, unsigned number, size_t size)
 {
     char head[16 + DJP__WIRE_SLACK];
     char *end = head + sizeof head;
@@ -70,7 +70,7 @@ protobuf_begin(djp_buf *out, unsigned number, size_t size)
 }
 
 static int
-protobuf_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
+protobuf_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(NULL, items);
     return protobuf_append(encoder, out, djp__protobuf_resource, &parts);
@@ -78,7 +78,7 @@ protobuf_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 
 static int
 protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
-               const djp_buf *items)
+               const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
     size_t schema_size = strlen(scope->schema_url);
@@ -146,7 +146,7 @@ protobuf_copy_items(char *end, const djp__encode_group *group)
 }
 
 static int
-protobuf_finish(djp__encoder *encoder, djp_buf *out)
+protobuf_finish(djp__encoder *encoder, djp__buf *out)
 {
     size_t inner = encoder->resource.size;
     for (size_t i = 0; i < encoder->order_count; i++) {

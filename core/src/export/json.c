@@ -8,10 +8,10 @@
 #include "base/str.h"
 
 static void
-json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth);
+json_value(djp__buf *out, djp__walk *walk, const djp__item *item, djp__json_form form, int depth);
 
 void
-djp__json_comma(djp_buf *out)
+djp__json_comma(djp__buf *out)
 {
     char last = out->size != 0 ? out->data[out->size - 1] : '{';
     if (last != '{' && last != '[' && last != '\n') {
@@ -20,7 +20,7 @@ djp__json_comma(djp_buf *out)
 }
 
 void
-djp__json_name(djp_buf *out, const char *name)
+djp__json_name(djp__buf *out, const char *name)
 {
     djp__json_comma(out);
     djp__buf_char(out, '"');
@@ -29,7 +29,7 @@ djp__json_name(djp_buf *out, const char *name)
 }
 
 void
-djp__json_u64_text(djp_buf *out, uint64_t value)
+djp__json_u64_text(djp__buf *out, uint64_t value)
 {
     djp__buf_char(out, '"');
     djp__buf_u64(out, value);
@@ -37,7 +37,7 @@ djp__json_u64_text(djp_buf *out, uint64_t value)
 }
 
 void
-djp__json_double(djp_buf *out, double value)
+djp__json_double(djp__buf *out, double value)
 {
     if (isnan(value)) {
         djp__buf_text(out, "\"NaN\"");
@@ -51,7 +51,7 @@ djp__json_double(djp_buf *out, double value)
 }
 
 void
-djp__json_hex(djp_buf *out, const void *data, size_t size)
+djp__json_hex(djp__buf *out, const void *data, size_t size)
 {
     djp__buf_char(out, '"');
     djp__buf_hex(out, data, size);
@@ -59,14 +59,14 @@ djp__json_hex(djp_buf *out, const void *data, size_t size)
 }
 
 void
-djp__json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size)
+djp__json_id(djp__buf *out, const char *name, const uint8_t *id, size_t size)
 {
     djp__json_name(out, name);
     djp__json_hex(out, id, size);
 }
 
 void
-djp__json_count(djp_buf *out, const char *name, uint32_t count)
+djp__json_count(djp__buf *out, const char *name, uint32_t count)
 {
     if (count != 0) {
         djp__json_name(out, name);
@@ -75,30 +75,30 @@ djp__json_count(djp_buf *out, const char *name, uint32_t count)
 }
 
 void
-djp__json_text(djp_buf *out, djp_text text)
+djp__json_text(djp__buf *out, djp_text text)
 {
     djp__buf_json(out, text.data != NULL ? text.data : "", text.size);
 }
 
 static void
-json_base64(djp_buf *out, const djp_item *item)
+json_base64(djp__buf *out, const djp__item *item)
 {
     djp__buf_char(out, '"');
-    djp__base64(out, djp_item_payload(item), djp_item_size(item));
+    djp__base64(out, djp__item_payload(item), djp__item_size(item));
     djp__buf_char(out, '"');
 }
 
 static void
-json_scalar(djp_buf *out, const djp_item *item, djp__json_form form)
+json_scalar(djp__buf *out, const djp__item *item, djp__json_form form)
 {
     int64_t integer = 0;
     double real;
-    if (djp_item_size(item) == sizeof integer) {
-        memcpy(&integer, djp_item_payload(item), sizeof integer);
+    if (djp__item_size(item) == sizeof integer) {
+        memcpy(&integer, djp__item_payload(item), sizeof integer);
     }
     memcpy(&real, &integer, sizeof real);
-    djp_text text = {djp_item_payload(item), djp_item_size(item)};
-    switch (djp_item_type(item)) {
+    djp_text text = {djp__item_payload(item), djp__item_size(item)};
+    switch (djp__item_type(item)) {
     case DJP_BOOL:
         djp__buf_text(out, integer != 0 ? "true" : "false");
         break;
@@ -120,7 +120,7 @@ json_scalar(djp_buf *out, const djp_item *item, djp__json_form form)
 }
 
 static void
-json_array(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth)
+json_array(djp__buf *out, djp__walk *walk, const djp__item *item, djp__json_form form, int depth)
 {
     djp__walk_list list = djp__walk_array(walk, item);
     for (size_t i = list.first; i < list.first + list.count; i++) {
@@ -131,9 +131,9 @@ json_array(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form f
 }
 
 static void
-json_nested(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth)
+json_nested(djp__buf *out, djp__walk *walk, const djp__item *item, djp__json_form form, int depth)
 {
-    int array = djp_item_type(item) == DJP_ARRAY, otlp = form == DJP__JSON_OTLP;
+    int array = djp__item_type(item) == DJP_ARRAY, otlp = form == DJP__JSON_OTLP;
     if (depth > DJP_VALUE_DEPTH_MAX) {
         walk->error = DJP_EPROTO;
         return;
@@ -143,20 +143,20 @@ json_nested(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form 
         json_array(out, walk, item, form, depth + 1);
     } else {
         uint32_t from = djp__walk_payload_at(walk, item);
-        djp__json_map(out, walk, from, from + djp_item_size(item), form, depth + 1);
+        djp__json_map(out, walk, from, from + djp__item_size(item), form, depth + 1);
     }
     djp__buf_text(out, otlp ? "]}" : array ? "]" : "}");
 }
 
 static void
-json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth)
+json_value(djp__buf *out, djp__walk *walk, const djp__item *item, djp__json_form form, int depth)
 {
     static const char *const names[] = {
         [DJP_BOOL] = "{\"boolValue\":",     [DJP_INT] = "{\"intValue\":",
         [DJP_DOUBLE] = "{\"doubleValue\":", [DJP_STRING] = "{\"stringValue\":",
         [DJP_BYTES] = "{\"bytesValue\":",   [DJP_ARRAY] = "{\"arrayValue\":",
         [DJP_MAP] = "{\"kvlistValue\":"};
-    uint32_t type = djp_item_type(item);
+    uint32_t type = djp__item_type(item);
     int otlp = form == DJP__JSON_OTLP;
     if (type > DJP_MAP || !djp__walk_scalar_ok(item)) {
         walk->error = DJP_EPROTO;
@@ -176,7 +176,7 @@ json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form f
 }
 
 static void
-json_key(djp_buf *out, djp_text key, djp__json_form form)
+json_key(djp__buf *out, djp_text key, djp__json_form form)
 {
     djp__json_comma(out);
     djp__buf_text(out, form == DJP__JSON_OTLP ? "{\"key\":" : "");
@@ -185,32 +185,32 @@ json_key(djp_buf *out, djp_text key, djp__json_form form)
 }
 
 static void
-json_key_end(djp_buf *out, djp__json_form form)
+json_key_end(djp__buf *out, djp__json_form form)
 {
     djp__buf_text(out, form == DJP__JSON_OTLP ? "}" : "");
 }
 
 void
-djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form,
+djp__json_map(djp__buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form,
               int depth)
 {
     djp__walk_list list = djp__walk_map(walk, from, to);
     for (size_t i = list.first; i < list.first + list.count; i++) {
-        const djp_item *item = djp__walk_item(walk, walk->offsets[i]);
-        djp_text key = {djp_item_payload(item), djp_item_size(item)};
+        const djp__item *item = djp__walk_item(walk, walk->offsets[i]);
+        djp_text key = {djp__item_payload(item), djp__item_size(item)};
         json_key(out, key, form);
-        json_value(out, walk, djp_item_next(item), form, depth);
+        json_value(out, walk, djp__item_next(item), form, depth);
         json_key_end(out, form);
     }
     djp__walk_drop(walk, list);
 }
 
 void
-djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, djp__json_form form)
+djp__json_attributes(djp__buf *out, djp__walk *walk, djp__walk_list list, djp__json_form form)
 {
     list = djp__walk_unique(walk, list);
     for (size_t i = list.first; i < list.first + list.count; i++) {
-        const djp_item *item = djp__walk_item(walk, walk->offsets[i]);
+        const djp__item *item = djp__walk_item(walk, walk->offsets[i]);
         json_key(out, djp_key_text(item->key), form);
         json_value(out, walk, item, form, 1);
         json_key_end(out, form);
@@ -219,7 +219,7 @@ djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, djp__js
 }
 
 void
-djp__json_attribute_text(djp_buf *out, djp_text key, djp_text value, djp__json_form form)
+djp__json_attribute_text(djp__buf *out, djp_text key, djp_text value, djp__json_form form)
 {
     json_key(out, key, form);
     djp__buf_text(out, form == DJP__JSON_OTLP ? "{\"stringValue\":" : "");
@@ -229,7 +229,7 @@ djp__json_attribute_text(djp_buf *out, djp_text key, djp_text value, djp__json_f
 }
 
 void
-djp__json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form)
+djp__json_value(djp__buf *out, djp__walk *walk, const djp__item *item, djp__json_form form)
 {
     json_value(out, walk, item, form, 1);
 }

@@ -12,7 +12,7 @@
 typedef struct memory_transport {
     djp__transport base;
     djp_mutex mutex; /* guards stored */
-    djp_buf stored; /* [u32 little-endian size][bytes]... */
+    djp__buf stored; /* [u32 little-endian size][bytes]... */
 } memory_transport;
 
 static const djp__transport_ops memory_ops;
@@ -92,7 +92,7 @@ djp__transport_memory_new(djp__transport **out)
 }
 
 int
-djp__transport_memory_take(djp__transport *base, djp_buf *out)
+djp__transport_memory_take(djp__transport *base, djp__buf *out)
 {
     memory_transport *transport = (memory_transport *)base;
     if (base == NULL || base->ops != &memory_ops) {

@@ -36,7 +36,7 @@ otlp_pack(otlp_lane *lane, int *compressed)
     const otlp_transport *transport = lane->transport;
     const void *body = lane->job.body;
     size_t size = lane->job.size;
-    djp_buf *wire = &lane->wire;
+    djp__buf *wire = &lane->wire;
     size_t frame = otlp_is_grpc(transport) ? DJP__GRPC_FRAME_SIZE : 0;
     djp__buf_clear(wire);
     djp__buf_append(wire, no_frame, frame);

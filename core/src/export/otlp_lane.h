@@ -32,7 +32,7 @@ typedef struct otlp_lane {
     unsigned number;
     otlp_phase phase;
     int is_warm; /* the last call left a reusable connection */
-    djp_buf wire; /* frame and compressed bytes of the current request */
+    djp__buf wire; /* frame and compressed bytes of the current request */
     djp__send_job job;
     uint64_t deadline; /* of the current exchange */
     djp__curl_exchange exchange;
@@ -58,17 +58,17 @@ typedef struct otlp_transport {
     unsigned lane_count;
     unsigned busy; /* lanes that are not idle */
     /* the thread with a session, for otlp_wake; 0: none. release/acquire */
-    DJP_ATOMIC(pid_t) sender;
+    DJP__ATOMIC(pid_t) sender;
     int breaks_reuse; /* see djp__curl_breaks_reuse; also set when libcurl shows it */
     /* the receiver has accepted or rejected a request in this protocol */
     int has_arrived;
     int speaks_http; /* it responded to a plain request in HTTP/1.1, and to none in gRPC so far */
-    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that request */
+    DJP__ATOMIC(uint64_t) probed; /* djp__every_minute guard of that request */
     int has_failed; /* the last call did not reach the receiver */
     int is_retiring; /* replace the session when no lane uses it */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
     int reported_ignored_headers;
-    DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
+    DJP__ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
 } otlp_transport;
 
 /* Starts a request on an idle lane of a transport with a session; 0 and a result without memory. */

@@ -15,7 +15,7 @@
 #include "export/otlp_scope_template.h"
 
 djp__otlp_scope
-djp__otlp_scope_of(const djp_scope_entry *entry, const djp_buf *items)
+djp__otlp_scope_of(const djp_scope_entry *entry, const djp__buf *items)
 {
     djp__otlp_scope scope = {{NULL, 0}, {NULL, 0}, DJP__RESOURCE_ITEMS_FROM, (uint32_t)items->size};
     if (entry != NULL) {

@@ -31,10 +31,10 @@ otlp_trace_reason_key(void)
 /* The tracestate to write: the received text, or a rewritten one in encoder->made. Returns 0
  * without memory. */
 static int
-otlp_trace_state(djp_text *out, djp__encoder *encoder, const djp_span_record *record)
+otlp_trace_state(djp_text *out, djp__encoder *encoder, const djp__span_record *record)
 {
     *out = djp__walk_text(record, record->state_at, record->state_size);
-    if (record->threshold == DJP_THRESHOLD_NONE && out->size == 0) {
+    if (record->threshold == DJP__THRESHOLD_NONE && out->size == 0) {
         return 1;
     }
     if (out->size != 0 || !encoder->made_is_reusable || encoder->made_of != record->threshold) {
@@ -54,7 +54,7 @@ otlp_trace_state(djp_text *out, djp__encoder *encoder, const djp_span_record *re
 static int
 otlp_trace_read(djp__encode_item *item, djp__encoder *encoder)
 {
-    const djp_span_record *record = item->record;
+    const djp__span_record *record = item->record;
     djp__walk *walk = &encoder->walk;
     int rc = djp__walk_span(walk, &item->attributes, record);
     if (rc != 0) {
@@ -69,7 +69,7 @@ otlp_trace_read(djp__encode_item *item, djp__encoder *encoder)
 static djp_scope
 otlp_trace_scope(const void *record)
 {
-    return ((const djp_span_record *)record)->scope;
+    return ((const djp__span_record *)record)->scope;
 }
 
 /* The head and padding of an item cover its tags and lengths (twice its size), keys come from the
@@ -77,7 +77,7 @@ otlp_trace_scope(const void *record)
 static size_t
 otlp_trace_bound(const djp__walk *walk, const djp__encode_item *item)
 {
-    const djp_span_record *record = item->record;
+    const djp__span_record *record = item->record;
     size_t keys = walk->attributes * (size_t)walk->key_max;
     return 2 * (size_t)walk->end + record->name_size + record->status_size + keys +
            item->made.size + item->own.size + 128;

@@ -1,4 +1,4 @@
-/* Spans (djp_span_record) as a signal of the encoder. */
+/* Spans (djp__span_record) as a signal of the encoder. */
 #ifndef DJP_EXPORT_OTLP_TRACE_H
 #define DJP_EXPORT_OTLP_TRACE_H
 

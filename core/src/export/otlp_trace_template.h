@@ -4,7 +4,7 @@
 
 static inline EMIT_STATE
 EMIT(span_status)(EMIT_STATE at, unsigned number, const char *name, const char *label,
-                  const djp_span_record *record)
+                  const djp__span_record *record)
 {
     if (record->status == 0 && !EMIT_IS_LINE) {
         return at;
@@ -70,7 +70,7 @@ EMIT(span_others_all)(EMIT_STATE at, unsigned number, const char *name, const ch
     at = EMIT(list_begin)(at, number, name, label);
     for (size_t i = 0; i < walk->other_count; i++) {
         uint32_t offset = walk->others[EMIT_IS_BACKWARD ? walk->other_count - 1 - i : i];
-        if (djp_item_kind(djp__walk_item(walk, offset)) == kind) {
+        if (djp__item_kind(djp__walk_item(walk, offset)) == kind) {
             at = EMIT(span_other)(at, number, walk, kind, offset);
         }
     }
@@ -90,7 +90,7 @@ EMIT(span_others)(EMIT_STATE at, unsigned number, const char *name, const char *
 static EMIT_STATE
 EMIT(span)(EMIT_STATE at, djp__walk *walk, const djp__encode_item *item)
 {
-    const djp_span_record *record = item->record;
+    const djp__span_record *record = item->record;
 #if EMIT_IS_LINE
     DJP__SPAN_LINE(DJP__EMIT_FIELD, EMIT_THEN)
 #else

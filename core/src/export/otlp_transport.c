@@ -73,7 +73,7 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
         transport->lanes[i].is_warm = 0;
     }
     if (djp__files_are_parted()) { /* an SDK thread, with all signals blocked */
-        djp_store_release(&transport->sender, djp__thread_number());
+        djp__store_release(&transport->sender, djp__thread_number());
     }
     return 1;
 }
@@ -240,7 +240,7 @@ otlp_send(djp__transport *base, const void *body, size_t size, const djp__send_c
 static void
 otlp_wake(djp__transport *base)
 {
-    pid_t sender = djp_load_acquire(&((otlp_transport *)base)->sender);
+    pid_t sender = djp__load_acquire(&((otlp_transport *)base)->sender);
     if (sender) {
         djp__thread_notify(sender);
     }
@@ -251,7 +251,7 @@ otlp_abandon(djp__transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
     djp__curl_session *session = transport->session;
-    djp_store_release(&transport->sender, 0);
+    djp__store_release(&transport->sender, 0);
     for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
         if (transport->is_sending) {
@@ -271,7 +271,7 @@ static void
 otlp_drop_session(otlp_transport *transport)
 {
     djp__sigpipe guard;
-    djp_store_release(&transport->sender, 0);
+    djp__store_release(&transport->sender, 0);
     djp__sigpipe_block(&guard); /* closing TLS may write to a closed connection */
     djp__curl_session_free(transport->session);
     djp__sigpipe_restore(&guard);

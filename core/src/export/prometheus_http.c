@@ -30,12 +30,12 @@ struct djp__prometheus_http {
     djp_file_id id; /* its identity */
     int port;
     uint32_t generation; /* of the process that owns the threads */
-    djp_fork_hook hook;
+    djp__fork_hook hook;
     /* Opens, waits and closes, with a separate descriptor table that only the daemon's thread
      * shares. */
     pthread_t keeper;
-    djp_wake ready, end; /* `end` also signals a first connection */
-    DJP_ATOMIC(int)
+    djp__wake ready, end; /* `end` also signals a first connection */
+    DJP__ATOMIC(int)
     ending; /* set by stop before it notifies */
     djp__prometheus_guard guard;
     const char *host; /* argument of start; until `ready` */
@@ -278,7 +278,7 @@ prometheus_keep(void *user)
     endpoint->result = result;
     djp__wake_notify(&endpoint->ready);
     if (result == 0) {
-        while (!djp_load_acquire(&endpoint->ending)) {
+        while (!djp__load_acquire(&endpoint->ending)) {
             djp__wake_wait(&endpoint->end, djp__prometheus_guard_sweep(&endpoint->guard));
         }
         MHD_stop_daemon(endpoint->daemon);
@@ -330,7 +330,7 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
         return result;
     }
     endpoint->generation = djp__fork_generation();
-    endpoint->hook = (djp_fork_hook){NULL, NULL, prometheus_fork_child, endpoint, NULL};
+    endpoint->hook = (djp__fork_hook){NULL, NULL, prometheus_fork_child, endpoint, NULL};
     djp__fork_register(&endpoint->hook);
     *out = endpoint;
     return 0;
@@ -350,7 +350,7 @@ djp__prometheus_http_stop(djp__prometheus_http *endpoint)
     }
     djp__fork_unregister(&endpoint->hook);
     if (endpoint->generation == djp__fork_generation()) {
-        djp_store_release(&endpoint->ending, 1);
+        djp__store_release(&endpoint->ending, 1);
         djp__wake_notify(&endpoint->end);
         pthread_join(endpoint->keeper, NULL);
     }

@@ -57,7 +57,7 @@ static int
 walk_reserve_region(djp__walk *walk, uint32_t from, uint32_t to)
 {
     if (!walk_reserve(&walk->offsets, &walk->capacity,
-                      walk->top + (to - from) / sizeof(djp_item) + 1)) {
+                      walk->top + (to - from) / sizeof(djp__item) + 1)) {
         walk_fail(walk, DJP_ENOMEM);
         return 0;
     }
@@ -124,10 +124,10 @@ walk_see_key(djp__walk *walk, djp_key key)
 static inline uint32_t
 walk_after(const djp__walk *walk, uint32_t at, uint32_t to)
 {
-    if (to - at < sizeof(djp_item)) {
+    if (to - at < sizeof(djp__item)) {
         return 0;
     }
-    size_t whole = sizeof(djp_item) + djp_pad8(djp_item_size(djp__walk_item(walk, at)));
+    size_t whole = sizeof(djp__item) + djp__pad8(djp__item_size(djp__walk_item(walk, at)));
     return whole <= to - at ? at + (uint32_t)whole : 0;
 }
 
@@ -143,15 +143,15 @@ djp__walk_begin(djp__walk *walk, const void *base, size_t size)
 }
 
 static inline int
-walk_text_ok(const djp_span_record *record, uint32_t at, uint32_t size)
+walk_text_ok(const djp__span_record *record, uint32_t at, uint32_t size)
 {
     return size == 0 || (at >= sizeof *record && at <= record->size && size <= record->size - at);
 }
 
 static inline int
-walk_head_ok(const djp_span_record *record)
+walk_head_ok(const djp__span_record *record)
 {
-    if (record->size < sizeof *record || record->size > DJP_RECORD_SIZE_MAX ||
+    if (record->size < sizeof *record || record->size > DJP__RECORD_SIZE_MAX ||
         record->size % 8 != 0 || record->type != DJP_RECORD_SPAN ||
         record->scope > DJP_SCOPE_LIMIT) {
         return 0;
@@ -171,8 +171,8 @@ walk_check_keys(djp__walk *walk, uint32_t from, uint32_t to)
             walk_fail(walk, DJP_EPROTO);
             return 0;
         }
-        const djp_item *item = djp__walk_item(walk, from);
-        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE) {
+        const djp__item *item = djp__walk_item(walk, from);
+        if (djp__item_kind(item) == DJP_ITEM_ATTRIBUTE) {
             if (!walk_see_key(walk, item->key)) {
                 return 0;
             }
@@ -187,7 +187,7 @@ static int
 walk_see_other(djp__walk *walk, uint32_t at)
 {
     uint32_t from, to;
-    if (djp_item_kind(djp__walk_item(walk, at)) == DJP_ITEM_EVENT) {
+    if (djp__item_kind(djp__walk_item(walk, at)) == DJP_ITEM_EVENT) {
         djp__walk_event event;
         if (!djp__walk_read_event(&event, walk, at)) {
             walk_fail(walk, DJP_EPROTO);
@@ -213,7 +213,7 @@ walk_see_other(djp__walk *walk, uint32_t at)
 }
 
 int
-djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record)
+djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp__span_record *record)
 {
     *attributes = (djp__walk_list){0, 0};
     if (!walk_head_ok(record)) {
@@ -230,10 +230,10 @@ djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_recor
     while (at < end) {
         /* Both are multiples of 8, so a head fits. head plus padding is one sum, to shorten the
          * dependency chain; the size check makes a carry out of its 24 bits harmless. */
-        const djp_item *item = (const djp_item *)(const void *)(base + at);
+        const djp__item *item = (const djp__item *)(const void *)(base + at);
         uint32_t head = item->head, kind = head >> 28;
-        uint32_t next = at + ((head + sizeof *item + 7u) & (DJP_ITEM_SIZE_MAX - 7u));
-        if ((head & DJP_ITEM_SIZE_MAX) > end - at - sizeof *item) {
+        uint32_t next = at + ((head + sizeof *item + 7u) & (DJP__ITEM_SIZE_MAX - 7u));
+        if ((head & DJP__ITEM_SIZE_MAX) > end - at - sizeof *item) {
             return DJP_EPROTO;
         }
         if (kind == DJP_ITEM_ATTRIBUTE) {
@@ -269,7 +269,7 @@ walk_collect(djp__walk *walk, uint32_t from, uint32_t to)
             walk->top = list.first;
             return list;
         }
-        if (djp_item_kind(djp__walk_item(walk, from)) == DJP_ITEM_ATTRIBUTE) {
+        if (djp__item_kind(djp__walk_item(walk, from)) == DJP_ITEM_ATTRIBUTE) {
             walk->offsets[walk->top++] = from;
         }
         from = next;
@@ -291,10 +291,10 @@ djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to)
 }
 
 djp__walk_list
-djp__walk_array(djp__walk *walk, const djp_item *item)
+djp__walk_array(djp__walk *walk, const djp__item *item)
 {
     uint32_t from = djp__walk_payload_at(walk, item);
-    return walk_collect(walk, from, from + djp_item_size(item));
+    return walk_collect(walk, from, from + djp__item_size(item));
 }
 
 uint32_t
@@ -386,8 +386,8 @@ walk_collect_map(djp__walk *walk, uint32_t from, uint32_t to)
     while (from < to) {
         uint32_t value = walk_after(walk, from, to);
         uint32_t next = value != 0 ? walk_after(walk, value, to) : 0;
-        if (next == 0 || djp_item_kind(djp__walk_item(walk, from)) != DJP_ITEM_KEY ||
-            djp_item_kind(djp__walk_item(walk, value)) != DJP_ITEM_ATTRIBUTE) {
+        if (next == 0 || djp__item_kind(djp__walk_item(walk, from)) != DJP_ITEM_KEY ||
+            djp__item_kind(djp__walk_item(walk, value)) != DJP_ITEM_ATTRIBUTE) {
             walk_fail(walk, DJP_EPROTO);
             walk->top = list.first;
             return list;
@@ -408,8 +408,8 @@ djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to)
         return list;
     }
     for (size_t i = list.first + list.count; i-- > list.first;) {
-        const djp_item *item = djp__walk_item(walk, walk->offsets[i]);
-        djp_text key = {djp_item_payload(item), djp_item_size(item)};
+        const djp__item *item = djp__walk_item(walk, walk->offsets[i]);
+        djp_text key = {djp__item_payload(item), djp__item_size(item)};
         if (!walk_set_add(walk, mask, key)) {
             walk->offsets[i] = 0;
         }
@@ -428,7 +428,7 @@ walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, 
     }
     text->data = walk->base + at;
     text->size = size;
-    size_t padded = djp_pad8((size_t)size);
+    size_t padded = djp__pad8((size_t)size);
     *from = padded < end - at ? at + (uint32_t)padded : end;
     *to = end;
     return 1;
@@ -437,8 +437,8 @@ walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, 
 int
 djp__walk_read_event(djp__walk_event *out, const djp__walk *walk, uint32_t at)
 {
-    const djp_item *item = djp__walk_item(walk, at);
-    uint32_t payload = at + (uint32_t)sizeof *item, size = djp_item_size(item);
+    const djp__item *item = djp__walk_item(walk, at);
+    uint32_t payload = at + (uint32_t)sizeof *item, size = djp__item_size(item);
     if (size < sizeof out->head) {
         return 0;
     }
@@ -450,8 +450,8 @@ djp__walk_read_event(djp__walk_event *out, const djp__walk *walk, uint32_t at)
 int
 djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
 {
-    const djp_item *item = djp__walk_item(walk, at);
-    uint32_t payload = at + (uint32_t)sizeof *item, size = djp_item_size(item);
+    const djp__item *item = djp__walk_item(walk, at);
+    uint32_t payload = at + (uint32_t)sizeof *item, size = djp__item_size(item);
     if (size < sizeof out->head) {
         return 0;
     }
@@ -461,7 +461,7 @@ djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
 }
 
 int
-djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record,
+djp__walk_reason(djp_text *text, const djp__walk *walk, const djp__span_record *record,
                  djp__walk_list attributes)
 {
     *text = djp__reason_text(record->reason, record->reason_label);

@@ -54,7 +54,7 @@ void djp__walk_fini(djp__walk *walk);
 void djp__walk_begin(djp__walk *walk, const void *base, size_t size);
 /* Checks the record, collects its attributes into *attributes and its events and links into
  * walk->others. Borrows the record until the next begin. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
-int djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record);
+int djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp__span_record *record);
 
 /* Checks the attribute items between two offsets of a record of another signal, as djp__walk_span
  * does, and loads their keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
@@ -65,7 +65,7 @@ djp__walk_list djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to)
 /* Drops all but the last item of each key from a list of attributes, in the same order. */
 djp__walk_list djp__walk_unique(djp__walk *walk, djp__walk_list list);
 /* The elements of an array payload. */
-djp__walk_list djp__walk_array(djp__walk *walk, const djp_item *item);
+djp__walk_list djp__walk_array(djp__walk *walk, const djp__item *item);
 /* The ITEM_KEYs of a map payload, each followed by its value; the last of equal keys only. */
 djp__walk_list djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to);
 /* Releases a list; lists are released in the reverse order of their creation. */
@@ -77,12 +77,12 @@ djp__walk_drop(djp__walk *walk, djp__walk_list list)
 
 /* An event or link taken apart; all pointers into the record. */
 typedef struct djp__walk_event {
-    djp_event_head head;
+    djp__event_head head;
     djp_text name;
     uint32_t from, to; /* its attribute items */
 } djp__walk_event;
 typedef struct djp__walk_link {
-    djp_link_head head;
+    djp__link_head head;
     djp_text state;
     uint32_t from, to;
 } djp__walk_link;
@@ -92,36 +92,36 @@ int djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
 
 /* 1 when the payload is large enough for its type. */
 static inline int
-djp__walk_scalar_ok(const djp_item *item)
+djp__walk_scalar_ok(const djp__item *item)
 {
-    uint32_t type = djp_item_type(item);
-    return (type != DJP_BOOL && type != DJP_INT && type != DJP_DOUBLE) || djp_item_size(item) == 8;
+    uint32_t type = djp__item_type(item);
+    return (type != DJP_BOOL && type != DJP_INT && type != DJP_DOUBLE) || djp__item_size(item) == 8;
 }
 
-static inline const djp_item *
+static inline const djp__item *
 djp__walk_item(const djp__walk *walk, uint32_t at)
 {
-    return (const djp_item *)(const void *)(walk->base + at);
+    return (const djp__item *)(const void *)(walk->base + at);
 }
 
 static inline uint32_t
-djp__walk_payload_at(const djp__walk *walk, const djp_item *item)
+djp__walk_payload_at(const djp__walk *walk, const djp__item *item)
 {
-    return (uint32_t)((const char *)djp_item_payload(item) - walk->base);
+    return (uint32_t)((const char *)djp__item_payload(item) - walk->base);
 }
 
 /* Starts a list of unique keys. */
 uint32_t djp__walk_next_generation(djp__walk *walk);
 /* The slot of a key that djp__walk_span has seen. */
 static inline djp__key_slot *
-djp__walk_slot(djp__walk *walk, const djp_item *item)
+djp__walk_slot(djp__walk *walk, const djp__item *item)
 {
     return &walk->slots[item->key];
 }
 
 /* Text of a record's header field; {NULL, 0} for none. Checked by djp__walk_span. */
 static inline djp_text
-djp__walk_text(const djp_span_record *record, uint32_t at, uint32_t size)
+djp__walk_text(const djp__span_record *record, uint32_t at, uint32_t size)
 {
     djp_text text = {size != 0 ? (const char *)record + at : NULL, size};
     return text;
@@ -129,7 +129,7 @@ djp__walk_text(const djp_span_record *record, uint32_t at, uint32_t size)
 
 /* 1: the local root has a sampling reason to export, and the user set no attribute of that name.
  * *text is static. */
-int djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record,
+int djp__walk_reason(djp_text *text, const djp__walk *walk, const djp__span_record *record,
                      djp__walk_list attributes);
 #define DJP__REASON_KEY "sampling.reason"
 

@@ -6,43 +6,43 @@
 #include "base/str.h"
 #include "djp/error.h"
 
-static void resource_value(djp_buf *out, const djp_value *value, int depth);
+static void resource_value(djp__buf *out, const djp_value *value, int depth);
 
 /* Appends a head whose size is filled in by resource_close. Returns its offset. */
 static size_t
-resource_open(djp_buf *out, unsigned kind, unsigned type)
+resource_open(djp__buf *out, unsigned kind, unsigned type)
 {
     size_t at = out->size;
-    djp_item item = {0, djp_item_head(kind, type, 0)};
+    djp__item item = {0, djp__item_head(kind, type, 0)};
     djp__buf_append(out, &item, sizeof item);
     return at;
 }
 
 /* Fills in the size and pads. A payload too large for an item becomes an empty value. */
 static void
-resource_close(djp_buf *out, size_t at)
+resource_close(djp__buf *out, size_t at)
 {
     if (out->failed) {
         return;
     }
-    size_t size = out->size - at - sizeof(djp_item);
-    djp_item item;
+    size_t size = out->size - at - sizeof(djp__item);
+    djp__item item;
     memcpy(&item, out->data + at, sizeof item);
-    if (size > DJP_ITEM_SIZE_MAX) {
+    if (size > DJP__ITEM_SIZE_MAX) {
         out->size = at + sizeof item;
-        item.head = djp_item_head(djp_item_kind(&item), DJP_EMPTY, 0);
+        item.head = djp__item_head(djp__item_kind(&item), DJP_EMPTY, 0);
     } else {
         item.head |= (uint32_t)size;
     }
     memcpy(out->data + at, &item, sizeof item);
     static const char zeros[8];
-    djp__buf_append(out, zeros,
-                    djp_pad8(size) - size > 7 || size > DJP_ITEM_SIZE_MAX ? 0
-                                                                          : djp_pad8(size) - size);
+    djp__buf_append(
+        out, zeros,
+        djp__pad8(size) - size > 7 || size > DJP__ITEM_SIZE_MAX ? 0 : djp__pad8(size) - size);
 }
 
 static void
-resource_text(djp_buf *out, djp_text text)
+resource_text(djp__buf *out, djp_text text)
 {
     if (text.data == NULL || text.size == 0) {
         return;
@@ -58,7 +58,7 @@ resource_text(djp_buf *out, djp_text text)
 }
 
 static void
-resource_scalar(djp_buf *out, const djp_value *value)
+resource_scalar(djp__buf *out, const djp_value *value)
 {
     int64_t integer = value->type == DJP_BOOL ? value->as.boolean != 0 : value->as.integer;
     switch (value->type) {
@@ -82,7 +82,7 @@ resource_scalar(djp_buf *out, const djp_value *value)
 }
 
 static void
-resource_map(djp_buf *out, const djp_attribute *items, size_t count, int depth)
+resource_map(djp__buf *out, const djp_attribute *items, size_t count, int depth)
 {
     for (size_t i = 0; items != NULL && i < count; i++) {
         size_t at = resource_open(out, DJP_ITEM_KEY, DJP_STRING);
@@ -94,7 +94,7 @@ resource_map(djp_buf *out, const djp_attribute *items, size_t count, int depth)
 
 /* depth: the nesting level of this value if it is an array or a map. */
 static void
-resource_value(djp_buf *out, const djp_value *value, int depth)
+resource_value(djp__buf *out, const djp_value *value, int depth)
 {
     int nested = value->type == DJP_ARRAY || value->type == DJP_MAP;
     unsigned type = (unsigned)value->type > DJP_MAP || (nested && depth > DJP_VALUE_DEPTH_MAX)
@@ -114,7 +114,7 @@ resource_value(djp_buf *out, const djp_value *value, int depth)
 }
 
 int
-djp__resource_items(djp_buf *out, const djp_attribute *attributes, size_t count)
+djp__resource_items(djp__buf *out, const djp_attribute *attributes, size_t count)
 {
     static const char preamble[DJP__RESOURCE_ITEMS_FROM];
     djp__buf_clear(out);

@@ -12,6 +12,6 @@ enum { DJP__RESOURCE_ITEMS_FROM = 64 };
 /* Replaces the content of out: the preamble, then an ITEM_KEY and an ITEM_ATTRIBUTE per attribute
  * in order, with repeated keys. Text is repaired to valid UTF-8, values nested too deep become
  * empty, values too large are omitted. Borrows attributes. Returns 0 or DJP_ENOMEM. */
-int djp__resource_items(djp_buf *out, const djp_attribute *attributes, size_t count);
+int djp__resource_items(djp__buf *out, const djp_attribute *attributes, size_t count);
 
 #endif

@@ -99,7 +99,7 @@ tracestate_has_th(djp_text ot, djp_text th)
 }
 
 static void
-tracestate_append_others(djp_buf *out, djp_text state, unsigned members, size_t from)
+tracestate_append_others(djp__buf *out, djp_text state, unsigned members, size_t from)
 {
     djp_text rest = state, part;
     while (members < DJP_TRACESTATE_MEMBERS_MAX && djp__text_split(&part, &rest, ',')) {
@@ -116,7 +116,7 @@ tracestate_append_others(djp_buf *out, djp_text state, unsigned members, size_t 
 }
 
 void
-djp__export_tracestate(djp_buf *out, djp_text state, uint64_t threshold)
+djp__export_tracestate(djp__buf *out, djp_text state, uint64_t threshold)
 {
     char digits[TRACESTATE_TH_MAX], value[TRACESTATE_VALUE_MAX];
     djp_text th = {digits, threshold < TRACESTATE_THRESHOLD_LIMIT

@@ -78,6 +78,6 @@ int djp__transport_console_new(djp__transport **out);
 int djp__transport_memory_new(djp__transport **out);
 /* Moves the stored requests to out: [u32 little-endian size][bytes]... Returns 1 for the memory
  * transport. Any thread. */
-int djp__transport_memory_take(djp__transport *transport, djp_buf *out);
+int djp__transport_memory_take(djp__transport *transport, djp__buf *out);
 
 #endif

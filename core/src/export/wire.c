@@ -13,19 +13,19 @@ enum {
     WIRE_BYTES = 0x3a
 };
 
-static char *wire_value(char *at, djp__walk *walk, const djp_item *item, int depth);
+static char *wire_value(char *at, djp__walk *walk, const djp__item *item, int depth);
 
 static inline uint64_t
-wire_load(const djp_item *item)
+wire_load(const djp__item *item)
 {
     uint64_t bits;
-    memcpy(&bits, djp_item_payload(item), sizeof bits);
+    memcpy(&bits, djp__item_payload(item), sizeof bits);
     return bits;
 }
 
 /* ArrayValue: the elements, each an AnyValue. */
 static char *
-wire_array(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_array(char *at, djp__walk *walk, const djp__item *item, int depth)
 {
     djp__walk_list list = djp__walk_array(walk, item);
     for (size_t i = list.first + list.count; i-- > list.first;) {
@@ -42,11 +42,11 @@ djp__wire_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned ta
 {
     djp__walk_list list = djp__walk_map(walk, from, to);
     for (size_t i = list.first + list.count; i-- > list.first;) {
-        const djp_item *key = djp__walk_item(walk, walk->offsets[i]);
+        const djp__item *key = djp__walk_item(walk, walk->offsets[i]);
         const char *end = at;
-        at = wire_value(at, walk, djp_item_next(key), depth);
+        at = wire_value(at, walk, djp__item_next(key), depth);
         at = djp__wire_close(at, WIRE_VALUE, end);
-        djp_text text = {djp_item_payload(key), djp_item_size(key)};
+        djp_text text = {djp__item_payload(key), djp__item_size(key)};
         at = djp__wire_text(at, WIRE_KEY, text);
         at = djp__wire_close(at, tag, end);
     }
@@ -56,31 +56,31 @@ djp__wire_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned ta
 
 /* An array or map that is `depth` levels deep. */
 static char *
-wire_nested(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_nested(char *at, djp__walk *walk, const djp__item *item, int depth)
 {
     if (depth > DJP_VALUE_DEPTH_MAX) {
         walk->error = DJP_EPROTO;
         return at;
     }
     const char *end = at;
-    if (djp_item_type(item) == DJP_ARRAY) {
+    if (djp__item_type(item) == DJP_ARRAY) {
         return djp__wire_close(wire_array(at, walk, item, depth + 1), WIRE_ARRAY, end);
     }
     uint32_t from = djp__walk_payload_at(walk, item);
-    at = djp__wire_map(at, walk, from, from + djp_item_size(item), WIRE_VALUES, depth + 1);
+    at = djp__wire_map(at, walk, from, from + djp__item_size(item), WIRE_VALUES, depth + 1);
     return djp__wire_close(at, WIRE_MAP, end);
 }
 
 /* The content of an AnyValue; a member of a oneof is written even when it is zero or empty. */
 static char *
-wire_value(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_value(char *at, djp__walk *walk, const djp__item *item, int depth)
 {
-    uint32_t size = djp_item_size(item);
+    uint32_t size = djp__item_size(item);
     if (!djp__walk_scalar_ok(item)) {
         walk->error = DJP_EPROTO;
         return at;
     }
-    switch (djp_item_type(item)) {
+    switch (djp__item_type(item)) {
     case DJP_EMPTY:
         return at;
     case DJP_BOOL:
@@ -90,10 +90,10 @@ wire_value(char *at, djp__walk *walk, const djp_item *item, int depth)
     case DJP_DOUBLE:
         return djp__wire_fixed64(at, WIRE_DOUBLE, wire_load(item));
     case DJP_STRING:
-        at = djp__wire_copy(at, djp_item_payload(item), size);
+        at = djp__wire_copy(at, djp__item_payload(item), size);
         return djp__wire_field_varint(at, WIRE_STRING, size);
     case DJP_BYTES:
-        at = djp__wire_copy(at, djp_item_payload(item), size);
+        at = djp__wire_copy(at, djp__item_payload(item), size);
         return djp__wire_field_varint(at, WIRE_BYTES, size);
     case DJP_ARRAY:
     case DJP_MAP:
@@ -122,11 +122,11 @@ wire_key(char *at, const djp__key_slot *slot)
 /* The fast path: KeyValue.value of a short string or a small number, whose tags and lengths are one
  * store. Returns NULL for all others. */
 static inline char *
-wire_short_value(char *at, const djp_item *item)
+wire_short_value(char *at, const djp__item *item)
 {
-    uint32_t kind = djp_item_type(item), size = djp_item_size(item), bytes;
+    uint32_t kind = djp__item_type(item), size = djp__item_size(item), bytes;
     if (kind == DJP_STRING && size < 0x80 - 2) {
-        at = djp__wire_copy(at, djp_item_payload(item), size);
+        at = djp__wire_copy(at, djp__item_payload(item), size);
         bytes = WIRE_VALUE | (size + 2) << 8 | WIRE_STRING << 16 | size << 24;
     } else if (kind == DJP_INT && size == 8 && wire_load(item) < 0x4000) {
         uint32_t value = (uint32_t)wire_load(item), wide = value >= 0x80;
@@ -144,7 +144,7 @@ wire_short_value(char *at, const djp_item *item)
 }
 
 static char *
-wire_long_value(char *at, djp__walk *walk, const djp_item *item)
+wire_long_value(char *at, djp__walk *walk, const djp__item *item)
 {
     const char *end = at;
     at = wire_value(at, walk, item, 1);
@@ -159,7 +159,7 @@ djp__wire_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned ta
     djp__key_slot *slots = walk->slots;
     const uint32_t *first = walk->offsets + list.first;
     for (size_t i = list.count; i-- > 0;) {
-        const djp_item *item = (const djp_item *)(const void *)(base + first[i]);
+        const djp__item *item = (const djp__item *)(const void *)(base + first[i]);
         djp__key_slot *slot = &slots[item->key];
         if (slot->stamp == generation) {
             continue;
@@ -177,7 +177,7 @@ djp__wire_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned ta
 }
 
 char *
-djp__wire_value(char *at, djp__walk *walk, const djp_item *item)
+djp__wire_value(char *at, djp__walk *walk, const djp__item *item)
 {
     return wire_value(at, walk, item, 1);
 }

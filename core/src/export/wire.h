@@ -106,6 +106,6 @@ char *djp__wire_attributes(char *at, djp__walk *walk, djp__walk_list list, unsig
 /* KeyValues of a map's payload between two offsets; depth counts from 1. */
 char *djp__wire_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth);
 /* The content of an AnyValue. */
-char *djp__wire_value(char *at, djp__walk *walk, const djp_item *item);
+char *djp__wire_value(char *at, djp__walk *walk, const djp__item *item);
 
 #endif

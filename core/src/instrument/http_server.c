@@ -72,7 +72,7 @@ http_server_split_methods(djp_http_server *server)
         part = djp__text_trim(part);
         if (part.size > 0) {
             djp_text head = {part.data,
-                             part.size < DJP_TEXT_WORDS_SIZE ? part.size : DJP_TEXT_WORDS_SIZE};
+                             part.size < DJP__TEXT_WORDS_SIZE ? part.size : DJP__TEXT_WORDS_SIZE};
             server->method_list[server->method_count].words = djp__text_words(head);
             server->method_list[server->method_count++].text = part;
         }
@@ -182,13 +182,13 @@ static djp_text
 http_server_method(const djp_http_server *server, djp_text method)
 {
     djp_text head = {method.data,
-                     method.size < DJP_TEXT_WORDS_SIZE ? method.size : DJP_TEXT_WORDS_SIZE};
+                     method.size < DJP__TEXT_WORDS_SIZE ? method.size : DJP__TEXT_WORDS_SIZE};
     djp_text_words words = djp__text_words(head);
     for (size_t i = 0; i < server->method_count; i++) {
         const djp_text *known = &server->method_list[i].text;
         if (djp__text_words_equal(&server->method_list[i].words, &words) &&
             known->size == method.size &&
-            (method.size <= DJP_TEXT_WORDS_SIZE ||
+            (method.size <= DJP__TEXT_WORDS_SIZE ||
              memcmp(known->data, method.data, method.size) == 0)) {
             return *known;
         }

@@ -41,9 +41,9 @@ builtin_make_family(djp_builtin *builtin, size_t i)
     djp_family *family = NULL, *empty = NULL;
     int error = djp_family_new(&family, builtin->registry, &options);
     if (error >= 0) {
-        djp_store_release(&builtin->families[i], family);
+        djp__store_release(&builtin->families[i], family);
     } else if (error == DJP_EEXIST &&
-               djp_cas_strong_acq_rel(&builtin->families[i], &empty, &builtin_taken) &&
+               djp__cas_strong_acq_rel(&builtin->families[i], &empty, &builtin_taken) &&
                builtin->on_taken) {
         builtin->on_taken(builtin->user, definition->name);
     }
@@ -54,7 +54,7 @@ builtin_make_family(djp_builtin *builtin, size_t i)
 static djp_family *
 builtin_family(djp_builtin *builtin, size_t i)
 {
-    djp_family *family = djp_load_acquire(&builtin->families[i]);
+    djp_family *family = djp__load_acquire(&builtin->families[i]);
     family = family != NULL ? family : builtin_make_family(builtin, i);
     return family == &builtin_taken ? NULL : family;
 }
@@ -62,7 +62,7 @@ builtin_family(djp_builtin *builtin, size_t i)
 static void
 builtin_lost(djp_builtin *builtin)
 {
-    djp_add_relaxed(&builtin->registry->dropped, 1);
+    djp__add_relaxed(&builtin->registry->dropped, 1);
 }
 
 djp_family *
@@ -107,7 +107,7 @@ builtin_read_methods(djp_builtin *builtin)
     djp_text rest = djp__text(builtin->methods_text), part;
     while (builtin->method_count < DJP__BUILTIN_METHODS_MAX && djp__text_split(&part, &rest, ',')) {
         part = djp__text_trim(part);
-        if (part.size > 0 && part.size <= DJP_TEXT_WORDS_SIZE) {
+        if (part.size > 0 && part.size <= DJP__TEXT_WORDS_SIZE) {
             djp__builtin_method *method = &builtin->methods[builtin->method_count++];
             method->words = djp__text_words(part);
             method->text = part;
@@ -118,7 +118,7 @@ builtin_read_methods(djp_builtin *builtin)
 static uint32_t
 builtin_find_method(const djp_builtin *builtin, djp_text method)
 {
-    if (method.size == 0 || method.size > DJP_TEXT_WORDS_SIZE || !method.data) {
+    if (method.size == 0 || method.size > DJP__TEXT_WORDS_SIZE || !method.data) {
         return BUILTIN_METHOD_OTHER;
     }
     djp_text_words words = djp__text_words(method);
@@ -166,7 +166,7 @@ djp_builtin_free(djp_builtin *builtin)
     if (builtin == NULL) {
         return;
     }
-    djp__builtin_route *route = djp_load_acquire(&builtin->routes);
+    djp__builtin_route *route = djp__load_acquire(&builtin->routes);
     while (route != NULL) {
         djp__builtin_route *next = route->next;
         djp__free(route);
@@ -239,7 +239,7 @@ builtin_hash(djp_text endpoint, uint32_t method, int status)
 static inline int
 builtin_same_bytes(const char *a, const char *b, size_t size)
 {
-    if (size <= DJP_TEXT_WORDS_SIZE) {
+    if (size <= DJP__TEXT_WORDS_SIZE) {
         djp_text_words left = djp__text_words((djp_text){a, size}),
                        right = djp__text_words((djp_text){b, size});
         return djp__text_words_equal(&left, &right);
@@ -268,7 +268,7 @@ static int
 builtin_is_lasting(const djp_builtin *builtin, size_t which, const djp_series *series)
 {
     if (series == NULL) {
-        return djp_load_acquire(&builtin->families[which]) == &builtin_taken;
+        return djp__load_acquire(&builtin->families[which]) == &builtin_taken;
     }
     return !(series->entry->is_overflow && series->family->entry->label_count > 0);
 }
@@ -283,9 +283,9 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
     }
     djp__builtin_route *empty = NULL;
     for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
-        DJP_ATOMIC(djp__builtin_route *) *place =
+        DJP__ATOMIC(djp__builtin_route *) *place =
             &builtin->cache[(made->hash + i) & (DJP__BUILTIN_CACHE - 1)];
-        djp__builtin_route *old = djp_load_acquire(place);
+        djp__builtin_route *old = djp__load_acquire(place);
         int stale =
             old && builtin_route_matches(old, made->hash, made->method, endpoint, made->status);
         if (old != NULL && !stale) {
@@ -298,13 +298,13 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
         memcpy(route, made, sizeof *made);
         memcpy(route->endpoint, endpoint.data, endpoint.size);
         empty = old;
-        if (!djp_cas_strong_acq_rel(place, &empty, route)) {
+        if (!djp__cas_strong_acq_rel(place, &empty, route)) {
             djp__free(route);
             return;
         }
         /* A replaced route may still be in use: it remains in the list until the end. */
-        route->next = djp_load_relaxed(&builtin->routes);
-        while (!djp_cas_weak_acq_rel(&builtin->routes, &route->next, route)) {
+        route->next = djp__load_relaxed(&builtin->routes);
+        while (!djp__cas_weak_acq_rel(&builtin->routes, &route->next, route)) {
         }
         return;
     }
@@ -322,7 +322,7 @@ builtin_find(djp_builtin *builtin, uint64_t hash, uint32_t method, djp_text endp
 {
     for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
         djp__builtin_route *route =
-            djp_load_acquire(&builtin->cache[(hash + i) & (DJP__BUILTIN_CACHE - 1)]);
+            djp__load_acquire(&builtin->cache[(hash + i) & (DJP__BUILTIN_CACHE - 1)]);
         if (route == NULL) {
             return NULL;
         }
@@ -352,10 +352,10 @@ builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoin
     if (request_bytes < 0) {
         return;
     }
-    djp_series *bytes = djp_load_relaxed(&route->bytes);
+    djp_series *bytes = djp__load_relaxed(&route->bytes);
     if (bytes == NULL || !djp__series_is_live(bytes)) {
         bytes = builtin_series(builtin, DJP__BUILTIN_SIZE, route->method, endpoint, route->status);
-        djp_store_release(&route->bytes, bytes);
+        djp__store_release(&route->bytes, bytes);
     }
     djp_histogram_observe(bytes, (double)request_bytes);
 }

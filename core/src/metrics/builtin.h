@@ -24,7 +24,7 @@ typedef struct djp__builtin_route {
     size_t size;
     djp_series *duration, *requests; /* NULL: another declaration uses the family's name */
     /* set at the first request with a size; relaxed: all writers store the same value */
-    DJP_ATOMIC(djp_series *) bytes;
+    DJP__ATOMIC(djp_series *) bytes;
     struct djp__builtin_route *next; /* all routes, to free them */
     char endpoint[];
 } djp__builtin_route;
@@ -39,9 +39,9 @@ struct djp_builtin {
     char *methods_text;
     djp__builtin_method methods[DJP__BUILTIN_METHODS_MAX];
     uint32_t method_count;
-    DJP_ATOMIC(djp_family *) families[DJP__BUILTIN_FAMILIES_MAX]; /* release, made once each */
-    DJP_ATOMIC(djp__builtin_route *) cache[DJP__BUILTIN_CACHE]; /* release */
-    DJP_ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
+    DJP__ATOMIC(djp_family *) families[DJP__BUILTIN_FAMILIES_MAX]; /* release, made once each */
+    DJP__ATOMIC(djp__builtin_route *) cache[DJP__BUILTIN_CACHE]; /* release */
+    DJP__ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
 };
 
 /* djp_builtin_http_request with the time of the exemplar. 0: now. */

@@ -19,7 +19,7 @@ counter_add(djp_series *series, double amount)
     if (amount < COUNTER_WHOLE_MAX) {
         uint64_t whole = (uint64_t)(int64_t)amount;
         if ((double)(int64_t)whole == amount) {
-            djp_add_relaxed(&series->values[0], whole);
+            djp__add_relaxed(&series->values[0], whole);
             return 1;
         }
     }
@@ -56,12 +56,12 @@ void
 djp__counter_set(djp_series *series, double value)
 {
     if (series != NULL && series->type == DJP_COUNTER && value >= 0) {
-        djp_store_relaxed(&series->values[1], djp__double_to_bits(value));
+        djp__store_relaxed(&series->values[1], djp__double_to_bits(value));
     }
 }
 
 static int
-gauge_usable(djp_series *series)
+counter_gauge_usable(djp_series *series)
 {
     if (series->type != DJP_GAUGE || !djp__series_is_live(series)) {
         djp__series_drop(series);
@@ -73,15 +73,15 @@ gauge_usable(djp_series *series)
 void
 djp_gauge_set(djp_series *series, double value)
 {
-    if (series != NULL && gauge_usable(series)) {
-        djp_store_relaxed(&series->values[0], djp__double_to_bits(value));
+    if (series != NULL && counter_gauge_usable(series)) {
+        djp__store_relaxed(&series->values[0], djp__double_to_bits(value));
     }
 }
 
 void
 djp_gauge_add(djp_series *series, double amount)
 {
-    if (series != NULL && gauge_usable(series)) {
+    if (series != NULL && counter_gauge_usable(series)) {
         djp__value_add_double(&series->values[0], amount);
     }
 }

@@ -12,8 +12,8 @@
 #define EXEMPLAR_FRESH_NS 1000000000ull
 
 typedef struct exemplar_slot {
-    DJP_ATOMIC(uint64_t) version;
-    DJP_ATOMIC(uint64_t) words[EXEMPLAR_WORDS]; /* trace id, span id, value, time (0: empty) */
+    DJP__ATOMIC(uint64_t) version;
+    DJP__ATOMIC(uint64_t) words[EXEMPLAR_WORDS]; /* trace id, span id, value, time (0: empty) */
     uint64_t unused[2];
 } exemplar_slot;
 
@@ -28,21 +28,21 @@ exemplar_count(const djp__family_entry *family)
 static exemplar_slot *
 exemplar_slots(const djp_registry *registry, const djp__series_entry *entry)
 {
-    uint32_t at = djp_load_acquire(&entry->exemplars);
+    uint32_t at = djp__load_acquire(&entry->exemplars);
     return at > EXEMPLAR_REFUSED ? djp__segment_at(&registry->segment, at) : NULL;
 }
 
 static void
 exemplar_write(exemplar_slot *slot, const uint64_t words[EXEMPLAR_WORDS])
 {
-    uint64_t version = djp_load_relaxed(&slot->version);
-    if ((version & 1) || !djp_cas_strong_acq_rel(&slot->version, &version, version + 1)) {
+    uint64_t version = djp__load_relaxed(&slot->version);
+    if ((version & 1) || !djp__cas_strong_acq_rel(&slot->version, &version, version + 1)) {
         return;
     }
     for (uint32_t i = 0; i < EXEMPLAR_WORDS; i++) {
-        djp_store_release(&slot->words[i], words[i]);
+        djp__store_release(&slot->words[i], words[i]);
     }
-    djp_store_release(&slot->version, version + 2);
+    djp__store_release(&slot->version, version + 2);
 }
 
 static exemplar_slot *
@@ -50,14 +50,14 @@ exemplar_make(djp_series *series)
 {
     djp_registry *registry = series->family->registry;
     djp__series_entry *entry = series->entry;
-    if (djp_load_relaxed(&entry->exemplars) == EXEMPLAR_REFUSED ||
+    if (djp__load_relaxed(&entry->exemplars) == EXEMPLAR_REFUSED ||
         !djp__segment_trylock(&registry->segment)) {
         return NULL;
     }
-    if (djp_load_relaxed(&entry->exemplars) == 0) {
+    if (djp__load_relaxed(&entry->exemplars) == 0) {
         size_t size = exemplar_count(series->family->entry) * sizeof(exemplar_slot);
         uint32_t at = djp__segment_alloc(&registry->segment, size);
-        djp_store_release(&entry->exemplars, at ? at : EXEMPLAR_REFUSED);
+        djp__store_release(&entry->exemplars, at ? at : EXEMPLAR_REFUSED);
     }
     djp__segment_unlock(&registry->segment);
     return exemplar_slots(registry, entry);
@@ -92,7 +92,7 @@ djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns
 {
     const exemplar_slot *slots = exemplar_slots(series->family->registry, series->entry);
     return slots &&
-           unix_ns - djp_load_acquire(&slots[slot].words[EXEMPLAR_WORDS - 1]) < EXEMPLAR_FRESH_NS;
+           unix_ns - djp__load_acquire(&slots[slot].words[EXEMPLAR_WORDS - 1]) < EXEMPLAR_FRESH_NS;
 }
 
 int
@@ -104,11 +104,11 @@ djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__
         return 0;
     }
     for (int tries = 0; tries < 4; tries++) {
-        uint64_t version = djp_load_acquire(&slots[slot].version), words[EXEMPLAR_WORDS];
+        uint64_t version = djp__load_acquire(&slots[slot].version), words[EXEMPLAR_WORDS];
         for (uint32_t i = 0; i < EXEMPLAR_WORDS; i++) {
-            words[i] = djp_load_acquire(&slots[slot].words[i]);
+            words[i] = djp__load_acquire(&slots[slot].words[i]);
         }
-        if ((version & 1) || djp_load_relaxed(&slots[slot].version) != version) {
+        if ((version & 1) || djp__load_relaxed(&slots[slot].version) != version) {
             continue;
         }
         memcpy(out->trace_id, &words[0], 16);

@@ -11,7 +11,7 @@
 #define EXPOSITION_EXEMPLAR_SIZE 256u
 
 typedef struct exposition {
-    djp_buf buf;
+    djp__buf buf;
     const djp_registry *registry;
     const djp__snapshot_family *family;
     djp_exposition format;
@@ -176,7 +176,7 @@ static void
 exposition_histogram(exposition *e, const djp__snapshot_point *point)
 {
     int has_exemplars =
-        e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&point->entry->exemplars) != 0;
+        e->format == DJP_OPENMETRICS_1_0_0 && djp__load_relaxed(&point->entry->exemplars) != 0;
     size_t line = e->name.size + point->rendered.size + 64 + 2 * DJP__NUMBER_SIZE +
                   (has_exemplars ? EXPOSITION_EXEMPLAR_SIZE : 0);
     char *end = djp__buf_reserve(&e->buf, line * (e->family->bucket_count + 3u));
@@ -276,7 +276,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     e.format = format;
     djp__buf_init(&e.buf, 0);
     /* Reserves the size of the last exposition and some more, to avoid copies. */
-    uint64_t last = djp_load_relaxed(&registry->last_size);
+    uint64_t last = djp__load_relaxed(&registry->last_size);
     djp__buf_reserve(&e.buf, (size_t)(last + last / 8 + 1024));
     exposition_target(&e, registry);
     while (djp__snapshot_next(&snapshot)) {
@@ -289,7 +289,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     if (!*out) {
         return DJP_ENOMEM;
     }
-    djp_store_relaxed(&registry->last_size, *out_size);
+    djp__store_relaxed(&registry->last_size, *out_size);
     if (registry->expositions != NULL) {
         djp_histogram_observe(registry->expositions,
                               (double)(djp__clock_monotonic() - start) / 1e9);

@@ -185,7 +185,7 @@ family_same_labels(const djp_registry *registry, const djp__family_entry *entry,
 }
 
 void
-djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
+djp__family_head(djp__buf *out, const djp_family_options *options, djp_text name,
                  djp_exposition format)
 {
     static const char *const types[] = {"", "counter", "gauge", "histogram"};
@@ -214,7 +214,7 @@ djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
 /* A draft of a family: all texts in one buffer, with offsets relative to it until it has a
  * place. */
 typedef struct family_draft {
-    djp_buf texts;
+    djp__buf texts;
     djp__segment_text labels[DJP_LABELS_MAX];
     djp__segment_text suffixes[DJP_BUCKETS_MAX + 1];
 } family_draft;
@@ -362,9 +362,9 @@ family_handle(djp_registry *registry, djp__family_entry *entry)
 }
 
 static djp__family_entry *
-family_next(const djp_registry *registry, const DJP_ATOMIC(uint32_t) * link)
+family_next(const djp_registry *registry, const DJP__ATOMIC(uint32_t) * link)
 {
-    uint32_t at = djp_load_acquire(link);
+    uint32_t at = djp__load_acquire(link);
     return at ? djp__segment_at(&registry->segment, at) : NULL;
 }
 
@@ -421,12 +421,12 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
         return DJP_EFULL;
     }
     header->family_count++;
-    DJP_ATOMIC(uint32_t) *link = &header->family_first;
+    DJP__ATOMIC(uint32_t) *link = &header->family_first;
     if (header->family_last) {
         link =
             &((djp__family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
     }
-    djp_store_release(link, at);
+    djp__store_release(link, at);
     header->family_last = at;
     *out = family;
     return 0;

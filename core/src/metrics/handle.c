@@ -58,7 +58,7 @@ djp_series *
 djp__handle_make(djp_family *family, djp__series_entry *entry)
 {
     djp_registry *registry = family->registry;
-    uint32_t generation = djp_load_relaxed(&entry->generation);
+    uint32_t generation = djp__load_relaxed(&entry->generation);
     djp_series *series = djp__handle_get(registry, entry, generation);
     if (series != NULL) {
         return series;
@@ -67,18 +67,18 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
     if (series == NULL) {
         return NULL;
     }
-    djp_series *old = djp_load_relaxed(&registry->handles[entry->index]);
+    djp_series *old = djp__load_relaxed(&registry->handles[entry->index]);
     if (old != NULL) {
         handle_retire(registry, old);
     }
     series->entry = entry;
-    series->values = (DJP_ATOMIC(uint64_t) *)(void *)(registry->segment.values + entry->values_at);
+    series->values = (DJP__ATOMIC(uint64_t) *)(void *)(registry->segment.values + entry->values_at);
     series->bounds = family->bounds;
     series->family = family;
     series->bucket_count = family->entry->bucket_count;
     series->type = family->entry->type;
-    djp_store_relaxed(&series->generation, generation);
-    djp_store_release(&registry->handles[entry->index], series);
+    djp__store_relaxed(&series->generation, generation);
+    djp__store_release(&registry->handles[entry->index], series);
     return series;
 }
 

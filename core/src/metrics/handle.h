@@ -13,8 +13,8 @@
 static inline djp_series *
 djp__handle_get(const djp_registry *registry, const djp__series_entry *entry, uint32_t generation)
 {
-    djp_series *series = djp_load_acquire(&registry->handles[entry->index]);
-    return series && djp_load_relaxed(&series->generation) == generation ? series : NULL;
+    djp_series *series = djp__load_acquire(&registry->handles[entry->index]);
+    return series && djp__load_relaxed(&series->generation) == generation ? series : NULL;
 }
 
 /* The same, created if missing. Lock held. NULL without memory. */

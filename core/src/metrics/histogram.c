@@ -29,7 +29,7 @@ histogram_record(djp_series *series, double value, uint32_t *bucket)
         return 0;
     }
     *bucket = histogram_bucket(series->bounds, series->bucket_count, value);
-    djp_add_relaxed(&series->values[1 + *bucket], 1);
+    djp__add_relaxed(&series->values[1 + *bucket], 1);
     /* An infinite value counts in its bucket, but is not added to the sum. */
     if (!isinf(value)) {
         djp__value_add_double(&series->values[0], value);
@@ -68,11 +68,11 @@ djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double
 {
     if (series->type != DJP_HISTOGRAM || bucket > series->bucket_count ||
         !djp__series_is_live(series)) {
-        djp_add_relaxed(&series->family->registry->dropped, count);
+        djp__add_relaxed(&series->family->registry->dropped, count);
         return;
     }
     if (count > 0) {
-        djp_add_relaxed(&series->values[1 + bucket], count);
+        djp__add_relaxed(&series->values[1 + bucket], count);
     }
     if (sum != 0) {
         djp__value_add_double(&series->values[0], sum);

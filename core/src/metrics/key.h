@@ -29,13 +29,13 @@ static inline int
 djp__series_key_matches(const djp__series_key *key, const djp__segment *segment,
                         const djp__series_entry *entry)
 {
-    if (djp_load_acquire(&entry->hash) != key->hash ||
-        djp_load_acquire(&entry->key_words) != key->count) {
+    if (djp__load_acquire(&entry->hash) != key->hash ||
+        djp__load_acquire(&entry->key_words) != key->count) {
         return 0;
     }
-    const DJP_ATOMIC(uint64_t) *words = djp__segment_at(segment, entry->key_at);
+    const DJP__ATOMIC(uint64_t) *words = djp__segment_at(segment, entry->key_at);
     for (uint32_t i = 0; i < key->count; i++) {
-        if (djp_load_acquire(&words[i]) != key->words[i]) {
+        if (djp__load_acquire(&words[i]) != key->words[i]) {
             return 0;
         }
     }

@@ -157,7 +157,7 @@ number_fraction(char *out, double value)
 static size_t
 number_slow(char *out, double value)
 {
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     djp__buf_double(&buf, value);
     size_t size = buf.failed ? 0 : buf.size;

@@ -18,13 +18,13 @@ djp__registry_lock(djp_registry *registry)
         return;
     }
     djp__segment_header *header = registry->segment.header;
-    uint32_t at = djp_load_acquire(&header->family_first), count = 0;
+    uint32_t at = djp__load_acquire(&header->family_first), count = 0;
     while (at) {
         djp__family_entry *entry = djp__segment_at(&registry->segment, at);
         djp__series_repair(registry, entry);
         header->family_last = at;
         count++;
-        at = djp_load_acquire(&entry->next);
+        at = djp__load_acquire(&entry->next);
     }
     header->family_count = count;
 }
@@ -100,8 +100,8 @@ djp_registry_new(djp_registry **out, const djp_registry_options *options)
         registry_close(registry);
         return DJP_ENOMEM;
     }
-    registry->fork_hook = (djp_fork_hook){registry_fork_prepare, registry_fork_parent,
-                                          registry_fork_child, registry, NULL};
+    registry->fork_hook = (djp__fork_hook){registry_fork_prepare, registry_fork_parent,
+                                           registry_fork_child, registry, NULL};
     djp__fork_register(&registry->fork_hook);
     *out = registry;
     return 0;
@@ -163,9 +163,9 @@ djp__registry_collect(djp_registry *registry)
 }
 
 void
-djp__registry_set_target(djp_registry *registry, djp_buf *labels)
+djp__registry_set_target(djp_registry *registry, djp__buf *labels)
 {
-    djp_buf before = registry->target;
+    djp__buf before = registry->target;
     registry->target = *labels;
     djp__buf_init(labels, 0);
     djp__buf_fini(&before);
@@ -175,20 +175,20 @@ void
 djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
 {
     memset(out, 0, sizeof *out);
-    out->dropped = djp_load_relaxed(&registry->dropped);
-    out->overflowed = djp_load_relaxed(&registry->overflowed);
-    out->refused = djp_load_relaxed(&registry->refused);
+    out->dropped = djp__load_relaxed(&registry->dropped);
+    out->overflowed = djp__load_relaxed(&registry->overflowed);
+    out->refused = djp__load_relaxed(&registry->refused);
     djp__registry_lock(registry);
     const djp__segment_header *header = registry->segment.header;
     out->families = header->family_count;
     out->segment_bytes = (uint64_t)header->heap_top + header->value_top;
-    uint32_t at = djp_load_acquire(&header->family_first);
+    uint32_t at = djp__load_acquire(&header->family_first);
     while (at) {
         djp__family_entry *entry = djp__segment_at(&registry->segment, at);
         const djp__series_entry *overflow = djp__segment_at(&registry->segment, entry->overflow);
         out->series +=
-            djp_load_relaxed(&entry->live) + (djp_load_relaxed(&overflow->generation) & 1);
-        at = djp_load_acquire(&entry->next);
+            djp__load_relaxed(&entry->live) + (djp__load_relaxed(&overflow->generation) & 1);
+        at = djp__load_acquire(&entry->next);
     }
     djp__registry_unlock(registry);
 }
@@ -197,6 +197,6 @@ void
 djp_registry_add_dropped(djp_registry *registry, uint64_t recordings)
 {
     if (registry != NULL) {
-        djp_add_relaxed(&registry->dropped, recordings);
+        djp__add_relaxed(&registry->dropped, recordings);
     }
 }

@@ -22,7 +22,7 @@ typedef struct djp__segment_text {
 
 /* A family, in the segment. Constant once published, except the last part. */
 typedef struct djp__family_entry {
-    DJP_ATOMIC(uint32_t) next; /* offset of the next family; release */
+    DJP__ATOMIC(uint32_t) next; /* offset of the next family; release */
     uint32_t index;
     uint8_t type; /* djp_metric_type */
     uint8_t label_count;
@@ -39,9 +39,9 @@ typedef struct djp__family_entry {
     /* the prepared overflow series, or the only series of a family without labels */
     uint32_t overflow;
     /* Changed under the lock. */
-    DJP_ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
-    DJP_ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
-    DJP_ATOMIC(uint32_t) live; /* relaxed */
+    DJP__ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
+    DJP__ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
+    DJP__ATOMIC(uint32_t) live; /* relaxed */
     uint32_t used; /* used places of the table, including dead series and removed marks */
     uint32_t first, last; /* all series in order of creation */
     uint32_t free_first, free_last; /* removed series, oldest first */
@@ -49,16 +49,16 @@ typedef struct djp__family_entry {
 
 /* A series, in the segment, followed by its key and text. */
 typedef struct djp__series_entry {
-    DJP_ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
+    DJP__ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
     uint32_t index;
     /* with key: written under the lock, release, while generation is even */
-    DJP_ATOMIC(uint64_t) hash;
-    /* words of DJP_ATOMIC(uint64_t): each label value and 0xff, zeros to the end */
+    DJP__ATOMIC(uint64_t) hash;
+    /* words of DJP__ATOMIC(uint64_t): each label value and 0xff, zeros to the end */
     uint32_t key_at;
-    DJP_ATOMIC(uint32_t) key_words;
+    DJP__ATOMIC(uint32_t) key_words;
     uint32_t key_capacity; /* words */
     uint32_t values_at; /* offset inside a stripe */
-    DJP_ATOMIC(uint32_t) exemplars; /* offset of the exemplar slots or 0; release */
+    DJP__ATOMIC(uint32_t) exemplars; /* offset of the exemplar slots or 0; release */
     uint32_t is_overflow;
     /* Read and written under the lock only. */
     uint32_t text_at; /* counters and gauges: `name{labels} `; histograms: `labels` */
@@ -83,10 +83,10 @@ struct djp_family {
 struct djp_series {
     djp__series_entry *entry;
     /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
-    DJP_ATOMIC(uint64_t) * values;
+    DJP__ATOMIC(uint64_t) * values;
     const double *bounds;
     djp_family *family;
-    DJP_ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
+    DJP__ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
     uint16_t bucket_count;
     uint8_t type;
     djp_series *next_dead;
@@ -103,7 +103,7 @@ struct djp_registry {
     int created; /* show _created in OpenMetrics */
     uint64_t reuse_after_ns; /* rest of a removed series' memory before reuse */
     uint32_t handle_capacity;
-    DJP_ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
+    DJP__ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
     djp_family **families; /* by family index; under the lock */
     djp__series_block *blocks; /* owned memory of the handles */
     djp_series *dead_first, *dead_last;
@@ -114,16 +114,16 @@ struct djp_registry {
         void *user;
     } collectors[DJP__COLLECTORS_MAX];
     size_t collector_count;
-    djp_buf target; /* labels of target_info, without braces; under collect_mutex */
+    djp__buf target; /* labels of target_info, without braces; under collect_mutex */
     struct djp_shard *shards; /* attached ones of writers, under collect_mutex; borrowed */
     djp__process *process; /* owned, or NULL */
-    djp_fork_hook fork_hook;
-    DJP_ATOMIC(uint64_t) dropped; /* invalid recordings, or ones after removal; relaxed */
-    DJP_ATOMIC(uint64_t) overflowed; /* look-ups that returned an overflow series; relaxed */
+    djp__fork_hook fork_hook;
+    DJP__ATOMIC(uint64_t) dropped; /* invalid recordings, or ones after removal; relaxed */
+    DJP__ATOMIC(uint64_t) overflowed; /* look-ups that returned an overflow series; relaxed */
     /* look-ups refused by a full segment or without memory; relaxed */
-    DJP_ATOMIC(uint64_t) refused;
+    DJP__ATOMIC(uint64_t) refused;
     djp_series *expositions; /* the duration of expositions; NULL or set before the first */
-    DJP_ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
+    DJP__ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
 
 typedef struct djp__registry_totals {
@@ -142,7 +142,7 @@ void djp__registry_off_collect(djp_registry *registry, djp__collect collect, voi
 void djp__registry_collect(djp_registry *registry);
 /* The resource as labels without braces, shown as target_info before all families. Takes labels,
  * and frees the previous ones. From a collector only. */
-void djp__registry_set_target(djp_registry *registry, djp_buf *labels);
+void djp__registry_set_target(djp_registry *registry, djp__buf *labels);
 
 /* Locks the segment, and repairs it if the last owner died. */
 void djp__registry_lock(djp_registry *registry);
@@ -150,7 +150,7 @@ void djp__registry_lock(djp_registry *registry);
 
 djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);
 /* Writes HELP, TYPE and UNIT lines. */
-void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
+void djp__family_head(djp__buf *out, const djp_family_options *options, djp_text name,
                       djp_exposition format);
 
 /* series.c, with the lock held: prepare writes the overflow or only series, not yet live (0 when
@@ -181,13 +181,13 @@ void djp__process_free(djp__process *process);
 static inline int
 djp__series_is_live(const djp_series *series)
 {
-    return djp_load_relaxed(&series->entry->generation) == djp_load_relaxed(&series->generation);
+    return djp__load_relaxed(&series->entry->generation) == djp__load_relaxed(&series->generation);
 }
 
 static inline void
 djp__series_drop(const djp_series *series)
 {
-    djp_add_relaxed(&series->family->registry->dropped, 1);
+    djp__add_relaxed(&series->family->registry->dropped, 1);
 }
 
 /* Doubles are stored as their bits. */
@@ -208,11 +208,11 @@ djp__double_to_bits(double value)
 }
 
 static inline void
-djp__value_add_double(DJP_ATOMIC(uint64_t) * value, double amount)
+djp__value_add_double(DJP__ATOMIC(uint64_t) * value, double amount)
 {
-    uint64_t old = djp_load_relaxed(value);
-    while (!djp_cas_weak_relaxed(value, &old,
-                                 djp__double_to_bits(djp__bits_to_double(old) + amount))) {
+    uint64_t old = djp__load_relaxed(value);
+    while (!djp__cas_weak_relaxed(value, &old,
+                                  djp__double_to_bits(djp__bits_to_double(old) + amount))) {
     }
 }
 

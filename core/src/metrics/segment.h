@@ -31,7 +31,7 @@ typedef struct djp__segment_header {
     uint32_t damaged; /* 1: an owner died and the repair is pending */
     uint32_t heap_top;
     uint32_t value_top;
-    DJP_ATOMIC(uint32_t) family_first; /* offset of the first family; published with release */
+    DJP__ATOMIC(uint32_t) family_first; /* offset of the first family; published with release */
     uint32_t family_last;
     uint32_t family_count;
     uint32_t series_count; /* series entries ever created; also the next index */
@@ -68,12 +68,12 @@ djp__segment_at(const djp__segment *segment, uint32_t offset)
 }
 
 /* Values in one stripe. */
-static inline DJP_ATOMIC(uint64_t) *
+static inline DJP__ATOMIC(uint64_t) *
     djp__segment_values(const djp__segment *segment, uint32_t stripe, uint32_t at)
 {
     const djp__segment_header *header = segment->header;
-    return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size +
-                                            (size_t)stripe * header->stripe_size + at);
+    return (DJP__ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size +
+                                             (size_t)stripe * header->stripe_size + at);
 }
 
 #endif

@@ -25,7 +25,7 @@ series_offset(const djp_registry *registry, const djp__series_entry *entry)
 }
 
 static void
-series_render_labels(djp_buf *out, const djp_family *family, const djp_text *values)
+series_render_labels(djp__buf *out, const djp_family *family, const djp_text *values)
 {
     const djp__segment *segment = &family->registry->segment;
     const djp__segment_text *labels = djp__segment_at(segment, family->entry->labels_at);
@@ -42,7 +42,7 @@ series_render_labels(djp_buf *out, const djp_family *family, const djp_text *val
 
 /* Counters and gauges: everything in front of the value. Histograms: the labels, without braces. */
 static void
-series_render(djp_buf *out, const djp_family *family, const djp__series_key *key)
+series_render(djp__buf *out, const djp_family *family, const djp__series_key *key)
 {
     djp_text values[DJP_LABELS_MAX];
     const djp__family_entry *entry = family->entry;
@@ -66,14 +66,14 @@ series_render(djp_buf *out, const djp_family *family, const djp__series_key *key
 /* Writes key and text into an entry that is not live and has the room. */
 static void
 series_write(djp_registry *registry, djp__series_entry *entry, const djp__series_key *key,
-             const djp_buf *text)
+             const djp__buf *text)
 {
-    DJP_ATOMIC(uint64_t) *words = djp__segment_at(&registry->segment, entry->key_at);
+    DJP__ATOMIC(uint64_t) *words = djp__segment_at(&registry->segment, entry->key_at);
     for (uint32_t i = 0; i < key->count; i++) {
-        djp_store_release(&words[i], key->words[i]);
+        djp__store_release(&words[i], key->words[i]);
     }
-    djp_store_release(&entry->key_words, key->count);
-    djp_store_release(&entry->hash, key->hash);
+    djp__store_release(&entry->key_words, key->count);
+    djp__store_release(&entry->hash, key->hash);
     if (text->size > 0) {
         memcpy(djp__segment_at(&registry->segment, entry->text_at), text->data, text->size);
     }
@@ -147,7 +147,7 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
             return 0;
         }
         djp__series_entry *entry = series_at(registry, at);
-        if (djp_load_relaxed(&entry->generation) & 1) {
+        if (djp__load_relaxed(&entry->generation) & 1) {
             continue; /* it was created again under its old labels */
         }
         if (now - entry->died_ns >= registry->reuse_after_ns && entry->key_capacity >= key_words &&
@@ -165,9 +165,9 @@ series_reset_values(djp_family *family, const djp__series_entry *entry)
 {
     const djp__segment *segment = &family->registry->segment;
     for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
-        DJP_ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
+        DJP__ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
         for (uint32_t i = 0; i < family->entry->value_count; i++) {
-            djp_store_relaxed(&values[i], 0);
+            djp__store_relaxed(&values[i], 0);
         }
     }
 }
@@ -196,21 +196,21 @@ series_publish(djp_family *family, djp__series_entry *entry)
         djp__table_insert(registry, owner, at);
     }
     if (!entry->is_overflow) {
-        djp_add_relaxed(&owner->live, 1);
+        djp__add_relaxed(&owner->live, 1);
     }
-    djp_store_release(&entry->generation, djp_load_relaxed(&entry->generation) + 1);
+    djp__store_release(&entry->generation, djp__load_relaxed(&entry->generation) + 1);
     return 0;
 }
 
 void
 djp__series_kill(djp_family *family, djp__series_entry *entry)
 {
-    djp_store_release(&entry->generation, djp_load_relaxed(&entry->generation) + 1);
+    djp__store_release(&entry->generation, djp__load_relaxed(&entry->generation) + 1);
     if (entry->is_overflow) {
         return;
     }
     entry->died_ns = djp__clock_monotonic();
-    djp_sub_relaxed(&family->entry->live, 1);
+    djp__sub_relaxed(&family->entry->live, 1);
     if (!entry->in_free) {
         series_free_push(family->registry, family->entry, series_offset(family->registry, entry));
     }
@@ -220,7 +220,7 @@ uint32_t
 djp__series_prepare(djp_family *family)
 {
     djp__series_key key;
-    djp_buf text;
+    djp__buf text;
     uint32_t at = 0;
     if (djp__series_key_overflow(&key, family) < 0) {
         return 0;
@@ -242,7 +242,7 @@ djp__series_prepare(djp_family *family)
 
 /* Memory for a new series: reused or new. The table has room. */
 static djp__series_entry *
-series_place(djp_family *family, const djp__series_key *key, const djp_buf *text)
+series_place(djp_family *family, const djp__series_key *key, const djp__buf *text)
 {
     djp_registry *registry = family->registry;
     uint32_t at = series_reuse(family, key->count, text->size);
@@ -264,7 +264,7 @@ static djp__series_entry *
 series_create(djp_family *family, const djp__series_key *key)
 {
     djp__series_entry *entry = NULL;
-    djp_buf text;
+    djp__buf text;
     if (djp__table_reserve(family->registry, family->entry) < 0) {
         return NULL;
     }
@@ -281,7 +281,7 @@ static djp__series_entry *
 series_overflow(djp_family *family)
 {
     djp__series_entry *entry = series_at(family->registry, family->entry->overflow);
-    if (!(djp_load_relaxed(&entry->generation) & 1) && series_publish(family, entry) < 0) {
+    if (!(djp__load_relaxed(&entry->generation) & 1) && series_publish(family, entry) < 0) {
         return NULL;
     }
     return entry;
@@ -297,11 +297,11 @@ series_find_or_create(djp_family *family, const djp__series_key *key)
         return series_overflow(family);
     }
     djp__series_entry *entry = djp__table_find_any(family, key);
-    if (entry != NULL && (djp_load_relaxed(&entry->generation) & 1)) {
+    if (entry != NULL && (djp__load_relaxed(&entry->generation) & 1)) {
         return entry;
     }
-    if (djp_load_relaxed(&family->entry->live) >= family->entry->limit) {
-        djp_add_relaxed(&registry->overflowed, 1);
+    if (djp__load_relaxed(&family->entry->live) >= family->entry->limit) {
+        djp__add_relaxed(&registry->overflowed, 1);
         return series_overflow(family);
     }
     if (entry != NULL) {
@@ -309,7 +309,7 @@ series_find_or_create(djp_family *family, const djp__series_key *key)
     }
     entry = series_create(family, key);
     if (entry == NULL) {
-        djp_add_relaxed(&registry->refused, 1);
+        djp__add_relaxed(&registry->refused, 1);
         entry = series_overflow(family);
     }
     return entry;
@@ -326,7 +326,7 @@ series_get_locked(djp_family *family, const djp__series_key *key)
     }
     djp__registry_unlock(family->registry);
     if (series == NULL) {
-        djp_add_relaxed(&family->registry->refused, 1);
+        djp__add_relaxed(&family->registry->refused, 1);
     }
     return series;
 }
@@ -336,16 +336,16 @@ static djp_series *
 series_get_overflow(djp_family *family, uint32_t version)
 {
     const djp__family_entry *owner = family->entry;
-    if ((version & 1) || djp_load_relaxed(&owner->live) < owner->limit ||
-        djp_load_acquire(&owner->version) != version) {
+    if ((version & 1) || djp__load_relaxed(&owner->live) < owner->limit ||
+        djp__load_acquire(&owner->version) != version) {
         return NULL;
     }
     const djp__series_entry *entry = series_at(family->registry, owner->overflow);
-    uint32_t generation = djp_load_acquire(&entry->generation);
+    uint32_t generation = djp__load_acquire(&entry->generation);
     djp_series *series =
         generation & 1 ? djp__handle_get(family->registry, entry, generation) : NULL;
     if (series != NULL) {
-        djp_add_relaxed(&family->registry->overflowed, 1);
+        djp__add_relaxed(&family->registry->overflowed, 1);
     }
     return series;
 }
@@ -353,7 +353,7 @@ series_get_overflow(djp_family *family, uint32_t version)
 static djp_series *
 series_get(djp_family *family, const djp__series_key *key)
 {
-    uint32_t generation, version = djp_load_acquire(&family->entry->version);
+    uint32_t generation, version = djp__load_acquire(&family->entry->version);
     const djp__series_entry *entry = djp__table_find(&generation, family, key);
     djp_series *series = entry ? djp__handle_get(family->registry, entry, generation)
                                : series_get_overflow(family, version);
@@ -368,7 +368,7 @@ djp_family_series(djp_family *family, const djp_text *values)
         return NULL;
     }
     if (djp__series_key_build(&key, family, values) < 0) {
-        djp_add_relaxed(&family->registry->refused, 1);
+        djp__add_relaxed(&family->registry->refused, 1);
         return NULL;
     }
     djp_series *series = series_get(family, &key);
@@ -386,7 +386,7 @@ djp_family_remove(djp_family *family, const djp_text *values)
     }
     djp__registry_lock(family->registry);
     djp__series_entry *entry = djp__table_find_any(family, &key);
-    int found = entry && (djp_load_relaxed(&entry->generation) & 1);
+    int found = entry && (djp__load_relaxed(&entry->generation) & 1);
     if (found) {
         djp__series_kill(family, entry);
     }
@@ -404,7 +404,7 @@ djp_family_clear(djp_family *family)
     djp__registry_lock(family->registry);
     for (uint32_t at = family->entry->first; at;) {
         djp__series_entry *entry = series_at(family->registry, at);
-        if (djp_load_relaxed(&entry->generation) & 1) {
+        if (djp__load_relaxed(&entry->generation) & 1) {
             djp__series_kill(family, entry);
         }
         at = entry->next;
@@ -420,7 +420,7 @@ djp__series_repair(djp_registry *registry, djp__family_entry *entry)
     entry->free_first = entry->free_last = 0;
     for (uint32_t at = entry->first; at;) {
         djp__series_entry *series = series_at(registry, at);
-        int alive = djp_load_relaxed(&series->generation) & 1;
+        int alive = djp__load_relaxed(&series->generation) & 1;
         series->in_free = 0;
         series->linked = 1;
         if (!series->is_overflow) {
@@ -432,7 +432,7 @@ djp__series_repair(djp_registry *registry, djp__family_entry *entry)
         entry->last = at;
         at = series->next;
     }
-    djp_store_relaxed(&entry->live, live);
+    djp__store_relaxed(&entry->live, live);
     djp__table_rebuild(registry, entry);
 }
 
@@ -441,7 +441,7 @@ djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, ui
 {
     uint64_t sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum += djp_load_relaxed(
+        sum += djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]);
     }
     return sum;
@@ -452,7 +452,7 @@ djp__series_double(const djp_registry *registry, const djp__series_entry *entry,
 {
     double sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum += djp__bits_to_double(djp_load_relaxed(
+        sum += djp__bits_to_double(djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]));
     }
     return sum;

@@ -15,7 +15,7 @@ enum { SHARD_FREE = 0, SHARD_BOUND = 1, SHARD_DEAD = 2, SHARD_BLOCK = 128 };
 typedef struct shard_entry {
     /* Writer: FREE to BOUND, release. Fold: BOUND to DEAD, release. Writer with the lock: DEAD to
      * FREE. */
-    DJP_ATOMIC(uint32_t) state;
+    DJP__ATOMIC(uint32_t) state;
     uint32_t chunk, index;
     uint32_t width;
     struct shard_entry *next_free;
@@ -24,22 +24,22 @@ typedef struct shard_entry {
 } shard_entry;
 
 typedef struct shard_block {
-    DJP_ATOMIC(struct shard_block *) next; /* writer, release */
-    DJP_ATOMIC(uint32_t) used; /* writer, release; only grows */
+    DJP__ATOMIC(struct shard_block *) next; /* writer, release */
+    DJP__ATOMIC(uint32_t) used; /* writer, release; only grows */
     shard_entry entries[SHARD_BLOCK];
 } shard_block;
 
 /* A chunk, followed by the part of it already folded. */
 typedef struct shard_chunk {
-    DJP_ATOMIC(uint64_t) doubles[DJP_SHARD_CHUNK_DOUBLES]; /* writer, plain stores */
+    DJP__ATOMIC(uint64_t) doubles[DJP_SHARD_CHUNK_DOUBLES]; /* writer, plain stores */
     double folded[DJP_SHARD_CHUNK_DOUBLES];
 } shard_chunk;
 
 struct djp_shard {
-    DJP_ATOMIC(uint32_t) references;
+    DJP__ATOMIC(uint32_t) references;
     int exemplars;
     /* written under its collect_mutex, release; NULL once ended */
-    DJP_ATOMIC(djp_registry *) registry;
+    DJP__ATOMIC(djp_registry *) registry;
     djp_shard *previous, *next; /* list of the registry, under its collect_mutex */
     /* Writer only, except the pointers that the fold follows. */
     shard_chunk *chunks[DJP_SHARD_CHUNKS_MAX]; /* set before an entry names them is published */
@@ -55,19 +55,19 @@ struct djp_shard {
 static double
 shard_read(const shard_chunk *chunk, uint32_t index)
 {
-    return djp__bits_to_double(djp_load_relaxed(&chunk->doubles[index]));
+    return djp__bits_to_double(djp__load_relaxed(&chunk->doubles[index]));
 }
 
 static void
 shard_write(shard_chunk *chunk, uint32_t index, double value)
 {
-    djp_store_relaxed(&chunk->doubles[index], djp__double_to_bits(value));
+    djp__store_relaxed(&chunk->doubles[index], djp__double_to_bits(value));
 }
 
 /* One of the two 32-bit words of a place's first element. */
-static DJP_ATOMIC(uint32_t) * shard_word(shard_chunk *chunk, uint32_t index, uint32_t word)
+static DJP__ATOMIC(uint32_t) * shard_word(shard_chunk *chunk, uint32_t index, uint32_t word)
 {
-    return (DJP_ATOMIC(uint32_t) *)(void *)&chunk->doubles[index] + word;
+    return (DJP__ATOMIC(uint32_t) *)(void *)&chunk->doubles[index] + word;
 }
 
 /* The increase of an element since the last fold. */
@@ -85,7 +85,7 @@ shard_take(shard_chunk *chunk, uint32_t index)
 static void
 shard_fold_counter(shard_entry *entry, shard_chunk *chunk)
 {
-    uint32_t ones = djp_load_relaxed(shard_word(chunk, entry->index, 0)),
+    uint32_t ones = djp__load_relaxed(shard_word(chunk, entry->index, 0)),
              before = (uint32_t)chunk->folded[entry->index];
     double added = shard_take(chunk, entry->index + 1);
     if (ones != before) {
@@ -118,18 +118,18 @@ shard_fold_histogram(shard_entry *entry, shard_chunk *chunk)
 static void
 shard_retire(shard_entry *entry, shard_chunk *chunk)
 {
-    chunk->folded[entry->index] = djp_load_relaxed(shard_word(chunk, entry->index, 0));
+    chunk->folded[entry->index] = djp__load_relaxed(shard_word(chunk, entry->index, 0));
     for (uint32_t i = 1; i < entry->width; i++) {
         chunk->folded[entry->index + i] = shard_read(chunk, entry->index + i);
     }
-    djp_store_release(shard_word(chunk, entry->index, 1), 1);
-    djp_store_release(&entry->state, SHARD_DEAD);
+    djp__store_release(shard_word(chunk, entry->index, 1), 1);
+    djp__store_release(&entry->state, SHARD_DEAD);
 }
 
 static void
 shard_fold_entry(djp_shard *shard, shard_entry *entry)
 {
-    uint32_t state = djp_load_acquire(&entry->state);
+    uint32_t state = djp__load_acquire(&entry->state);
     if (state == SHARD_FREE) {
         return;
     }
@@ -140,8 +140,8 @@ shard_fold_entry(djp_shard *shard, shard_entry *entry)
         shard_fold_counter(entry, chunk);
     } else {
         shard_fold_histogram(entry, chunk);
-        if (shard->exemplars && djp_load_relaxed(shard_word(chunk, entry->index, 0)) == 0) {
-            djp_store_relaxed(shard_word(chunk, entry->index, 0), 1);
+        if (shard->exemplars && djp__load_relaxed(shard_word(chunk, entry->index, 0)) == 0) {
+            djp__store_relaxed(shard_word(chunk, entry->index, 0), 1);
         }
     }
 }
@@ -149,8 +149,8 @@ shard_fold_entry(djp_shard *shard, shard_entry *entry)
 static void
 shard_fold(djp_shard *shard)
 {
-    for (shard_block *block = shard->first; block; block = djp_load_acquire(&block->next)) {
-        uint32_t used = djp_load_acquire(&block->used);
+    for (shard_block *block = shard->first; block; block = djp__load_acquire(&block->next)) {
+        uint32_t used = djp__load_acquire(&block->used);
         for (uint32_t i = 0; i < used; i++) {
             shard_fold_entry(shard, &block->entries[i]);
         }
@@ -181,17 +181,17 @@ static shard_entry *
 shard_entry_new(djp_shard *shard)
 {
     shard_block *block = shard->last;
-    uint32_t used = djp_load_relaxed(&block->used);
+    uint32_t used = djp__load_relaxed(&block->used);
     if (used == SHARD_BLOCK) {
         block = djp__calloc(1, sizeof *block);
         if (block == NULL) {
             return NULL;
         }
-        djp_store_release(&shard->last->next, block);
+        djp__store_release(&shard->last->next, block);
         shard->last = block;
         used = 0;
     }
-    djp_store_release(&block->used, used + 1); /* still free: the fold skips it */
+    djp__store_release(&block->used, used + 1); /* still free: the fold skips it */
     return &block->entries[used];
 }
 
@@ -264,15 +264,15 @@ shard_copy_series(djp_series *out, const djp_series *series)
     out->family = series->family;
     out->bucket_count = series->bucket_count;
     out->type = series->type;
-    djp_store_relaxed(&out->generation, djp_load_relaxed(&series->generation));
+    djp__store_relaxed(&out->generation, djp__load_relaxed(&series->generation));
 }
 
 static int
 shard_is_of(const shard_entry *entry, const djp_series *series)
 {
-    return entry && djp_load_relaxed(&entry->state) == SHARD_BOUND &&
+    return entry && djp__load_relaxed(&entry->state) == SHARD_BOUND &&
            entry->series.entry == series->entry &&
-           djp_load_relaxed(&entry->series.generation) == djp_load_relaxed(&series->generation);
+           djp__load_relaxed(&entry->series.generation) == djp__load_relaxed(&series->generation);
 }
 
 int
@@ -294,9 +294,9 @@ djp_shard_bind(size_t *chunk, size_t *index, djp_shard *shard, const djp_series 
         }
         shard_copy_series(&entry->series, series);
         if (shard->exemplars && entry->series.type == DJP_HISTOGRAM) {
-            djp_store_relaxed(shard_word(shard->chunks[entry->chunk], entry->index, 0), 1);
+            djp__store_relaxed(shard_word(shard->chunks[entry->chunk], entry->index, 0), 1);
         }
-        djp_store_release(&entry->state, SHARD_BOUND);
+        djp__store_release(&entry->state, SHARD_BOUND);
         *known = entry;
     }
     *chunk = entry->chunk;
@@ -316,11 +316,11 @@ static size_t
 shard_take_dead(uint32_t *places, size_t capacity, djp_shard *shard)
 {
     size_t count = 0;
-    for (shard_block *block = shard->first; block; block = djp_load_relaxed(&block->next)) {
-        uint32_t used = djp_load_relaxed(&block->used);
+    for (shard_block *block = shard->first; block; block = djp__load_relaxed(&block->next)) {
+        uint32_t used = djp__load_relaxed(&block->used);
         for (uint32_t i = 0; i < used && count < capacity; i++) {
             shard_entry *entry = &block->entries[i];
-            if (djp_load_relaxed(&entry->state) != SHARD_DEAD) {
+            if (djp__load_relaxed(&entry->state) != SHARD_DEAD) {
                 continue;
             }
             shard_entry **known = &shard->known[entry->series.entry->index];
@@ -329,7 +329,7 @@ shard_take_dead(uint32_t *places, size_t capacity, djp_shard *shard)
             }
             entry->next_free = shard->free_places[entry->width];
             shard->free_places[entry->width] = entry;
-            djp_store_relaxed(&entry->state, SHARD_FREE);
+            djp__store_relaxed(&entry->state, SHARD_FREE);
             places[count++] = entry->chunk * DJP_SHARD_CHUNK_DOUBLES + entry->index;
         }
     }
@@ -339,7 +339,7 @@ shard_take_dead(uint32_t *places, size_t capacity, djp_shard *shard)
 size_t
 djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *shard)
 {
-    djp_registry *registry = shard != NULL ? djp_load_acquire(&shard->registry) : NULL;
+    djp_registry *registry = shard != NULL ? djp__load_acquire(&shard->registry) : NULL;
     if (registry == NULL || places == NULL) {
         return 0;
     }
@@ -365,10 +365,10 @@ djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)
         djp__free(block);
         return DJP_ENOMEM;
     }
-    djp_store_relaxed(&shard->references, 1);
+    djp__store_relaxed(&shard->references, 1);
     shard->exemplars = exemplars;
     shard->first = shard->last = block;
-    djp_store_relaxed(&shard->registry, registry);
+    djp__store_relaxed(&shard->registry, registry);
     djp__mutex_lock(&registry->collect_mutex);
     shard->next = registry->shards;
     if (shard->next) {
@@ -384,12 +384,12 @@ djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)
 static void
 shard_close(djp_shard *shard)
 {
-    for (shard_block *block = shard->first; block; block = djp_load_acquire(&block->next)) {
-        uint32_t used = djp_load_acquire(&block->used);
+    for (shard_block *block = shard->first; block; block = djp__load_acquire(&block->next)) {
+        uint32_t used = djp__load_acquire(&block->used);
         for (uint32_t i = 0; i < used; i++) {
             shard_entry *entry = &block->entries[i];
-            if (djp_load_acquire(&entry->state) != SHARD_FREE) {
-                djp_store_release(shard_word(shard->chunks[entry->chunk], entry->index, 1), 1);
+            if (djp__load_acquire(&entry->state) != SHARD_FREE) {
+                djp__store_release(shard_word(shard->chunks[entry->chunk], entry->index, 1), 1);
             }
         }
     }
@@ -409,13 +409,13 @@ shard_unlink(djp_shard *shard, djp_registry *registry)
     }
     shard->previous = shard->next = NULL;
     shard_close(shard);
-    djp_store_release(&shard->registry, NULL);
+    djp__store_release(&shard->registry, NULL);
 }
 
 void
 djp_shard_end(djp_shard *shard)
 {
-    djp_registry *registry = shard != NULL ? djp_load_acquire(&shard->registry) : NULL;
+    djp_registry *registry = shard != NULL ? djp__load_acquire(&shard->registry) : NULL;
     if (registry == NULL) {
         return;
     }
@@ -437,7 +437,7 @@ djp_shard *
 djp_shard_ref(djp_shard *shard)
 {
     if (shard != NULL) {
-        djp_add_relaxed(&shard->references, 1);
+        djp__add_relaxed(&shard->references, 1);
     }
     return shard;
 }
@@ -445,12 +445,12 @@ djp_shard_ref(djp_shard *shard)
 void
 djp_shard_unref(djp_shard *shard)
 {
-    if (shard == NULL || djp_sub_acq_rel(&shard->references, 1) != 1) {
+    if (shard == NULL || djp__sub_acq_rel(&shard->references, 1) != 1) {
         return;
     }
     djp_shard_end(shard);
     for (shard_block *block = shard->first, *next; block; block = next) {
-        next = djp_load_relaxed(&block->next);
+        next = djp__load_relaxed(&block->next);
         djp__free(block);
     }
     for (uint32_t i = 0; i < shard->chunk_count; i++) {

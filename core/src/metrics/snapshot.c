@@ -12,7 +12,7 @@ djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
 {
     djp__registry_collect(registry);
     snapshot->registry = registry;
-    snapshot->next = djp_load_acquire(&registry->segment.header->family_first);
+    snapshot->next = djp__load_acquire(&registry->segment.header->family_first);
 }
 
 int
@@ -23,7 +23,7 @@ djp__snapshot_next(djp__snapshot *snapshot)
         return 0;
     }
     const djp__family_entry *entry = djp__segment_at(segment, snapshot->next);
-    snapshot->next = djp_load_acquire(&entry->next);
+    snapshot->next = djp__load_acquire(&entry->next);
     snapshot->family = (djp__snapshot_family){
         .entry = entry,
         .type = (djp_metric_type)entry->type,
@@ -94,7 +94,7 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
     djp__registry_lock(registry);
     for (uint32_t at = snapshot->family.entry->first; at != 0;) {
         const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
-        if (djp_load_relaxed(&entry->generation) & 1) {
+        if (djp__load_relaxed(&entry->generation) & 1) {
             djp__snapshot_point point;
             snapshot_read(snapshot, &point, entry);
             visit(user, snapshot, &point);
@@ -126,5 +126,5 @@ djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot,
     /* The segment's lock keeps the key constant. */
     const void *words = djp__segment_at(&snapshot->registry->segment, point->entry->key_at);
     djp__series_key_split(values, snapshot->family.label_count, words,
-                          djp_load_relaxed(&point->entry->key_words));
+                          djp__load_relaxed(&point->entry->key_words));
 }

@@ -8,14 +8,14 @@
 #define TABLE_LOG2_MIN 4u
 
 typedef struct table_view {
-    DJP_ATOMIC(uint32_t) * places;
+    DJP__ATOMIC(uint32_t) * places;
     uint32_t mask;
 } table_view;
 
 static int
 table_open(table_view *out, const djp_registry *registry, const djp__family_entry *family)
 {
-    uint64_t table = djp_load_acquire(&family->table);
+    uint64_t table = djp__load_acquire(&family->table);
     if (!table) {
         return 0;
     }
@@ -34,7 +34,7 @@ djp__table_find(uint32_t *generation, const djp_family *family, const djp__serie
     }
     uint32_t place = (uint32_t)key->hash & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
-        uint32_t at = djp_load_acquire(&table.places[place]);
+        uint32_t at = djp__load_acquire(&table.places[place]);
         if (at == TABLE_FREE) {
             return NULL;
         }
@@ -42,9 +42,9 @@ djp__table_find(uint32_t *generation, const djp_family *family, const djp__serie
             continue;
         }
         djp__series_entry *entry = djp__segment_at(&registry->segment, at);
-        uint32_t seen = djp_load_acquire(&entry->generation);
+        uint32_t seen = djp__load_acquire(&entry->generation);
         if ((seen & 1) && djp__series_key_matches(key, &registry->segment, entry) &&
-            djp_load_relaxed(&entry->generation) == seen) {
+            djp__load_relaxed(&entry->generation) == seen) {
             *generation = seen;
             return entry;
         }
@@ -62,7 +62,7 @@ djp__table_find_any(const djp_family *family, const djp__series_key *key)
     }
     uint32_t place = (uint32_t)key->hash & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
-        uint32_t at = djp_load_relaxed(&table.places[place]);
+        uint32_t at = djp__load_relaxed(&table.places[place]);
         if (at == TABLE_FREE) {
             return NULL;
         }
@@ -84,12 +84,12 @@ djp__table_insert(djp_registry *registry, djp__family_entry *family, uint32_t at
         return;
     }
     const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
-    uint32_t place = (uint32_t)djp_load_relaxed(&entry->hash) & table.mask;
+    uint32_t place = (uint32_t)djp__load_relaxed(&entry->hash) & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
-        uint32_t old = djp_load_relaxed(&table.places[place]);
+        uint32_t old = djp__load_relaxed(&table.places[place]);
         if (old == TABLE_FREE || old == TABLE_REMOVED) {
             family->used += old == TABLE_FREE;
-            djp_store_release(&table.places[place], at);
+            djp__store_release(&table.places[place], at);
             return;
         }
     }
@@ -103,11 +103,11 @@ djp__table_remove(djp_registry *registry, djp__family_entry *family, uint32_t at
         return;
     }
     const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
-    uint32_t place = (uint32_t)djp_load_relaxed(&entry->hash) & table.mask;
+    uint32_t place = (uint32_t)djp__load_relaxed(&entry->hash) & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
-        uint32_t old = djp_load_relaxed(&table.places[place]);
+        uint32_t old = djp__load_relaxed(&table.places[place]);
         if (old == at) {
-            djp_store_release(&table.places[place], TABLE_REMOVED);
+            djp__store_release(&table.places[place], TABLE_REMOVED);
             return;
         }
         if (old == TABLE_FREE) {
@@ -134,12 +134,12 @@ djp__table_rebuild(djp_registry *registry, djp__family_entry *family)
     if (!table_open(&table, registry, family)) {
         return;
     }
-    djp_store_release(&family->version, djp_load_relaxed(&family->version) | 1);
+    djp__store_release(&family->version, djp__load_relaxed(&family->version) | 1);
     for (uint32_t i = 0; i <= table.mask; i++) {
-        djp_store_release(&table.places[i], TABLE_FREE);
+        djp__store_release(&table.places[i], TABLE_FREE);
     }
     table_fill(registry, family);
-    djp_store_release(&family->version, djp_load_relaxed(&family->version) + 1);
+    djp__store_release(&family->version, djp__load_relaxed(&family->version) + 1);
 }
 
 static int
@@ -149,17 +149,17 @@ table_grow(djp_registry *registry, djp__family_entry *family, uint32_t log2)
     if (!at) {
         return DJP_EFULL;
     }
-    djp_store_release(&family->version, djp_load_relaxed(&family->version) | 1);
-    djp_store_release(&family->table, (uint64_t)at << 32 | log2);
+    djp__store_release(&family->version, djp__load_relaxed(&family->version) | 1);
+    djp__store_release(&family->table, (uint64_t)at << 32 | log2);
     table_fill(registry, family);
-    djp_store_release(&family->version, djp_load_relaxed(&family->version) + 1);
+    djp__store_release(&family->version, djp__load_relaxed(&family->version) + 1);
     return 0;
 }
 
 int
 djp__table_reserve(djp_registry *registry, djp__family_entry *family)
 {
-    uint64_t table = djp_load_relaxed(&family->table);
+    uint64_t table = djp__load_relaxed(&family->table);
     uint32_t log2 = table ? (uint32_t)(table & 31) : 0;
     uint32_t capacity = table ? 1u << log2 : 0;
     if ((uint64_t)(family->used + 1) * 4 <= (uint64_t)capacity * 3) {

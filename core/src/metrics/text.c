@@ -4,7 +4,7 @@
 #include "base/str.h"
 
 static void
-text_escape_valid(djp_buf *out, djp_text text, int quote)
+text_escape_valid(djp__buf *out, djp_text text, int quote)
 {
     size_t start = 0;
     for (size_t i = 0; i < text.size; i++) {
@@ -23,14 +23,14 @@ text_escape_valid(djp_buf *out, djp_text text, int quote)
 }
 
 void
-djp__text_escape(djp_buf *out, djp_text text, int quote)
+djp__text_escape(djp__buf *out, djp_text text, int quote)
 {
     if (djp__utf8_valid(text.data, text.size)) {
         text_escape_valid(out, text, quote);
         return;
     }
     /* Repaired text is at most three times as long: one replacement character per invalid byte. */
-    djp_buf repaired;
+    djp__buf repaired;
     djp__buf_init(&repaired, 0);
     char *end = djp__buf_reserve(&repaired, text.size * 3);
     if (end != NULL) {

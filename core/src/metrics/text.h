@@ -7,6 +7,6 @@
 
 /* Appends text with backslash and line feed escaped, and the double quote too if quote is 1 (label
  * values; help in OpenMetrics). Other characters are unchanged. Invalid UTF-8 is repaired. */
-void djp__text_escape(djp_buf *out, djp_text text, int quote);
+void djp__text_escape(djp__buf *out, djp_text text, int quote);
 
 #endif

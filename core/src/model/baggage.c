@@ -149,7 +149,7 @@ baggage_percent_decode(char *out, djp_text text)
 
 /* Appends the value as repaired UTF-8 and returns it, valid until store grows. */
 static djp_text
-baggage_store_value(djp_buf *store, djp_text value, int encoded)
+baggage_store_value(djp__buf *store, djp_text value, int encoded)
 {
     djp_text empty = {"", 0};
     if (value.size == 0) {
@@ -176,7 +176,7 @@ baggage_store_value(djp_buf *store, djp_text value, int encoded)
 
 /* Appends the valid properties without blanks, joined by ';'. */
 static void
-baggage_store_properties(djp_buf *store, djp_text properties)
+baggage_store_properties(djp__buf *store, djp_text properties)
 {
     size_t start = store->size;
     djp_text property;
@@ -200,7 +200,7 @@ baggage_store_properties(djp_buf *store, djp_text properties)
 
 /* Appends one item to both forms. Returns 0 and appends nothing beyond the size limit. */
 static int
-baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
+baggage_store_item(djp__buf *store, djp__buf *text, djp_baggage_entry *sizes,
                    const djp_baggage_entry *item, int encoded)
 {
     size_t store_before = store->size;
@@ -234,7 +234,7 @@ baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
 /* Moves both forms into one block. sizes has the sizes of value, properties and key, in their order
  * in store. */
 static djp_baggage *
-baggage_join(const djp_buf *store, const djp_buf *text, const djp_baggage_entry *sizes,
+baggage_join(const djp__buf *store, const djp__buf *text, const djp_baggage_entry *sizes,
              size_t count)
 {
     size_t entries_size = count * sizeof(djp_baggage_entry);
@@ -268,8 +268,8 @@ baggage_build(const baggage_draft *draft, int strict)
     djp_baggage *baggage = NULL;
     size_t count = 0;
     int missed = 0;
-    djp_buf store;
-    djp_buf text;
+    djp__buf store;
+    djp__buf text;
     djp__buf_init(&store, 0);
     djp__buf_init(&text, 0);
     for (size_t i = 0; i < draft->count; i++) {

@@ -15,22 +15,22 @@
 
 /* High half: upper bits of the hash, low half: the id; 0: free. Written under the tables lock,
  * release. */
-static DJP_ATOMIC(uint64_t) key__slots[KEY__SLOTS];
+static DJP__ATOMIC(uint64_t) key__slots[KEY__SLOTS];
 /* Entry 0 is the empty key. Each is written once, before the slot or count that refers to it. */
 static djp_key_entry key__entries[DJP_KEY_LIMIT + 1];
 /* Ids 1 .. count are in use. Written under the tables lock, release. */
-static DJP_ATOMIC(uint32_t) key__count;
+static DJP__ATOMIC(uint32_t) key__count;
 
 static const uint8_t key__empty_encoded[] = {0x0a, 0x00};
 static const djp_key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded, 0};
 
 /* Returns the id, or 0 and sets *free to the slot for the key. */
 static djp_key
-key__find(const char *text, size_t size, uint64_t hash, uint32_t *free)
+key_find(const char *text, size_t size, uint64_t hash, uint32_t *free)
 {
     uint32_t slot = (uint32_t)hash & (KEY__SLOTS - 1);
     for (;; slot = (slot + 1) & (KEY__SLOTS - 1)) {
-        uint64_t word = djp_load_acquire(&key__slots[slot]);
+        uint64_t word = djp__load_acquire(&key__slots[slot]);
         if (word == 0) {
             *free = slot;
             return 0;
@@ -46,7 +46,7 @@ key__find(const char *text, size_t size, uint64_t hash, uint32_t *free)
 
 /* One block holds the text, its NUL and the encoded protobuf field. */
 static int
-key__make_entry(djp_key_entry *entry, const char *text, size_t size)
+key_make_entry(djp_key_entry *entry, const char *text, size_t size)
 {
     size_t head = size < 128 ? 2 : 3;
     char *block = djp__alloc(size + 1 + head + size);
@@ -67,18 +67,17 @@ key__make_entry(djp_key_entry *entry, const char *text, size_t size)
 }
 
 static djp_key
-key__insert(const char *text, size_t size)
+key_insert(const char *text, size_t size)
 {
     uint64_t hash = djp__hash(text, size);
     uint32_t slot = 0;
     djp__tables_lock();
-    djp_key key = key__find(text, size, hash, &slot);
-    uint32_t count = djp_load_relaxed(&key__count);
-    if (key == 0 && count < DJP_KEY_LIMIT &&
-        key__make_entry(&key__entries[count + 1], text, size)) {
+    djp_key key = key_find(text, size, hash, &slot);
+    uint32_t count = djp__load_relaxed(&key__count);
+    if (key == 0 && count < DJP_KEY_LIMIT && key_make_entry(&key__entries[count + 1], text, size)) {
         key = count + 1;
-        djp_store_release(&key__count, key);
-        djp_store_release(&key__slots[slot], (hash & ~(uint64_t)UINT32_MAX) | key);
+        djp__store_release(&key__count, key);
+        djp__store_release(&key__slots[slot], (hash & ~(uint64_t)UINT32_MAX) | key);
     }
     djp__tables_unlock();
     return key;
@@ -94,28 +93,28 @@ djp_key_intern(djp_text name)
     }
     size = djp__utf8_cut(text, size, DJP_KEY_SIZE_LIMIT);
     uint32_t slot;
-    djp_key key = key__find(text, size, djp__hash(text, size), &slot);
+    djp_key key = key_find(text, size, djp__hash(text, size), &slot);
     if (key) {
         return key;
     }
     if (djp__utf8_valid(text, size)) {
-        return key__insert(text, size);
+        return key_insert(text, size);
     }
     char repaired[DJP_KEY_SIZE_LIMIT];
     size_t made = djp__utf8_repair(repaired, sizeof repaired, text, size, NULL);
-    return key__insert(repaired, made);
+    return key_insert(repaired, made);
 }
 
 const djp_key_entry *
 djp__key_entry(djp_key key)
 {
-    return key == 0 || key > djp_load_acquire(&key__count) ? &key__empty : &key__entries[key];
+    return key == 0 || key > djp__load_acquire(&key__count) ? &key__empty : &key__entries[key];
 }
 
 uint32_t
 djp__key_count(void)
 {
-    return djp_load_acquire(&key__count);
+    return djp__load_acquire(&key__count);
 }
 
 djp_text

@@ -23,8 +23,8 @@ const djp__drop_row djp__drops[DJP__DROPS] = {
 #define REASON__LABELS 255u
 
 /* Written under the tables lock before the count that includes them; relaxed. */
-static DJP_ATOMIC(djp_key) reason__keys[REASON__LABELS + 1];
-static DJP_ATOMIC(uint32_t) reason__count; /* labels 1 .. count are in use; release */
+static DJP__ATOMIC(djp_key) reason__keys[REASON__LABELS + 1];
+static DJP__ATOMIC(uint32_t) reason__count; /* labels 1 .. count are in use; release */
 
 uint8_t
 djp__reason_label(djp_text name)
@@ -38,15 +38,15 @@ djp__reason_label(djp_text name)
     djp_key key = djp_key_intern((djp_text){text, size + name.size});
     uint32_t label = 1;
     djp__tables_lock();
-    uint32_t count = djp_load_relaxed(&reason__count);
-    while (label <= count && djp_load_relaxed(&reason__keys[label]) != key) {
+    uint32_t count = djp__load_relaxed(&reason__count);
+    while (label <= count && djp__load_relaxed(&reason__keys[label]) != key) {
         label++;
     }
     if (key == 0 || label > REASON__LABELS) {
         label = 0;
     } else if (label > count) {
-        djp_store_relaxed(&reason__keys[label], key);
-        djp_store_release(&reason__count, label);
+        djp__store_relaxed(&reason__keys[label], key);
+        djp__store_release(&reason__count, label);
     }
     djp__tables_unlock();
     return (uint8_t)label;
@@ -55,8 +55,8 @@ djp__reason_label(djp_text name)
 djp_text
 djp__reason_text(uint8_t reason, uint8_t label)
 {
-    if (label != 0 && label <= djp_load_acquire(&reason__count)) {
-        return djp_key_text(djp_load_relaxed(&reason__keys[label]));
+    if (label != 0 && label <= djp__load_acquire(&reason__count)) {
+        return djp_key_text(djp__load_relaxed(&reason__keys[label]));
     }
     const char *word = reason < DJP__REASONS ? djp__reasons[reason].word : "";
     return (djp_text){word, strlen(word)};

@@ -17,22 +17,22 @@
 /* Each is written once, before the count that includes it. */
 static struct {
     djp_scope_entry entry;
-    djp_arena memory; /* of the entry; here so that leak checkers find it */
+    djp__arena memory; /* of the entry; here so that leak checkers find it */
 } scope__table[DJP_SCOPE_LIMIT];
 /* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables
  * lock, release. */
-static DJP_ATOMIC(uint32_t) scope__count;
+static DJP__ATOMIC(uint32_t) scope__count;
 
-static DJP_ATOMIC(uint32_t) scope__refused; /* any thread, relaxed */
+static DJP__ATOMIC(uint32_t) scope__refused; /* any thread, relaxed */
 
 static const djp_scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "",
                                              (char *)(uintptr_t) "", NULL, 0};
 
-static int scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int depth);
+static int scope_copy_value(djp__arena *arena, djp_value *out, const djp_value *from, int depth);
 
 /* A NUL-terminated copy of repaired text. */
 static char *
-scope__copy_text(djp_arena *arena, djp_text from, size_t limit, size_t *size)
+scope_copy_text(djp__arena *arena, djp_text from, size_t limit, size_t *size)
 {
     size_t taken = from.data ? djp__utf8_cut(from.data, from.size, limit) : 0;
     size_t room = djp__utf8_valid(from.data, taken) ? taken : 3 * taken;
@@ -49,14 +49,14 @@ scope__copy_text(djp_arena *arena, djp_text from, size_t limit, size_t *size)
 }
 
 static int
-scope__copy_attribute(djp_arena *arena, djp_attribute *out, const djp_attribute *from, int depth)
+scope_copy_attribute(djp__arena *arena, djp_attribute *out, const djp_attribute *from, int depth)
 {
-    out->key.data = scope__copy_text(arena, from->key, DJP_KEY_SIZE_LIMIT, &out->key.size);
-    return out->key.data && scope__copy_value(arena, &out->value, &from->value, depth);
+    out->key.data = scope_copy_text(arena, from->key, DJP_KEY_SIZE_LIMIT, &out->key.size);
+    return out->key.data && scope_copy_value(arena, &out->value, &from->value, depth);
 }
 
 static int
-scope__copy_items(djp_arena *arena, djp_value *out, const djp_value *from, int depth)
+scope_copy_items(djp__arena *arena, djp_value *out, const djp_value *from, int depth)
 {
     size_t count = from->type == DJP_ARRAY ? from->as.array.count : from->as.map.count;
     size_t each = from->type == DJP_ARRAY ? sizeof(djp_value) : sizeof(djp_attribute);
@@ -70,10 +70,10 @@ scope__copy_items(djp_arena *arena, djp_value *out, const djp_value *from, int d
     memset(items, 0, count * each);
     for (size_t i = 0; i < count; i++) {
         int copied = from->type == DJP_ARRAY
-                         ? scope__copy_value(arena, (djp_value *)(void *)items + i,
-                                             &from->as.array.items[i], depth + 1)
-                         : scope__copy_attribute(arena, (djp_attribute *)(void *)items + i,
-                                                 &from->as.map.items[i], depth + 1);
+                         ? scope_copy_value(arena, (djp_value *)(void *)items + i,
+                                            &from->as.array.items[i], depth + 1)
+                         : scope_copy_attribute(arena, (djp_attribute *)(void *)items + i,
+                                                &from->as.map.items[i], depth + 1);
         if (!copied) {
             return 0;
         }
@@ -90,7 +90,7 @@ scope__copy_items(djp_arena *arena, djp_value *out, const djp_value *from, int d
 
 /* Recursion ends at DJP_VALUE_DEPTH_MAX: deeper values become empty. */
 static int
-scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int depth)
+scope_copy_value(djp__arena *arena, djp_value *out, const djp_value *from, int depth)
 {
     memset(out, 0, sizeof *out);
     if (from->type < DJP_EMPTY || from->type > DJP_MAP ||
@@ -101,7 +101,7 @@ scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int d
     switch (from->type) {
     case DJP_STRING:
         out->as.text.data =
-            scope__copy_text(arena, from->as.text, SCOPE__TEXT_MAX, &out->as.text.size);
+            scope_copy_text(arena, from->as.text, SCOPE__TEXT_MAX, &out->as.text.size);
         return out->as.text.data != NULL;
     case DJP_BYTES: {
         size_t size = from->as.text.data ? from->as.text.size : 0;
@@ -117,7 +117,7 @@ scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int d
     }
     case DJP_ARRAY:
     case DJP_MAP:
-        return scope__copy_items(arena, out, from, depth);
+        return scope_copy_items(arena, out, from, depth);
     default:
         out->as = from->as;
         return 1;
@@ -125,7 +125,7 @@ scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int d
 }
 
 static int
-scope__compare_text(djp_text a, djp_text b)
+scope_compare_text(djp_text a, djp_text b)
 {
     size_t shorter = a.size < b.size ? a.size : b.size;
     int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
@@ -134,16 +134,16 @@ scope__compare_text(djp_text a, djp_text b)
 
 /* Reduces to the last value of each key, sorted by key, so that equal sets are identical. */
 static size_t
-scope__normalise(djp_attribute *attributes, size_t count)
+scope_normalise(djp_attribute *attributes, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         djp_attribute next = attributes[i];
         size_t at = 0;
-        while (at < kept && scope__compare_text(attributes[at].key, next.key) < 0) {
+        while (at < kept && scope_compare_text(attributes[at].key, next.key) < 0) {
             at++;
         }
-        if (at == kept || scope__compare_text(attributes[at].key, next.key) != 0) {
+        if (at == kept || scope_compare_text(attributes[at].key, next.key) != 0) {
             memmove(&attributes[at + 1], &attributes[at], (kept - at) * sizeof *attributes);
             kept++;
         }
@@ -153,8 +153,8 @@ scope__normalise(djp_attribute *attributes, size_t count)
 }
 
 static int
-scope__copy_attributes(djp_arena *arena, djp_scope_entry *entry, const djp_attribute *attributes,
-                       size_t count)
+scope_copy_attributes(djp__arena *arena, djp_scope_entry *entry, const djp_attribute *attributes,
+                      size_t count)
 {
     count = count > SCOPE__ATTRIBUTES_MAX ? SCOPE__ATTRIBUTES_MAX : count;
     if (attributes == NULL || count == 0) {
@@ -169,24 +169,24 @@ scope__copy_attributes(djp_arena *arena, djp_scope_entry *entry, const djp_attri
         if (!attributes[i].key.data || attributes[i].key.size == 0) {
             continue;
         }
-        if (!scope__copy_attribute(arena, &copies[made], &attributes[i], 0)) {
+        if (!scope_copy_attribute(arena, &copies[made], &attributes[i], 0)) {
             return 0;
         }
         made++;
     }
-    entry->attribute_count = scope__normalise(copies, made);
+    entry->attribute_count = scope_normalise(copies, made);
     entry->attributes = copies;
     return 1;
 }
 
-static int scope__values_equal(const djp_value *a, const djp_value *b);
+static int scope_values_equal(const djp_value *a, const djp_value *b);
 
 static int
-scope__attributes_equal(const djp_attribute *a, const djp_attribute *b, size_t count)
+scope_attributes_equal(const djp_attribute *a, const djp_attribute *b, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (scope__compare_text(a[i].key, b[i].key) != 0 ||
-            !scope__values_equal(&a[i].value, &b[i].value)) {
+        if (scope_compare_text(a[i].key, b[i].key) != 0 ||
+            !scope_values_equal(&a[i].value, &b[i].value)) {
             return 0;
         }
     }
@@ -194,7 +194,7 @@ scope__attributes_equal(const djp_attribute *a, const djp_attribute *b, size_t c
 }
 
 static int
-scope__values_equal(const djp_value *a, const djp_value *b)
+scope_values_equal(const djp_value *a, const djp_value *b)
 {
     if (a->type != b->type) {
         return 0;
@@ -208,39 +208,39 @@ scope__values_equal(const djp_value *a, const djp_value *b)
         return memcmp(&a->as.real, &b->as.real, sizeof(double)) == 0;
     case DJP_STRING:
     case DJP_BYTES:
-        return scope__compare_text(a->as.text, b->as.text) == 0;
+        return scope_compare_text(a->as.text, b->as.text) == 0;
     case DJP_ARRAY:
         if (a->as.array.count != b->as.array.count) {
             return 0;
         }
         for (size_t i = 0; i < a->as.array.count; i++) {
-            if (!scope__values_equal(&a->as.array.items[i], &b->as.array.items[i])) {
+            if (!scope_values_equal(&a->as.array.items[i], &b->as.array.items[i])) {
                 return 0;
             }
         }
         return 1;
     case DJP_MAP:
         return a->as.map.count == b->as.map.count &&
-               scope__attributes_equal(a->as.map.items, b->as.map.items, a->as.map.count);
+               scope_attributes_equal(a->as.map.items, b->as.map.items, a->as.map.count);
     default:
         return 1;
     }
 }
 
 static int
-scope__equal(const djp_scope_entry *a, const djp_scope_entry *b)
+scope_equal(const djp_scope_entry *a, const djp_scope_entry *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0 &&
            strcmp(a->schema_url, b->schema_url) == 0 && a->attribute_count == b->attribute_count &&
-           scope__attributes_equal(a->attributes, b->attributes, a->attribute_count);
+           scope_attributes_equal(a->attributes, b->attributes, a->attribute_count);
 }
 
 /* Returns the id of an equal entry among from .. count, or 0. */
 static djp_scope
-scope__find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
+scope_find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
 {
     for (uint32_t i = from; i <= count; i++) {
-        if (scope__equal(&scope__table[i].entry, wanted)) {
+        if (scope_equal(&scope__table[i].entry, wanted)) {
             return (djp_scope)i;
         }
     }
@@ -251,36 +251,36 @@ djp_scope
 djp_scope_intern(const char *name, const char *version, const char *schema_url,
                  const djp_attribute *attributes, size_t attribute_count)
 {
-    djp_arena arena;
+    djp__arena arena;
     djp_scope_entry entry = {NULL, NULL, NULL, NULL, 0};
     djp_scope scope = 0;
     djp__arena_init(&arena, SCOPE__SIZE_MAX);
-    entry.name = scope__copy_text(&arena, djp__text(name), SCOPE__TEXT_MAX, NULL);
-    entry.version = scope__copy_text(&arena, djp__text(version), SCOPE__TEXT_MAX, NULL);
-    entry.schema_url = scope__copy_text(&arena, djp__text(schema_url), SCOPE__TEXT_MAX, NULL);
+    entry.name = scope_copy_text(&arena, djp__text(name), SCOPE__TEXT_MAX, NULL);
+    entry.version = scope_copy_text(&arena, djp__text(version), SCOPE__TEXT_MAX, NULL);
+    entry.schema_url = scope_copy_text(&arena, djp__text(schema_url), SCOPE__TEXT_MAX, NULL);
     if (!entry.name || !entry.version || entry.schema_url == NULL ||
-        !scope__copy_attributes(&arena, &entry, attributes, attribute_count) ||
-        scope__equal(&entry, &scope__empty)) {
+        !scope_copy_attributes(&arena, &entry, attributes, attribute_count) ||
+        scope_equal(&entry, &scope__empty)) {
         goto done;
     }
-    uint32_t known = djp_load_acquire(&scope__count);
-    scope = scope__find(&entry, 1, known);
+    uint32_t known = djp__load_acquire(&scope__count);
+    scope = scope_find(&entry, 1, known);
     if (scope) {
         goto done;
     }
     djp__tables_lock();
-    uint32_t count = djp_load_relaxed(&scope__count);
-    scope = scope__find(&entry, known + 1, count);
+    uint32_t count = djp__load_relaxed(&scope__count);
+    scope = scope_find(&entry, known + 1, count);
     if (scope == 0 && count + 1 < DJP_SCOPE_LIMIT) {
         scope = (djp_scope)(count + 1);
         scope__table[scope].entry = entry;
         scope__table[scope].memory = arena;
         djp__arena_init(&arena, 0);
-        djp_store_release(&scope__count, count + 1);
+        djp__store_release(&scope__count, count + 1);
     }
     djp__tables_unlock();
     if (scope == 0) {
-        djp_add_relaxed(&scope__refused, 1u);
+        djp__add_relaxed(&scope__refused, 1u);
     }
 done:
     djp__arena_fini(&arena);
@@ -290,12 +290,12 @@ done:
 uint32_t
 djp__scopes_refused(void)
 {
-    return djp_load_relaxed(&scope__refused);
+    return djp__load_relaxed(&scope__refused);
 }
 
 const djp_scope_entry *
 djp__scope_entry(djp_scope scope)
 {
-    return scope == 0 || scope > djp_load_acquire(&scope__count) ? &scope__empty
-                                                                 : &scope__table[scope].entry;
+    return scope == 0 || scope > djp__load_acquire(&scope__count) ? &scope__empty
+                                                                  : &scope__table[scope].entry;
 }

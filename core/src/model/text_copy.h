@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define DJP_NOT_ASCII 0x8080808080808080ull
+#define DJP__NOT_ASCII 0x8080808080808080ull
 
-/* Copies size bytes; the result has a bit of DJP_NOT_ASCII when a byte is not ASCII. */
+/* Copies size bytes; the result has a bit of DJP__NOT_ASCII when a byte is not ASCII. */
 static inline uint64_t
 djp__copy_text(char *out, const char *text, size_t size)
 {
@@ -21,7 +21,7 @@ djp__copy_text(char *out, const char *text, size_t size)
         }
         memcpy(&word, text + size - 8, 8);
         memcpy(out + size - 8, &word, 8);
-        return (seen | word) & DJP_NOT_ASCII;
+        return (seen | word) & DJP__NOT_ASCII;
     }
     if (size >= 4) {
         uint32_t first, last;
@@ -29,14 +29,14 @@ djp__copy_text(char *out, const char *text, size_t size)
         memcpy(&last, text + size - 4, 4);
         memcpy(out, &first, 4);
         memcpy(out + size - 4, &last, 4);
-        return (first | last) & DJP_NOT_ASCII;
+        return (first | last) & DJP__NOT_ASCII;
     }
     if (size > 0) {
         char first = text[0], middle = text[size / 2], last = text[size - 1];
         out[0] = first;
         out[size / 2] = middle;
         out[size - 1] = last;
-        return ((uint64_t)(unsigned char)(first | middle | last)) & DJP_NOT_ASCII;
+        return ((uint64_t)(unsigned char)(first | middle | last)) & DJP__NOT_ASCII;
     }
     return 0;
 }

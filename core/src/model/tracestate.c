@@ -11,7 +11,7 @@
 enum { TRACESTATE_PART_MAX = 256, TRACESTATE_LONG_MEMBER = 128 };
 
 struct djp_tracestate {
-    DJP_ATOMIC(uint32_t) refs; /* every owner; relaxed up, acquire-release down */
+    DJP__ATOMIC(uint32_t) refs; /* every owner; relaxed up, acquire-release down */
     uint32_t size;
     char text[]; /* key=value,key=value and a NUL; never changes */
 };
@@ -154,7 +154,7 @@ tracestate_list_build(const tracestate_list *list)
     }
     *at = '\0';
     state->size = (uint32_t)size;
-    djp_store_relaxed(&state->refs, 1u);
+    djp__store_relaxed(&state->refs, 1u);
     return state;
 }
 
@@ -186,7 +186,7 @@ djp_tracestate *
 djp_tracestate_ref(djp_tracestate *state)
 {
     if (state != NULL) {
-        djp_add_relaxed(&state->refs, 1u);
+        djp__add_relaxed(&state->refs, 1u);
     }
     return state;
 }
@@ -194,7 +194,7 @@ djp_tracestate_ref(djp_tracestate *state)
 void
 djp_tracestate_unref(djp_tracestate *state)
 {
-    if (state != NULL && djp_sub_acq_rel(&state->refs, 1u) == 1u) {
+    if (state != NULL && djp__sub_acq_rel(&state->refs, 1u) == 1u) {
         djp__free(state);
     }
 }

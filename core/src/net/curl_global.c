@@ -20,13 +20,13 @@ static int curl_global_code;
 static int curl_global_breaks_reuse;
 static int curl_global_loses_trailers;
 /* 1 once the process is in exit(3). Written by the exiting thread under the mutex, release. */
-static DJP_ATOMIC(int) curl_global_over;
+static DJP__ATOMIC(int) curl_global_over;
 static pthread_t curl_global_exiting; /* written before curl_global_over */
 /* Created after the keys of the TLS library, so its destructor runs after theirs. */
 static pthread_key_t curl_global_key;
 static int curl_global_has_key; /* written once under curl_global_once */
 /* Threads between djp__curl_leave_thread and their last destructor. */
-static DJP_ATOMIC(int) curl_global_leaving;
+static DJP__ATOMIC(int) curl_global_leaving;
 
 enum { CURL_GLOBAL_LEAVE_MS = 200 }; /* how long exit(3) waits for these threads */
 
@@ -48,18 +48,18 @@ curl_global_release(void *user)
 static void
 curl_global_child(void *user)
 {
-    djp_store_relaxed(&curl_global_leaving, 0);
+    djp__store_relaxed(&curl_global_leaving, 0);
     curl_global_release(user);
 }
 
-static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_child,
-                                         NULL, NULL};
+static djp__fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_child,
+                                          NULL, NULL};
 
 static void
 curl_global_thread_gone(void *value)
 {
     (void)value;
-    djp_sub_acq_rel(&curl_global_leaving, 1);
+    djp__sub_acq_rel(&curl_global_leaving, 1);
 }
 
 /* TLS libraries free their state in exit(3) even while a thread uses them. This handler is
@@ -71,10 +71,10 @@ curl_global_at_exit(void)
 {
     djp__mutex_lock(&curl_global_mutex);
     curl_global_exiting = pthread_self();
-    djp_store_release(&curl_global_over, 1);
+    djp__store_release(&curl_global_over, 1);
     djp__mutex_unlock(&curl_global_mutex);
     struct timespec pause = {0, 1000000};
-    for (int i = 0; i < CURL_GLOBAL_LEAVE_MS && djp_load_acquire(&curl_global_leaving) > 0; i++) {
+    for (int i = 0; i < CURL_GLOBAL_LEAVE_MS && djp__load_acquire(&curl_global_leaving) > 0; i++) {
         nanosleep(&pause, NULL);
     }
 }
@@ -105,7 +105,7 @@ void
 djp__curl_lock(void)
 {
     djp__mutex_lock(&curl_global_mutex);
-    if (djp_load_acquire(&curl_global_over) &&
+    if (djp__load_acquire(&curl_global_over) &&
         !pthread_equal(pthread_self(), curl_global_exiting)) {
         djp__mutex_unlock(&curl_global_mutex);
         for (;;) {
@@ -120,7 +120,7 @@ djp__curl_leave_thread(void)
     djp__curl_lock();
     if (curl_global_has_key && pthread_getspecific(curl_global_key) == NULL &&
         pthread_setspecific(curl_global_key, &curl_global_key) == 0) {
-        djp_add_relaxed(&curl_global_leaving, 1);
+        djp__add_relaxed(&curl_global_leaving, 1);
     }
     djp__curl_unlock();
 }
@@ -128,7 +128,7 @@ djp__curl_leave_thread(void)
 int
 djp__curl_is_over(void)
 {
-    return djp_load_acquire(&curl_global_over);
+    return djp__load_acquire(&curl_global_over);
 }
 
 void

@@ -36,7 +36,7 @@ typedef struct djp__curl_exchange {
     int refused_socket; /* reuse_only without a reusable connection */
     int too_large; /* the response exceeded a limit */
     size_t head_bytes;
-    djp_buf response; /* body, decompressed; the caller owns it (init and fini) */
+    djp__buf response; /* body, decompressed; the caller owns it (init and fini) */
 } djp__curl_exchange;
 
 /* Copies from target, destination (contents of the TLS files, limits, protocol) and user_agent.

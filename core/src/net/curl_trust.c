@@ -22,7 +22,7 @@ curl_trust_is_given(const char *path)
 
 /* Appends a regular file and a line end; 0 if it is unreadable or too large. */
 static int
-curl_trust_append(djp_buf *out, const char *path)
+curl_trust_append(djp__buf *out, const char *path)
 {
     struct stat about;
     char block[8192];
@@ -70,8 +70,8 @@ djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_
 {
     CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x074d00
-    const djp_buf *own = &material->certificate, *extra = &material->extra_certificate;
-    djp_buf all;
+    const djp__buf *own = &material->certificate, *extra = &material->extra_certificate;
+    djp__buf all;
     (void)destination;
     if (own->size == 0 && extra->size == 0) {
         return CURLE_OK;
@@ -96,7 +96,7 @@ djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_
 }
 
 static CURLcode
-curl_trust_client(CURL *easy, CURLoption blob_option, CURLoption path_option, const djp_buf *pem,
+curl_trust_client(CURL *easy, CURLoption blob_option, CURLoption path_option, const djp__buf *pem,
                   const char *path)
 {
     if (pem->size == 0) {

@@ -64,7 +64,7 @@ djp__gzip_free(djp__gzip *gzip)
 /* Passes the next part of the input to zlib, and as much of the reserved room as its 32-bit
  * counters hold. */
 static int
-gzip_step(z_stream *stream, djp_buf *out, const unsigned char **data, size_t *left)
+gzip_step(z_stream *stream, djp__buf *out, const unsigned char **data, size_t *left)
 {
     size_t room = out->capacity - out->size;
     uInt given = *left > UINT_MAX ? UINT_MAX : (uInt)*left;
@@ -81,7 +81,7 @@ gzip_step(z_stream *stream, djp_buf *out, const unsigned char **data, size_t *le
 }
 
 int
-djp__gzip_compress(djp__gzip *gzip, djp_buf *out, const void *data, size_t size)
+djp__gzip_compress(djp__gzip *gzip, djp__buf *out, const void *data, size_t size)
 {
     const unsigned char *next = data;
     int code = Z_OK;

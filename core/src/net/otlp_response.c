@@ -152,7 +152,7 @@ int
 djp__response_status_details(char *message, size_t message_size, uint64_t *retry_ns,
                              djp_text base64)
 {
-    djp_buf bytes;
+    djp__buf bytes;
     *retry_ns = UINT64_MAX;
     response_copy(message, message_size, "", 0);
     if (base64.data == NULL || base64.size > (size_t)RESPONSE_SIZE_MAX * 4 / 3 + 4) {

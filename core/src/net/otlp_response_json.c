@@ -7,14 +7,14 @@
 #include "base/str.h"
 
 static int
-partial_is(const char *name, size_t size, const char *wanted)
+otlp_response_json_is(const char *name, size_t size, const char *wanted)
 {
     return size == strlen(wanted) && memcmp(name, wanted, size) == 0;
 }
 
 /* A count: digits, or digits in quotes; other values are skipped and leave *out unchanged. */
 static void
-partial_count(djp_json_scan *scan, int64_t *out)
+otlp_response_json_count(djp__json_scan *scan, int64_t *out)
 {
     djp__json_scan_peek(scan);
     const char *from = scan->at;
@@ -33,7 +33,7 @@ partial_count(djp_json_scan *scan, int64_t *out)
 }
 
 static void
-partial_message(djp_json_scan *scan, djp__partial *out)
+otlp_response_json_message(djp__json_scan *scan, djp__partial *out)
 {
     /* Longer than the message, so that a character split here lies beyond the next cut. */
     char raw[sizeof out->message + 4];
@@ -47,7 +47,7 @@ partial_message(djp_json_scan *scan, djp__partial *out)
 }
 
 static void
-partial_success(djp_json_scan *scan, djp__partial *out, const char *rejected_name)
+otlp_response_json_success(djp__json_scan *scan, djp__partial *out, const char *rejected_name)
 {
     char name[32];
     size_t size;
@@ -57,10 +57,10 @@ partial_success(djp_json_scan *scan, djp__partial *out, const char *rejected_nam
     }
     djp__json_scan_enter(scan, '{');
     while (djp__json_scan_next(scan, '}') && djp__json_scan_name(scan, name, sizeof name, &size)) {
-        if (partial_is(name, size, "errorMessage")) {
-            partial_message(scan, out);
-        } else if (partial_is(name, size, rejected_name)) {
-            partial_count(scan, &out->rejected);
+        if (otlp_response_json_is(name, size, "errorMessage")) {
+            otlp_response_json_message(scan, out);
+        } else if (otlp_response_json_is(name, size, rejected_name)) {
+            otlp_response_json_count(scan, &out->rejected);
         } else {
             djp__json_scan_skip(scan);
         }
@@ -70,15 +70,15 @@ partial_success(djp_json_scan *scan, djp__partial *out, const char *rejected_nam
 int
 djp__response_json(djp__partial *out, const char *data, size_t size, const char *rejected_name)
 {
-    djp_json_scan scan;
+    djp__json_scan scan;
     char name[32];
     size_t name_size;
     djp__json_scan_init(&scan, data, size);
     djp__json_scan_enter(&scan, '{');
     while (djp__json_scan_next(&scan, '}') &&
            djp__json_scan_name(&scan, name, sizeof name, &name_size)) {
-        if (partial_is(name, name_size, "partialSuccess")) {
-            partial_success(&scan, out, rejected_name);
+        if (otlp_response_json_is(name, name_size, "partialSuccess")) {
+            otlp_response_json_success(&scan, out, rejected_name);
         } else {
             djp__json_scan_skip(&scan);
         }

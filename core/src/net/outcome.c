@@ -29,7 +29,7 @@ djp__send_result_set(djp__send_result *result, djp__outcome outcome, const char 
 }
 
 static int
-sigpipe_is_pending(void)
+outcome_sigpipe_is_pending(void)
 {
     sigset_t pending;
     return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
@@ -41,14 +41,14 @@ djp__sigpipe_block(djp__sigpipe *guard)
     sigset_t pipe_only;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
-    guard->was_pending = sigpipe_is_pending();
+    guard->was_pending = outcome_sigpipe_is_pending();
     pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->saved);
 }
 
 void
 djp__sigpipe_restore(const djp__sigpipe *guard)
 {
-    if (!guard->was_pending && sigpipe_is_pending()) {
+    if (!guard->was_pending && outcome_sigpipe_is_pending()) {
         const struct timespec at_once = {0, 0};
         sigset_t pipe_only;
         sigemptyset(&pipe_only);

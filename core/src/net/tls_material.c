@@ -15,7 +15,7 @@ enum { TLS_MATERIAL_MAX = 16 << 20 };
 
 /* Appends the file to out. Returns NULL, or the error. */
 static const char *
-tls_material_load(djp_buf *out, const char *path)
+tls_material_load(djp__buf *out, const char *path)
 {
     struct stat about;
     char block[8192];
@@ -45,7 +45,7 @@ tls_material_load(djp_buf *out, const char *path)
 }
 
 static int
-tls_material_get(djp_buf *out, const char *path, const char *what, char why[256])
+tls_material_get(djp__buf *out, const char *path, const char *what, char why[256])
 {
     djp__buf_init(out, 0);
     const char *wrong = path && path[0] ? tls_material_load(out, path) : NULL;
@@ -57,7 +57,7 @@ tls_material_get(djp_buf *out, const char *path, const char *what, char why[256]
 }
 
 static int
-tls_material_is_encrypted(const djp_buf *key)
+tls_material_is_encrypted(const djp__buf *key)
 {
     static const char *const marks[] = {"BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"};
     for (size_t i = 0; key->data && i < sizeof marks / sizeof marks[0]; i++) {
@@ -110,7 +110,7 @@ djp__tls_material_fini(djp__tls_material *material)
 }
 
 static int
-tls_material_same(const djp_buf *a, const djp_buf *b)
+tls_material_same(const djp__buf *a, const djp__buf *b)
 {
     return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
 }

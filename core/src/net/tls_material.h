@@ -7,10 +7,10 @@
 #include "net/destination.h"
 
 typedef struct djp__tls_material {
-    djp_buf certificate; /* authorities; each empty if no file is set */
-    djp_buf extra_certificate; /* additional ones; also empty if the file is unreadable */
-    djp_buf client_certificate;
-    djp_buf client_key; /* wiped by _fini */
+    djp__buf certificate; /* authorities; each empty if no file is set */
+    djp__buf extra_certificate; /* additional ones; also empty if the file is unreadable */
+    djp__buf client_certificate;
+    djp__buf client_key; /* wiped by _fini */
 } djp__tls_material;
 
 /* Reads the files of destination. Only regular files are read, so that a pipe or a device does not

@@ -24,7 +24,7 @@ djp__oplog_next(djp__oplog_state state, djp__oplog_event event)
 
 /* The oplog's link is held. Returns 0 for an event without a table entry. */
 static int
-oplog_attach_take(djp_oplog *log, djp__oplog_event event, djp__oplogs *owner)
+attach_take(djp_oplog *log, djp__oplog_event event, djp__oplogs *owner)
 {
     int next = djp__oplog_next(log->state, event);
     if (next < 0) {
@@ -53,7 +53,7 @@ djp__oplogs_fini(djp__oplogs *oplogs)
 /* Replays one oplog in slices, so that a writer that drains by itself does not wait long.
  * DJP__OPLOGS_*. */
 static int
-oplog_attach_replay(const djp__oplogs *oplogs, djp_oplog *log, int gently)
+attach_replay(const djp__oplogs *oplogs, djp_oplog *log, int gently)
 {
     /* Later operations belong to the next round: a fast writer must not keep its reader for
      * ever. */
@@ -83,7 +83,7 @@ djp__oplogs_replay(djp__oplogs *oplogs, int gently)
     int result = 0;
     djp__mutex_lock(&oplogs->mutex);
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
-        result |= oplog_attach_replay(oplogs, log, gently);
+        result |= attach_replay(oplogs, log, gently);
     }
     djp__mutex_unlock(&oplogs->mutex);
     return result;
@@ -95,8 +95,8 @@ djp__oplogs_request_wake(djp__oplogs *oplogs)
     int awake = 0;
     djp__mutex_lock(&oplogs->mutex);
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
-        djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
-        awake |= djp_load_seq_cst(&log->control[DJP_OPLOG_PUBLISHED]) != djp__oplog_consumed(log);
+        djp__store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
+        awake |= djp__load_seq_cst(&log->control[DJP_OPLOG_PUBLISHED]) != djp__oplog_consumed(log);
     }
     djp__mutex_unlock(&oplogs->mutex);
     return awake;
@@ -104,7 +104,7 @@ djp__oplogs_request_wake(djp__oplogs *oplogs)
 
 /* Returns the owner of an oplog, with a reference to its instance, or NULL. */
 static djp__oplogs *
-oplog_attach_ref_owner(djp_oplog *log)
+attach_ref_owner(djp_oplog *log)
 {
     djp__mutex_lock(&log->link);
     djp__oplogs *owner = log->owner;
@@ -118,7 +118,7 @@ oplog_attach_ref_owner(djp_oplog *log)
 void
 djp_oplog_wake(djp_oplog *log)
 {
-    djp__oplogs *owner = oplog_attach_ref_owner(log);
+    djp__oplogs *owner = attach_ref_owner(log);
     if (owner == NULL) {
         return;
     }
@@ -128,7 +128,7 @@ djp_oplog_wake(djp_oplog *log)
         djp_oplog_drain(log, OPLOG_ATTACH__ALONE); /* metrics only: there is no worker */
     } else if (!owner->host.wake(owner->host.user)) {
         /* the thread could not start: request it again */
-        djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
+        djp__store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
     }
     owner->host.unref(owner->host.user);
 }
@@ -136,12 +136,12 @@ djp_oplog_wake(djp_oplog *log)
 /* ---- attachment ---- */
 
 static uint32_t
-oplog_attach_active(const djp__oplog_host *host)
+attach_active(const djp__oplog_host *host)
 {
     uint32_t active = host->standard ? DJP_OPLOG_METRICS : 0;
     if (host->recorder) {
         const djp__policy *policy = djp__recorder_policy(host->recorder);
-        active |= djp_load_relaxed(&host->recorder->state) & DJP__RECORDER_NO_STARTS
+        active |= djp__load_relaxed(&host->recorder->state) & DJP__RECORDER_NO_STARTS
                       ? 0
                       : DJP_OPLOG_TRACES;
         active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
@@ -156,10 +156,10 @@ oplog_attach_active(const djp__oplog_host *host)
 }
 
 static void
-oplog_attach_notify(djp_oplog *log, const djp__oplog_host *host)
+attach_notify(djp_oplog *log, const djp__oplog_host *host)
 {
-    djp_add_acq_rel(&log->control[DJP_OPLOG_HEAD], 1u);
-    djp_store_release(&log->control[DJP_OPLOG_ACTIVE], oplog_attach_active(host));
+    djp__add_acq_rel(&log->control[DJP_OPLOG_HEAD], 1u);
+    djp__store_release(&log->control[DJP_OPLOG_ACTIVE], attach_active(host));
 }
 
 void
@@ -167,7 +167,7 @@ djp__oplogs_notify_writers(djp__oplogs *oplogs)
 {
     djp__mutex_lock(&oplogs->mutex);
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
-        oplog_attach_notify(log, &oplogs->host);
+        attach_notify(log, &oplogs->host);
     }
     djp__mutex_unlock(&oplogs->mutex);
 }
@@ -175,7 +175,7 @@ djp__oplogs_notify_writers(djp__oplogs *oplogs)
 /* The mutexes of list and oplog are held, and the instance is open: its end will find the oplog in
  * the list. */
 static int
-oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
+attach_locked(djp__oplogs *oplogs, djp_oplog *log)
 {
     const djp__oplog_host *host = &oplogs->host;
     if (djp__oplog_next(log->state, DJP__OPLOG_ATTACH) < 0) {
@@ -192,17 +192,18 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     /* Earlier operations are skipped, except symbols, which the writer will not define again. */
     djp__oplog_replay_until(log, djp__oplog_published(log), UINT32_MAX, NULL);
     djp__mutex_lock(&log->link);
-    oplog_attach_take(log, DJP__OPLOG_ATTACH, oplogs);
+    attach_take(log, DJP__OPLOG_ATTACH, oplogs);
     djp__mutex_unlock(&log->link);
     log->recorder = host->recorder;
     for (uint32_t i = 0; i < 3; i++) {
-        log->seen_lost[i] = djp_load_relaxed(&log->control[DJP_OPLOG_LOST_SPANS + i]);
+        log->seen_lost[i] = djp__load_relaxed(&log->control[DJP_OPLOG_LOST_SPANS + i]);
     }
     uint32_t limit = host->options->attribute_value_length_limit;
-    djp_store_relaxed(&log->control[DJP_OPLOG_VALUE_LIMIT], limit > INT32_MAX ? UINT32_MAX : limit);
-    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], host->ring != NULL ? 1u : 0u);
-    djp_add_acq_rel(&log->control[DJP_OPLOG_EPOCH], 1u);
-    oplog_attach_notify(log, host);
+    djp__store_relaxed(&log->control[DJP_OPLOG_VALUE_LIMIT],
+                       limit > INT32_MAX ? UINT32_MAX : limit);
+    djp__store_relaxed(&log->control[DJP_OPLOG_ASLEEP], host->ring != NULL ? 1u : 0u);
+    djp__add_acq_rel(&log->control[DJP_OPLOG_EPOCH], 1u);
+    attach_notify(log, host);
     log->next = oplogs->first;
     oplogs->first = djp_oplog_ref(log);
     return 0;
@@ -214,7 +215,7 @@ djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log)
     djp__mutex_lock(&oplogs->mutex);
     djp__mutex_lock(&log->mutex);
     int result =
-        oplogs->host.is_open(oplogs->host.user) ? oplog_attach_locked(oplogs, log) : DJP_ESHUTDOWN;
+        oplogs->host.is_open(oplogs->host.user) ? attach_locked(oplogs, log) : DJP_ESHUTDOWN;
     djp__mutex_unlock(&log->mutex);
     djp__mutex_unlock(&oplogs->mutex);
     return result;
@@ -222,16 +223,16 @@ djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log)
 
 /* The oplog is out of the list; the list's mutex is held. Releases the list's reference. */
 static void
-oplog_attach_release(djp_oplog *log)
+attach_release(djp_oplog *log)
 {
     djp__mutex_lock(&log->mutex);
-    djp_store_release(&log->control[DJP_OPLOG_ACTIVE], 0u);
+    djp__store_release(&log->control[DJP_OPLOG_ACTIVE], 0u);
     djp__oplog_replay_until(log, djp__oplog_published(log), UINT32_MAX, NULL);
     djp__oplog_take_losses(log);
     djp__oplog_close_all(log);
     log->recorder = NULL;
     djp__mutex_lock(&log->link);
-    oplog_attach_take(log, DJP__OPLOG_DETACH, NULL);
+    attach_take(log, DJP__OPLOG_DETACH, NULL);
     djp__mutex_unlock(&log->link);
     djp_http_server_free(log->server); /* last: decisions use it while there is an owner */
     log->server = NULL;
@@ -242,7 +243,7 @@ oplog_attach_release(djp_oplog *log)
 void
 djp_oplog_detach(djp_oplog *log)
 {
-    djp__oplogs *owner = log != NULL ? oplog_attach_ref_owner(log) : NULL;
+    djp__oplogs *owner = log != NULL ? attach_ref_owner(log) : NULL;
     if (owner == NULL) {
         return;
     }
@@ -253,7 +254,7 @@ djp_oplog_detach(djp_oplog *log)
     }
     if (*link) {
         *link = log->next;
-        oplog_attach_release(log);
+        attach_release(log);
     }
     djp__mutex_unlock(&owner->mutex);
     owner->host.unref(owner->host.user);
@@ -266,7 +267,7 @@ djp__oplogs_detach(djp__oplogs *oplogs)
     while (oplogs->first) {
         djp_oplog *log = oplogs->first;
         oplogs->first = log->next;
-        oplog_attach_release(log);
+        attach_release(log);
     }
     djp__mutex_unlock(&oplogs->mutex);
 }
@@ -299,9 +300,9 @@ djp__oplogs_fork_child(djp__oplogs *oplogs)
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
         /* Incomplete operations and open spans of its writer belong to the parent; the memory
          * remains, and a thread may still store to it. */
-        djp_store_relaxed(&log->control[DJP_OPLOG_ACTIVE], 0u);
+        djp__store_relaxed(&log->control[DJP_OPLOG_ACTIVE], 0u);
         log->recorder = NULL;
-        oplog_attach_take(log, DJP__OPLOG_FORKED, NULL);
+        attach_take(log, DJP__OPLOG_FORKED, NULL);
         djp__mutex_unlock(&log->link);
         djp__mutex_unlock(&log->mutex);
     }

@@ -14,25 +14,25 @@ enum { OPLOG_DECIDE__BYTES = 1 << 20 };
 /* ---- attributes to add, as the payload of an operation ---- */
 
 static void
-oplog_decide_word(djp_buf *out, size_t value)
+decide_word(djp__buf *out, size_t value)
 {
     uint32_t word = (uint32_t)value;
     djp__buf_append(out, &word, sizeof word);
 }
 
 static void
-oplog_decide_sized(djp_buf *out, djp_text text)
+decide_sized(djp__buf *out, djp_text text)
 {
-    oplog_decide_word(out, text.size);
+    decide_word(out, text.size);
     djp__buf_append(out, text.data, text.size);
 }
 
 static void
-oplog_decide_value(djp_buf *out, const djp_value *value)
+decide_value(djp__buf *out, const djp_value *value)
 {
     djp__buf_char(out, (char)value->type);
     if (value->type == DJP_STRING) {
-        oplog_decide_sized(out, value->as.text);
+        decide_sized(out, value->as.text);
     } else if (value->type == DJP_BOOL) {
         djp__buf_char(out, (char)(value->as.boolean != 0));
     } else if (value->type == DJP_INT) {
@@ -43,15 +43,15 @@ oplog_decide_value(djp_buf *out, const djp_value *value)
 }
 
 static void
-oplog_decide_notes(djp_oplog_reply *out, const djp__sampler_notes *notes)
+decide_notes(djp_oplog_reply *out, const djp__sampler_notes *notes)
 {
-    djp_buf payload;
+    djp__buf payload;
     djp__buf_init(&payload, 0);
     djp__buf_char(&payload, DJP_MAP);
-    oplog_decide_word(&payload, notes->count);
+    decide_word(&payload, notes->count);
     for (uint32_t i = 0; i < notes->count; i++) {
-        oplog_decide_sized(&payload, notes->items[i].key);
-        oplog_decide_value(&payload, &notes->items[i].value);
+        decide_sized(&payload, notes->items[i].key);
+        decide_value(&payload, &notes->items[i].value);
     }
     out->keyed = (unsigned char *)djp__buf_take(&payload, &out->keyed_size);
 }
@@ -59,16 +59,15 @@ oplog_decide_notes(djp_oplog_reply *out, const djp__sampler_notes *notes)
 /* ---- decisions ---- */
 
 static void
-oplog_decide_write(djp_oplog_decision *out, const djp__decision *decision)
+decide_write(djp_oplog_decision *out, const djp__decision *decision)
 {
     *out = (djp_oplog_decision){decision->flag, decision->outcome, decision->reason,
                                 decision->threshold, decision->recorded};
-    out->threshold = out->threshold < DJP_THRESHOLD_NEVER ? out->threshold : DJP_THRESHOLD_NEVER;
+    out->threshold = out->threshold < DJP__THRESHOLD_NEVER ? out->threshold : DJP__THRESHOLD_NEVER;
 }
 
 static void
-oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder,
-                     const djp_oplog_root *root)
+decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
     djp_http_sampling http;
     djp__sampler_input input = {
@@ -77,7 +76,7 @@ oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder,
         .name = root->name,
         .kind = root->kind ? root->kind : (unsigned)DJP_KIND_INTERNAL,
     };
-    djp_arena arena;
+    djp__arena arena;
     djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
     if (root->http && log->server != NULL) {
         djp__http_sampling(&http, log->server,
@@ -95,13 +94,13 @@ oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder,
 }
 
 static void
-oplog_decide(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
+decide_decide(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
     const djp__policy *policy = djp__recorder_policy(recorder);
     const djp_span_context *parent = root->parent;
     out->notes = NULL;
     if (policy->tree) {
-        oplog_decide_by_tree(out, log, recorder, root);
+        decide_by_tree(out, log, recorder, root);
     } else if (parent != NULL) {
         djp__head_decide(out, policy, recorder->options.parent_based, parent->trace_id, parent);
     } else {
@@ -113,16 +112,16 @@ void
 djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *root)
 {
     memset(out, 0, sizeof *out);
-    out->decision.threshold = DJP_THRESHOLD_NEVER;
+    out->decision.threshold = DJP__THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
     djp_recorder *recorder = log->owner ? log->owner->host.recorder : NULL;
     if (recorder != NULL) {
         djp__head head;
-        oplog_decide(&head, log, recorder, root);
-        oplog_decide_write(&out->decision, &head.decision);
+        decide_decide(&head, log, recorder, root);
+        decide_write(&out->decision, &head.decision);
         out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
         if (head.notes != NULL && head.decision.outcome != DJP__OUTCOME_DROP) {
-            oplog_decide_notes(out, head.notes);
+            decide_notes(out, head.notes);
         }
         djp__sampler_notes_unref(head.notes);
     }
@@ -132,19 +131,19 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
 /* The active policy for roots without a parent, as two decisions. With a tree, each root is decided
  * separately. */
 static void
-oplog_decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
+decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
 {
     const djp__policy *policy = djp__recorder_policy(recorder);
     uint64_t threshold = policy->always_on ? 0 : policy->threshold;
-    uint64_t recorded = policy->tree ? djp_load_relaxed(&recorder->canary) : policy->recorded;
-    out->threshold = policy->drop_all || policy->tree ? DJP_THRESHOLD_NEVER : threshold;
+    uint64_t recorded = policy->tree ? djp__load_relaxed(&recorder->canary) : policy->recorded;
+    out->threshold = policy->drop_all || policy->tree ? DJP__THRESHOLD_NEVER : threshold;
     out->unsampled.outcome = policy->drop_all ? DJP__OUTCOME_DROP : DJP__OUTCOME_RECORD_ONLY;
     out->unsampled.recorded = policy->drop_all ? 0 : recorded;
     out->sampled =
         (djp_oplog_decision){1, DJP__OUTCOME_SAMPLE, DJP_REASON_RATIO, threshold, recorded};
     if (policy->always_on) {
         out->sampled.reason = DJP_REASON_ALWAYS;
-        out->sampled.threshold = DJP_THRESHOLD_NEVER;
+        out->sampled.threshold = DJP__THRESHOLD_NEVER;
     }
     out->state = policy->root_state != NULL ? djp_tracestate_ref(policy->root_state) : NULL;
 }
@@ -153,10 +152,10 @@ void
 djp_oplog_head(djp_oplog_roots *out, djp_oplog *log)
 {
     memset(out, 0, sizeof *out);
-    out->threshold = out->sampled.threshold = out->unsampled.threshold = DJP_THRESHOLD_NEVER;
+    out->threshold = out->sampled.threshold = out->unsampled.threshold = DJP__THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
     if (log->owner && log->owner->host.recorder) {
-        oplog_decide_policy(out, log->owner->host.recorder);
+        decide_policy(out, log->owner->host.recorder);
     }
     djp__mutex_unlock(&log->link);
 }

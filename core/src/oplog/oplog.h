@@ -65,10 +65,10 @@ typedef enum djp__oplog_event {
 } djp__oplog_event;
 
 struct djp_oplog {
-    DJP_ATOMIC(uint32_t) * control; /* the shared memory, owned */
+    DJP__ATOMIC(uint32_t) * control; /* the shared memory, owned */
     const uint64_t *ring; /* after the control words */
     uint32_t units;
-    DJP_ATOMIC(int) references;
+    DJP__ATOMIC(int) references;
 
     djp_mutex mutex; /* guards all below except state and owner */
     uint32_t seen_lost[3]; /* the writer's loss counters at the last check */
@@ -85,7 +85,7 @@ struct djp_oplog {
     uint16_t serial; /* of the latest trace */
     djp_http_server *server; /* of the SDK it is attached to */
     djp_recorder *recorder; /* borrowed from that; NULL: no traces */
-    djp_arena arena; /* of the value being read */
+    djp__arena arena; /* of the value being read */
 
     djp_mutex link; /* state and owner */
     djp__oplog_state state; /* written under both mutexes, read under either, as the next */
@@ -131,7 +131,7 @@ int djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at,
 int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log,
                           const unsigned char **at, const unsigned char *end);
 /* The same for a whole map, in the caller's arena. */
-int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena,
+int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp__arena *arena,
                              const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
@@ -167,9 +167,9 @@ typedef struct djp__oplogs {
     djp__oplog_host host;
     djp_mutex mutex; /* first, taken before all other locks of an instance */
     djp_oplog *first; /* attached oplogs, with a reference each */
-    DJP_ATOMIC(uint64_t) damage; /* invalid operations; any thread, relaxed */
+    DJP__ATOMIC(uint64_t) damage; /* invalid operations; any thread, relaxed */
     /* 1: the scope table refused a scope; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_full;
+    DJP__ATOMIC(int) scopes_full;
 } djp__oplogs;
 
 /* Returns the state after an event; -1 without a table entry. */

@@ -14,7 +14,7 @@ enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP
 #define OPLOG_REPLAY__RARE static __attribute__((noinline))
 
 static uint32_t
-oplog_replay_word(const unsigned char *data, size_t at)
+replay_word(const unsigned char *data, size_t at)
 {
     uint32_t word;
     memcpy(&word, data + at, sizeof word);
@@ -22,7 +22,7 @@ oplog_replay_word(const unsigned char *data, size_t at)
 }
 
 static uint64_t
-oplog_replay_long(const unsigned char *data, size_t at)
+replay_long(const unsigned char *data, size_t at)
 {
     uint64_t value;
     memcpy(&value, data + at, sizeof value);
@@ -31,10 +31,10 @@ oplog_replay_long(const unsigned char *data, size_t at)
 
 /* Reads ids from words, the highest digit of each in its highest bits; two at a time. */
 static inline void
-oplog_replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
+replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
 {
     for (size_t i = 0; i < pairs; i++) {
-        uint64_t bytes = __builtin_bswap64(oplog_replay_long(data, 8 * i));
+        uint64_t bytes = __builtin_bswap64(replay_long(data, 8 * i));
         bytes = bytes << 32 | bytes >> 32;
         memcpy(out + 8 * i, &bytes, sizeof bytes);
     }
@@ -42,12 +42,12 @@ oplog_replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
 
 /* Words {bytes, 0} and the text, padded to 8. */
 static int
-oplog_replay_sized(djp_text *out, const unsigned char **at, const unsigned char *end)
+replay_sized(djp_text *out, const unsigned char **at, const unsigned char *end)
 {
     if (end - *at < 8) {
         return 0;
     }
-    size_t size = oplog_replay_word(*at, 0);
+    size_t size = replay_word(*at, 0);
     *at += 8;
     if ((size_t)(end - *at) < size) {
         return 0;
@@ -61,14 +61,14 @@ oplog_replay_sized(djp_text *out, const unsigned char **at, const unsigned char 
 /* ---- symbols ---- */
 
 static djp__oplog_symbol *
-oplog_replay_symbol(djp_oplog *log, uint32_t number)
+replay_symbol(djp_oplog *log, uint32_t number)
 {
     static djp__oplog_symbol none;
     return number < DJP_OPLOG_SYMBOLS && log->symbols[number].text ? &log->symbols[number] : &none;
 }
 
 static inline djp_text
-oplog_replay_text(djp_oplog *log, uint32_t number)
+replay_text(djp_oplog *log, uint32_t number)
 {
     if (__builtin_expect(number >= DJP_OPLOG_SYMBOLS || !log->symbols[number].text, 0)) {
         return (djp_text){"", 0};
@@ -79,7 +79,7 @@ oplog_replay_text(djp_oplog *log, uint32_t number)
 OPLOG_REPLAY__RARE djp_key
 oplog_replay_key_intern(djp_oplog *log, uint32_t number)
 {
-    djp__oplog_symbol *symbol = oplog_replay_symbol(log, number);
+    djp__oplog_symbol *symbol = replay_symbol(log, number);
     if (symbol->key == 0 && symbol->size > 0) {
         symbol->key = djp_key_intern((djp_text){symbol->text, symbol->size});
     }
@@ -87,7 +87,7 @@ oplog_replay_key_intern(djp_oplog *log, uint32_t number)
 }
 
 static inline djp_key
-oplog_replay_key(djp_oplog *log, uint32_t number)
+replay_key(djp_oplog *log, uint32_t number)
 {
     djp_key key = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].key : 0;
     return __builtin_expect(key != 0, 1) ? key : oplog_replay_key_intern(log, number);
@@ -96,19 +96,19 @@ oplog_replay_key(djp_oplog *log, uint32_t number)
 OPLOG_REPLAY__RARE djp_scope
 oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
 {
-    djp__oplog_symbol *symbol = oplog_replay_symbol(log, number);
+    djp__oplog_symbol *symbol = replay_symbol(log, number);
     if (symbol->scope == 0 && symbol->size > 0 && !symbol->refused) {
         symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
         symbol->refused = symbol->scope == 0;
         if (symbol->refused && log->owner) {
-            djp_store_relaxed(&log->owner->scopes_full, 1); /* reported later, without a lock */
+            djp__store_relaxed(&log->owner->scopes_full, 1); /* reported later, without a lock */
         }
     }
     return symbol->scope;
 }
 
 static inline djp_scope
-oplog_replay_scope(djp_oplog *log, uint32_t number)
+replay_scope(djp_oplog *log, uint32_t number)
 {
     djp_scope scope = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].scope : 0;
     return scope != 0 || number == 0 ? scope : oplog_replay_scope_intern(log, number);
@@ -144,15 +144,15 @@ oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 {
     size_t first = OPLOG_REPLAY__START + (out->seed.decided ? OPLOG_REPLAY__DECISION : 0);
     const unsigned char *at = operation->data + first, *end = operation->data + operation->size;
-    if ((out->flags & DJP_OP_START_STATE && !oplog_replay_sized(&out->state, &at, end)) ||
-        (out->flags & DJP_OP_START_NAME && !oplog_replay_sized(&out->name, &at, end))) {
+    if ((out->flags & DJP_OP_START_STATE && !replay_sized(&out->state, &at, end)) ||
+        (out->flags & DJP_OP_START_NAME && !replay_sized(&out->name, &at, end))) {
         return 0;
     }
     if (out->flags & DJP_OP_START_TIME) {
         if (end - at < 8) {
             return 0;
         }
-        out->options.start_unix_ns = oplog_replay_long(at, 0);
+        out->options.start_unix_ns = replay_long(at, 0);
         at += 8;
     }
     return 1;
@@ -160,7 +160,7 @@ oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 
 /* The writer's decision about a local root. */
 static inline int
-oplog_start_read_decision(oplog_start *out, const djp__oplog_operation *operation)
+replay_start_read_decision(oplog_start *out, const djp__oplog_operation *operation)
 {
     if (operation->size < OPLOG_REPLAY__START + OPLOG_REPLAY__DECISION) {
         return 0;
@@ -169,31 +169,31 @@ oplog_start_read_decision(oplog_start *out, const djp__oplog_operation *operatio
     out->seed.decision.flag = (out->parent_flags >> DJP_OPLOG_DECISION_FLAG & 1u) != 0;
     out->seed.decision.outcome = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_OUTCOME & 3u);
     out->seed.decision.reason = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_REASON);
-    out->seed.decision.threshold = oplog_replay_long(operation->data, OPLOG_REPLAY__START);
-    out->seed.decision.recorded = oplog_replay_long(operation->data, OPLOG_REPLAY__START + 8);
+    out->seed.decision.threshold = replay_long(operation->data, OPLOG_REPLAY__START);
+    out->seed.decision.recorded = replay_long(operation->data, OPLOG_REPLAY__START + 8);
     return 1;
 }
 
 static inline int
-oplog_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *operation)
+replay_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
     if (operation->size < OPLOG_REPLAY__START) {
         return 0;
     }
     out->flags = operation->word >> 24;
-    out->seed.start_monotonic = oplog_replay_long(data, 0);
-    oplog_replay_id(out->seed.trace_id, data + 8, 2);
-    oplog_replay_id(out->seed.span_id, data + 24, 1);
-    oplog_replay_id(out->seed.parent_id, data + 32, 1);
-    out->name = oplog_replay_text(log, oplog_replay_word(data, 40));
+    out->seed.start_monotonic = replay_long(data, 0);
+    replay_id(out->seed.trace_id, data + 8, 2);
+    replay_id(out->seed.span_id, data + 24, 1);
+    replay_id(out->seed.parent_id, data + 32, 1);
+    out->name = replay_text(log, replay_word(data, 40));
     out->state = (djp_text){NULL, 0};
-    out->options = (djp_span_options){.scope = oplog_replay_scope(log, oplog_replay_word(data, 44)),
+    out->options = (djp_span_options){.scope = replay_scope(log, replay_word(data, 44)),
                                       .kind = (uint8_t)(operation->word >> 16)};
-    out->number = oplog_replay_word(data, 48);
-    out->parent_flags = oplog_replay_word(data, 52);
+    out->number = replay_word(data, 48);
+    out->parent_flags = replay_word(data, 52);
     out->seed.decided = 0;
-    if (out->flags & DJP_OP_START_ROOT && !oplog_start_read_decision(out, operation)) {
+    if (out->flags & DJP_OP_START_ROOT && !replay_start_read_decision(out, operation)) {
         return 0;
     }
     const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME;
@@ -223,23 +223,23 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
 OPLOG_REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
-    if ((djp_load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
+    if ((djp__load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
         (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
         /* Started before the writer noticed that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);
-        djp__count(recorder, DJP_COUNT_DROP(SWITCHED_OFF));
+        djp__count(recorder, DJP__COUNT_DROP(SWITCHED_OFF));
     }
 }
 
 static int
-oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
+replay_start(djp_oplog *log, const djp__oplog_operation *operation)
 {
     oplog_start start;
     djp_span_context parent;
     uint64_t parent_id;
     uint32_t slot = operation->word & 0x7fffu;
-    if (slot == DJP_OP_NO_SLOT || !oplog_start_read(&start, log, operation)) {
+    if (slot == DJP_OP_NO_SLOT || !replay_start_read(&start, log, operation)) {
         return 0;
     }
     if (__builtin_expect(log->spans[slot].span != NULL, 0)) {
@@ -282,7 +282,7 @@ oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
 /* ---- attributes ---- */
 
 static inline void
-oplog_replay_number(djp_span *span, djp_key key, double real)
+replay_number(djp_span *span, djp_key key, double real)
 {
     /* A language with one number type means an integer by a whole number. */
     if (real >= -9007199254740992.0 && real <= 9007199254740992.0 &&
@@ -309,11 +309,11 @@ oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key,
 
 /* A plain attribute. 0: invalid operation. */
 static inline int
-oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind, djp_text payload)
+replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind, djp_text payload)
 {
     double real;
     const unsigned char *data = (const unsigned char *)payload.data;
-    djp_key key = oplog_replay_key(log, word >> 16);
+    djp_key key = replay_key(log, word >> 16);
     if (kind == DJP_OP_TRUE || kind == DJP_OP_FALSE) {
         djp_span_set_bool(span, key, kind == DJP_OP_TRUE);
         return 1;
@@ -323,12 +323,11 @@ oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind,
     }
     if (kind == DJP_OP_NUMBER) {
         memcpy(&real, data, sizeof real);
-        oplog_replay_number(span, key, real);
+        replay_number(span, key, real);
     } else if (kind == DJP_OP_INTEGER) {
-        djp_span_set_int(span, key, (int64_t)oplog_replay_long(data, 0));
+        djp_span_set_int(span, key, (int64_t)replay_long(data, 0));
     } else {
-        djp_text text =
-            kind == DJP_OP_TEXT ? payload : oplog_replay_text(log, oplog_replay_word(data, 0));
+        djp_text text = kind == DJP_OP_TEXT ? payload : replay_text(log, replay_word(data, 0));
         djp_span_set_string(span, key, text);
     }
     return 1;
@@ -350,7 +349,7 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
         }
         djp_span *span = djp__oplog_span_at(log, word & 0x7fffu);
         djp_text payload = {(const char *)&ring[place + 1], size};
-        if (span != NULL && !oplog_replay_plain(log, span, word, kind, payload)) {
+        if (span != NULL && !replay_plain(log, span, word, kind, payload)) {
             log->damaged++;
         }
         position += units;
@@ -388,8 +387,8 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp__oplog_operation *o
         djp_span_drop_attribute(span);
         return 1;
     }
-    uint64_t time = oplog_replay_long(operation->data, 0);
-    time = time ? time : djp__span_unix_time(span, oplog_replay_long(operation->data, 8));
+    uint64_t time = replay_long(operation->data, 0);
+    time = time ? time : djp__span_unix_time(span, replay_long(operation->data, 8));
     djp_span_add_event(span, name, time, items, count);
     return 1;
 }
@@ -399,7 +398,7 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operatio
 {
     const djp_attribute *items;
     size_t count;
-    djp_exception exception = {.escaped = (int)(operation->word >> 16 & 1u)};
+    djp__exception exception = {.escaped = (int)(operation->word >> 16 & 1u)};
     const unsigned char *at = operation->data + 8, *end = operation->data + operation->size;
     if (operation->size < 8 || !djp__oplog_text(&exception.type, &at, end) ||
         !djp__oplog_text(&exception.message, &at, end) ||
@@ -408,7 +407,7 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operatio
         djp_span_drop_attribute(span);
         return 1;
     }
-    uint64_t time = djp__span_unix_time(span, oplog_replay_long(operation->data, 0));
+    uint64_t time = djp__span_unix_time(span, replay_long(operation->data, 0));
     djp__span_record_exception_at(span, time, &exception, items, count);
     return 1;
 }
@@ -427,10 +426,10 @@ oplog_replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
         djp_span_drop_attribute(span);
         return 1;
     }
-    oplog_replay_id(context.trace_id, operation->data, 2);
-    oplog_replay_id(context.span_id, operation->data + 16, 1);
-    context.flags = (uint8_t)oplog_replay_word(operation->data, 24);
-    context.is_remote = (oplog_replay_word(operation->data, 24) & 0x200u) != 0;
+    replay_id(context.trace_id, operation->data, 2);
+    replay_id(context.span_id, operation->data + 16, 1);
+    context.flags = (uint8_t)replay_word(operation->data, 24);
+    context.is_remote = (replay_word(operation->data, 24) & 0x200u) != 0;
     djp_tracestate_parse(&context.state, &state, state.size > 0);
     djp_span_add_link(span, &context, items, count);
     djp_span_context_clear(&context);
@@ -440,12 +439,12 @@ oplog_replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
 /* ---- end ---- */
 
 static int
-oplog_replay_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+replay_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
-    if (operation->size >= 16 && oplog_replay_long(operation->data, 8) != 0) {
-        djp_span_end(span, oplog_replay_long(operation->data, 8));
+    if (operation->size >= 16 && replay_long(operation->data, 8) != 0) {
+        djp_span_end(span, replay_long(operation->data, 8));
     } else if (operation->size >= 8) {
-        djp__span_end_at(span, oplog_replay_long(operation->data, 0));
+        djp__span_end_at(span, replay_long(operation->data, 0));
     } else {
         return 0;
     }
@@ -465,26 +464,25 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
     }
     double bytes;
     memcpy(&bytes, data + 16, sizeof bytes);
-    uint32_t status = oplog_replay_word(data, 24), names = oplog_replay_word(data, 28);
-    uint32_t protocol = oplog_replay_word(data, 32);
+    uint32_t status = replay_word(data, 24), names = replay_word(data, 28);
+    uint32_t protocol = replay_word(data, 32);
     unsigned flags = status >> 16;
     djp_http_result result = {
         .type = flags & DJP_OP_HTTP_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST,
-        .method = oplog_replay_text(log, names & 0xffffu),
-        .route = oplog_replay_text(log, names >> 16),
-        .scheme = oplog_replay_text(log, protocol & 0xffffu),
-        .version = oplog_replay_text(log, protocol >> 16),
-        .error_type = oplog_replay_text(log, oplog_replay_word(data, 36)),
+        .method = replay_text(log, names & 0xffffu),
+        .route = replay_text(log, names >> 16),
+        .scheme = replay_text(log, protocol & 0xffffu),
+        .version = replay_text(log, protocol >> 16),
+        .error_type = replay_text(log, replay_word(data, 36)),
         .status = (int)(status & 0xffffu),
         .failed = (flags & DJP_OP_HTTP_FAILED) != 0,
         .disconnected = (flags & DJP_OP_HTTP_DISCONNECTED) != 0,
         .request_bytes = bytes >= 0 && bytes < 9e15 ? (int64_t)bytes : -1,
-        .start_ns = oplog_replay_long(data, 0),
-        .end_ns = oplog_replay_long(data, 8),
+        .start_ns = replay_long(data, 0),
+        .end_ns = replay_long(data, 8),
     };
     const unsigned char *at = data + OPLOG_REPLAY__HTTP;
-    if (flags & DJP_OP_HTTP_ROUTE &&
-        !oplog_replay_sized(&result.route, &at, data + operation->size)) {
+    if (flags & DJP_OP_HTTP_ROUTE && !replay_sized(&result.route, &at, data + operation->size)) {
         return 0;
     }
     djp_http_server_end(log->server, span, &result);
@@ -496,7 +494,7 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
 
 /* Operations that change the span and always succeed; 0 for any other one. */
 static int
-oplog_replay_change(djp_span *span, const djp__oplog_operation *operation)
+replay_change(djp_span *span, const djp__oplog_operation *operation)
 {
     djp_text text = {(const char *)operation->data, operation->size};
     switch (operation->kind) {
@@ -520,7 +518,7 @@ oplog_replay_change(djp_span *span, const djp__oplog_operation *operation)
 }
 
 static int
-oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const char *text = (const char *)operation->data;
     switch (operation->kind) {
@@ -533,20 +531,19 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
     case DJP_OP_LINK:
         return oplog_replay_link(log, span, operation);
     case DJP_OP_END:
-        return oplog_replay_end(log, span, operation);
+        return replay_end(log, span, operation);
     case DJP_OP_VALUE:
-        return oplog_replay_value(log, span, oplog_replay_key(log, operation->word >> 16),
-                                  operation);
+        return oplog_replay_value(log, span, replay_key(log, operation->word >> 16), operation);
     case DJP_OP_TEXT:
     case DJP_OP_NUMBER:
     case DJP_OP_INTEGER:
     case DJP_OP_TRUE:
     case DJP_OP_FALSE:
     case DJP_OP_SYMBOL:
-        return oplog_replay_plain(log, span, operation->word, operation->kind,
-                                  (djp_text){text, operation->size});
+        return replay_plain(log, span, operation->word, operation->kind,
+                            (djp_text){text, operation->size});
     default:
-        return oplog_replay_change(span, operation);
+        return replay_change(span, operation);
     }
 }
 
@@ -559,7 +556,7 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     case DJP_OP_DEFINE:
         return oplog_replay_define(log, operation);
     case DJP_OP_START:
-        return oplog_replay_start(log, operation);
+        return replay_start(log, operation);
     default:
         break;
     }
@@ -569,5 +566,5 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     }
     /* An operation on an unknown span is valid: the span may have been refused, or belong to an
      * ended SDK. */
-    return span != NULL ? oplog_replay_span(log, span, operation) : operation->kind < DJP_OP_LAST;
+    return span != NULL ? replay_span(log, span, operation) : operation->kind < DJP_OP_LAST;
 }

@@ -27,7 +27,7 @@ djp_oplog_new(djp_oplog **out, size_t units)
     djp__mutex_init(&log->mutex);
     djp__mutex_init(&log->link);
     djp__arena_init(&log->arena, OPLOG_RING__ARENA_BYTES);
-    djp_store_relaxed(&log->references, 1);
+    djp__store_relaxed(&log->references, 1);
     log->units = (uint32_t)units;
     log->control = djp__pages_new(djp_oplog_size(log));
     log->symbols = djp__pages_new(OPLOG_RING__SYMBOLS_BYTES);
@@ -57,14 +57,14 @@ djp_oplog_size(const djp_oplog *log)
 djp_oplog *
 djp_oplog_ref(djp_oplog *log)
 {
-    djp_add_acq_rel(&log->references, 1);
+    djp__add_acq_rel(&log->references, 1);
     return log;
 }
 
 void
 djp_oplog_unref(djp_oplog *log)
 {
-    if (log == NULL || djp_sub_acq_rel(&log->references, 1) != 1) {
+    if (log == NULL || djp__sub_acq_rel(&log->references, 1) != 1) {
         return;
     }
     for (uint32_t i = 0; log->symbols && i < DJP_OPLOG_SYMBOLS; i++) {
@@ -97,13 +97,13 @@ djp_oplog_random(uint32_t *words, size_t count)
 uint32_t
 djp__oplog_published(const djp_oplog *log)
 {
-    return djp_load_acquire(&log->control[DJP_OPLOG_PUBLISHED]);
+    return djp__load_acquire(&log->control[DJP_OPLOG_PUBLISHED]);
 }
 
 uint32_t
 djp__oplog_consumed(const djp_oplog *log)
 {
-    return djp_load_relaxed(&log->control[DJP_OPLOG_CONSUMED]);
+    return djp__load_relaxed(&log->control[DJP_OPLOG_CONSUMED]);
 }
 
 /* Takes over the writer's losses since the last check. */
@@ -112,26 +112,26 @@ djp__oplog_take_losses(djp_oplog *log)
 {
     uint64_t fresh[3];
     for (uint32_t i = 0; i < 3; i++) {
-        uint32_t now = djp_load_relaxed(&log->control[DJP_OPLOG_LOST_SPANS + i]);
+        uint32_t now = djp__load_relaxed(&log->control[DJP_OPLOG_LOST_SPANS + i]);
         fresh[i] = now - log->seen_lost[i];
         log->seen_lost[i] = now;
     }
     if (log->owner && log->damaged != log->seen_damaged) {
-        djp_add_relaxed(&log->owner->damage, log->damaged - log->seen_damaged);
+        djp__add_relaxed(&log->owner->damage, log->damaged - log->seen_damaged);
         log->seen_damaged = log->damaged;
     }
     if (log->recorder && (fresh[0] | fresh[1]) != 0) {
-        djp__count_add(log->recorder, DJP_COUNT_DROP(OPLOG_FULL), fresh[0]);
+        djp__count_add(log->recorder, DJP__COUNT_DROP(OPLOG_FULL), fresh[0]);
         djp__count_add(log->recorder, DJP_COUNT_ATTRIBUTES, fresh[1]);
     }
     if (log->owner && log->owner->host.registry && fresh[2] > 0) {
-        djp_add_relaxed(&log->owner->host.registry->dropped, fresh[2]);
+        djp__add_relaxed(&log->owner->host.registry->dropped, fresh[2]);
     }
 }
 
 /* The operation at a position; 0 if it is invalid. */
 static int
-oplog_ring_read(djp__oplog_operation *out, const djp_oplog *log, uint32_t position, uint32_t left)
+ring_read(djp__oplog_operation *out, const djp_oplog *log, uint32_t position, uint32_t left)
 {
     uint32_t place = position & (log->units - 1);
     uint64_t head = log->ring[place];
@@ -167,7 +167,7 @@ djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp
                 break;
             }
         }
-        if (!oplog_ring_read(&operation, log, position, end - position)) {
+        if (!ring_read(&operation, log, position, end - position)) {
             log->damaged++;
             position = end;
             break;
@@ -179,10 +179,10 @@ djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp
         }
         if (position - shown >= OPLOG_RING__STEP) {
             shown = position;
-            djp_store_release(&log->control[DJP_OPLOG_CONSUMED], position);
+            djp__store_release(&log->control[DJP_OPLOG_CONSUMED], position);
         }
     }
-    djp_store_release(&log->control[DJP_OPLOG_CONSUMED], position);
+    djp__store_release(&log->control[DJP_OPLOG_CONSUMED], position);
 }
 
 int
@@ -198,9 +198,9 @@ djp_oplog_drain(djp_oplog *log, size_t units)
             break;
         }
         sched_yield(); /* its owner does the same work, a slice at a time */
-        if (djp_load_acquire(&log->control[DJP_OPLOG_CONSUMED]) != before) {
+        if (djp__load_acquire(&log->control[DJP_OPLOG_CONSUMED]) != before) {
             break;
         }
     }
-    return djp_load_acquire(&log->control[DJP_OPLOG_CONSUMED]) != before;
+    return djp__load_acquire(&log->control[DJP_OPLOG_CONSUMED]) != before;
 }

@@ -10,7 +10,7 @@ enum { OPLOG_SCOPE__ATTRIBUTES = 64 };
 
 /* Splits off the next field; NULL after the last. */
 static char *
-oplog_scope_next(char **rest)
+scope_next(char **rest)
 {
     char *field = *rest;
     if (field == NULL) {
@@ -26,7 +26,7 @@ oplog_scope_next(char **rest)
 
 /* A value after the letter of its type; independent of the locale. */
 static int
-oplog_scope_value(djp_value *out, const char *field)
+scope_value(djp_value *out, const char *field)
 {
     memset(out, 0, sizeof *out);
     const char *text = field + 1;
@@ -64,12 +64,12 @@ djp__oplog_scope(const char *symbol, size_t size)
         return 0;
     }
     char *rest = text;
-    const char *name = oplog_scope_next(&rest);
-    const char *version = oplog_scope_next(&rest);
-    const char *schema_url = oplog_scope_next(&rest);
+    const char *name = scope_next(&rest);
+    const char *version = scope_next(&rest);
+    const char *schema_url = scope_next(&rest);
     while (count < OPLOG_SCOPE__ATTRIBUTES && rest != NULL) {
-        const char *key = oplog_scope_next(&rest), *value = oplog_scope_next(&rest);
-        if (value && oplog_scope_value(&attributes[count].value, value)) {
+        const char *key = scope_next(&rest), *value = scope_next(&rest);
+        if (value && scope_value(&attributes[count].value, value)) {
             attributes[count++].key = (djp_text){key, strlen(key)};
         }
     }

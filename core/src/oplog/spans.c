@@ -8,16 +8,16 @@
 enum { OPLOG_SPANS__TRACE_PLACES = 256 };
 
 static uint32_t
-oplog_spans_place(const djp_oplog *log, uint32_t number)
+spans_place(const djp_oplog *log, uint32_t number)
 {
     return number * 2654435761u & (log->trace_places - 1);
 }
 
 /* The trace of that number, or its free place; the table has free places. */
 static djp__oplog_trace *
-oplog_spans_seek(const djp_oplog *log, uint32_t number)
+spans_seek(const djp_oplog *log, uint32_t number)
 {
-    uint32_t i = oplog_spans_place(log, number);
+    uint32_t i = spans_place(log, number);
     while (log->traces[i].root && log->traces[i].number != number) {
         i = (i + 1) & (log->trace_places - 1);
     }
@@ -25,14 +25,14 @@ oplog_spans_seek(const djp_oplog *log, uint32_t number)
 }
 
 static djp__oplog_trace *
-oplog_spans_find(const djp_oplog *log, uint32_t number)
+spans_find(const djp_oplog *log, uint32_t number)
 {
-    djp__oplog_trace *trace = log->trace_places > 0 ? oplog_spans_seek(log, number) : NULL;
+    djp__oplog_trace *trace = log->trace_places > 0 ? spans_seek(log, number) : NULL;
     return trace && trace->root ? trace : NULL;
 }
 
 static __attribute__((noinline)) int
-oplog_spans_grow(djp_oplog *log)
+spans_grow(djp_oplog *log)
 {
     uint32_t old_places = log->trace_places;
     djp__oplog_trace *old = log->traces;
@@ -45,7 +45,7 @@ oplog_spans_grow(djp_oplog *log)
     log->trace_places = places;
     for (uint32_t i = 0; i < old_places; i++) {
         if (old[i].root) {
-            *oplog_spans_seek(log, old[i].number) = old[i];
+            *spans_seek(log, old[i].number) = old[i];
         }
     }
     djp__free(old);
@@ -53,14 +53,14 @@ oplog_spans_grow(djp_oplog *log)
 }
 
 static inline int
-oplog_spans_has_room(djp_oplog *log)
+spans_has_room(djp_oplog *log)
 {
-    return log->trace_count * 2 < log->trace_places || oplog_spans_grow(log);
+    return log->trace_count * 2 < log->trace_places || spans_grow(log);
 }
 
 /* Removes a trace and closes the gap, so that others are still found. */
 static void
-oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
+spans_remove(djp_oplog *log, djp__oplog_trace *trace)
 {
     uint32_t mask = log->trace_places - 1;
     uint32_t hole = (uint32_t)(trace - log->traces);
@@ -68,7 +68,7 @@ oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
     trace->root = NULL;
     log->trace_count--;
     for (uint32_t i = (hole + 1) & mask; log->traces[i].root; i = (i + 1) & mask) {
-        uint32_t home = oplog_spans_place(log, log->traces[i].number);
+        uint32_t home = spans_place(log, log->traces[i].number);
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             log->traces[hole] = log->traces[i];
             log->traces[i].root = NULL;
@@ -80,18 +80,18 @@ oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
 /* A local trace without open spans is retained in a list for late spans; the oldest is
  * discarded. */
 static void
-oplog_spans_retain(djp_oplog *log, djp__oplog_trace *trace)
+spans_retain(djp_oplog *log, djp__oplog_trace *trace)
 {
     trace->retained = 1;
     uint32_t number = trace->number;
     if (log->retained_count == DJP_OPLOG_TRACES_KEPT) {
-        djp__oplog_trace *oldest = oplog_spans_find(log, log->retained[log->retained_first]);
+        djp__oplog_trace *oldest = spans_find(log, log->retained[log->retained_first]);
         log->retained_first = (log->retained_first + 1) % DJP_OPLOG_TRACES_KEPT;
         log->retained_count--;
         if (oldest != NULL && oldest->open > 0) {
             oldest->retained = 0;
         } else if (oldest != NULL) {
-            oplog_spans_remove(log, oldest);
+            spans_remove(log, oldest);
         }
     }
     log->retained[(log->retained_first + log->retained_count++) % DJP_OPLOG_TRACES_KEPT] = number;
@@ -106,7 +106,7 @@ djp__oplog_span_at(const djp_oplog *log, uint32_t slot)
 djp_span *
 djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8])
 {
-    djp__oplog_trace *trace = oplog_spans_find(log, number);
+    djp__oplog_trace *trace = spans_find(log, number);
     djp_span *span = djp__oplog_span_at(log, slot);
     int is_parent = span && trace != NULL && log->spans[slot].number == number &&
                     memcmp(djp__span_identity(span)->span_id, span_id, 8) == 0;
@@ -118,11 +118,11 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
 {
     djp__oplog_trace *trace;
     if (!is_root) {
-        trace = oplog_spans_find(log, number);
-    } else if (!oplog_spans_has_room(log)) {
+        trace = spans_find(log, number);
+    } else if (!spans_has_room(log)) {
         trace = NULL;
         is_root = 0; /* no memory for the trace: its spans become separate roots */
-    } else if ((trace = oplog_spans_seek(log, number))->root) {
+    } else if ((trace = spans_seek(log, number))->root) {
         /* a repeated number: the writer is wrong, or 2^32 traces have passed */
         trace = NULL;
         is_root = 0;
@@ -142,21 +142,21 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
 /* The trace that counts a span as open. Its number is not enough: after the root's slot was reused,
  * another trace may have begun under the same number. */
 static djp__oplog_trace *
-oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
+spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
 {
-    djp__oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
+    djp__oplog_trace *trace = span->in_trace ? spans_find(log, span->number) : NULL;
     return trace && trace->serial == span->serial ? trace : NULL;
 }
 
 /* An ended root remains only for its local trace: frees its heap record. */
 static void
-oplog_spans_shrink(djp_span *root)
+spans_shrink(djp_span *root)
 {
-    djp_span_record *own = (djp_span_record *)(void *)root->space;
+    djp__span_record *own = (djp__span_record *)(void *)root->space;
     if (root->record != own) {
         djp__free(root->record);
         root->record = own;
-        root->capacity = DJP_SPAN_INLINE_BYTES;
+        root->capacity = DJP__SPAN_INLINE_BYTES;
     }
 }
 
@@ -165,18 +165,18 @@ djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
 {
     djp__oplog_span closed = log->spans[slot];
     memset(&log->spans[slot], 0, sizeof log->spans[slot]);
-    djp__oplog_trace *trace = oplog_spans_trace_of(log, &closed);
+    djp__oplog_trace *trace = spans_trace_of(log, &closed);
     if (!closed.is_root) {
         djp_span_release(closed.span);
     } else if (trace != NULL && !ended) {
         /* The rest of the trace continues without its root. */
-        oplog_spans_remove(log, trace);
+        spans_remove(log, trace);
         return;
     } else if (trace != NULL) {
-        oplog_spans_shrink(closed.span);
+        spans_shrink(closed.span);
     }
     if (trace != NULL && trace->open > 0 && --trace->open == 0 && !trace->retained) {
-        oplog_spans_retain(log, trace);
+        spans_retain(log, trace);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "oplog/oplog.h"
 
 static int
-oplog_value_take(void *out, size_t size, const unsigned char **at, const unsigned char *end)
+value_take(void *out, size_t size, const unsigned char **at, const unsigned char *end)
 {
     if ((size_t)(end - *at) < size) {
         return 0;
@@ -17,10 +17,10 @@ oplog_value_take(void *out, size_t size, const unsigned char **at, const unsigne
 
 /* A 32-bit size and that many bytes. */
 static int
-oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *end)
+value_bytes(djp_text *out, const unsigned char **at, const unsigned char *end)
 {
     uint32_t size;
-    if (!oplog_value_take(&size, sizeof size, at, end) || (size_t)(end - *at) < size) {
+    if (!value_take(&size, sizeof size, at, end) || (size_t)(end - *at) < size) {
         return 0;
     }
     out->data = (const char *)*at;
@@ -29,31 +29,31 @@ oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *
     return 1;
 }
 
-static int oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
-                            const unsigned char *end, unsigned depth);
+static int value_read(djp_value *out, djp__arena *arena, const unsigned char **at,
+                      const unsigned char *end, unsigned depth);
 
 /* Items in the arena. Each takes at least a byte, which limits the count before the allocation. */
 static void *
-oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
-                  const unsigned char *end)
+value_items(djp__arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
+            const unsigned char *end)
 {
-    if (!oplog_value_take(count, sizeof *count, at, end) || *count > (size_t)(end - *at)) {
+    if (!value_take(count, sizeof *count, at, end) || *count > (size_t)(end - *at)) {
         return NULL;
     }
     return djp__arena_alloc(arena, (*count > 0 ? *count : 1) * item_size);
 }
 
 static int
-oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at,
-                  const unsigned char *end, unsigned depth)
+value_array(djp_value *out, djp__arena *arena, const unsigned char **at, const unsigned char *end,
+            unsigned depth)
 {
     uint32_t count;
-    djp_value *items = oplog_value_items(arena, &count, sizeof *items, at, end);
+    djp_value *items = value_items(arena, &count, sizeof *items, at, end);
     if (items == NULL) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!oplog_value_read(&items[i], arena, at, end, depth + 1)) {
+        if (!value_read(&items[i], arena, at, end, depth + 1)) {
             return 0;
         }
     }
@@ -63,17 +63,17 @@ oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at,
 }
 
 static int
-oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at,
-                const unsigned char *end, unsigned depth)
+value_map(djp_value *out, djp__arena *arena, const unsigned char **at, const unsigned char *end,
+          unsigned depth)
 {
     uint32_t count;
-    djp_attribute *items = oplog_value_items(arena, &count, sizeof *items, at, end);
+    djp_attribute *items = value_items(arena, &count, sizeof *items, at, end);
     if (items == NULL) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!oplog_value_bytes(&items[i].key, at, end) ||
-            !oplog_value_read(&items[i].value, arena, at, end, depth + 1)) {
+        if (!value_bytes(&items[i].key, at, end) ||
+            !value_read(&items[i].value, arena, at, end, depth + 1)) {
             return 0;
         }
     }
@@ -85,12 +85,12 @@ oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at,
 /* The recursion is as deep as the value; writers send one level more than the core records, so that
  * it can count the cut. */
 static int
-oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
-                 const unsigned char *end, unsigned depth)
+value_read(djp_value *out, djp__arena *arena, const unsigned char **at, const unsigned char *end,
+           unsigned depth)
 {
     unsigned char type, byte;
     memset(out, 0, sizeof *out);
-    if (depth > DJP_VALUE_DEPTH_MAX + 1 || !oplog_value_take(&type, 1, at, end)) {
+    if (depth > DJP_VALUE_DEPTH_MAX + 1 || !value_take(&type, 1, at, end)) {
         return 0;
     }
     out->type = (djp_value_type)type;
@@ -98,22 +98,22 @@ oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
     case DJP_EMPTY:
         return 1;
     case DJP_BOOL:
-        if (!oplog_value_take(&byte, 1, at, end)) {
+        if (!value_take(&byte, 1, at, end)) {
             return 0;
         }
         out->as.boolean = byte != 0;
         return 1;
     case DJP_INT:
-        return oplog_value_take(&out->as.integer, sizeof out->as.integer, at, end);
+        return value_take(&out->as.integer, sizeof out->as.integer, at, end);
     case DJP_DOUBLE:
-        return oplog_value_take(&out->as.real, sizeof out->as.real, at, end);
+        return value_take(&out->as.real, sizeof out->as.real, at, end);
     case DJP_STRING:
     case DJP_BYTES:
-        return oplog_value_bytes(&out->as.text, at, end);
+        return value_bytes(&out->as.text, at, end);
     case DJP_ARRAY:
-        return oplog_value_array(out, arena, at, end, depth);
+        return value_array(out, arena, at, end, depth);
     case DJP_MAP:
-        return oplog_value_map(out, arena, at, end, depth);
+        return value_map(out, arena, at, end, depth);
     default:
         return 0;
     }
@@ -123,7 +123,7 @@ int
 djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end)
 {
     djp__arena_reset(&log->arena);
-    return oplog_value_read(out, &log->arena, at, end, 0);
+    return value_read(out, &log->arena, at, end, 0);
 }
 
 int
@@ -140,12 +140,12 @@ djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log,
 }
 
 int
-djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena,
+djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp__arena *arena,
                          const void *data, size_t size)
 {
     djp_value value;
     const unsigned char *at = data;
-    if (!oplog_value_read(&value, arena, &at, at + size, 0) || value.type != DJP_MAP) {
+    if (!value_read(&value, arena, &at, at + size, 0) || value.type != DJP_MAP) {
         return 0;
     }
     *out = value.as.map.items;
@@ -157,6 +157,5 @@ int
 djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end)
 {
     unsigned char type;
-    return oplog_value_take(&type, 1, at, end) && type == DJP_STRING &&
-           oplog_value_bytes(out, at, end);
+    return value_take(&type, 1, at, end) && type == DJP_STRING && value_bytes(out, at, end);
 }

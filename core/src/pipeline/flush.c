@@ -12,10 +12,10 @@ flush_losses(const djp__pipeline *pipeline)
 static void
 flush_request(djp__pipeline *pipeline, uint64_t target)
 {
-    if (target > djp_load_relaxed(&pipeline->flush_target)) {
-        djp_store_release(&pipeline->flush_target, target);
+    if (target > djp__load_relaxed(&pipeline->flush_target)) {
+        djp__store_release(&pipeline->flush_target, target);
     }
-    djp_add_acq_rel(&pipeline->flush_requests, 1u);
+    djp__add_acq_rel(&pipeline->flush_requests, 1u);
 }
 
 typedef struct flush_verdict {

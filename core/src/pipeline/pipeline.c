@@ -59,7 +59,7 @@ djp__pipeline_lose(djp__pipeline *pipeline, djp__loss reason, uint64_t items, ui
     if (items == 0) {
         return;
     }
-    djp_add_relaxed(&pipeline->stats.lost[reason], items);
+    djp__add_relaxed(&pipeline->stats.lost[reason], items);
     djp__mutex_lock(&pipeline->worker->mutex);
     if (end > pipeline->delivery.reported) {
         pipeline->delivery.lost += items;
@@ -82,7 +82,7 @@ djp__pipeline_complete(djp__pipeline *pipeline, uint64_t position)
 void
 djp__pipeline_complete_if_empty(djp__pipeline *pipeline)
 {
-    if (djp_load_relaxed(&pipeline->queue.count) == 0 && pipeline_encoded(pipeline) == 0) {
+    if (djp__load_relaxed(&pipeline->queue.count) == 0 && pipeline_encoded(pipeline) == 0) {
         djp__pipeline_complete(pipeline, pipeline_consumed(pipeline));
     }
 }
@@ -90,7 +90,7 @@ djp__pipeline_complete_if_empty(djp__pipeline *pipeline)
 int
 djp__pipeline_is_flushing(djp__pipeline *pipeline)
 {
-    uint64_t target = djp_load_acquire(&pipeline->flush_target);
+    uint64_t target = djp__load_acquire(&pipeline->flush_target);
     if (target == 0) {
         return 0;
     }
@@ -104,7 +104,7 @@ djp__pipeline_is_flushing(djp__pipeline *pipeline)
 void
 djp__pipeline_report_lost(djp__pipeline *pipeline)
 {
-    uint64_t lost = djp_load_relaxed(&pipeline->stats.lost[DJP__LOSS_SHUTDOWN]);
+    uint64_t lost = djp__load_relaxed(&pipeline->stats.lost[DJP__LOSS_SHUTDOWN]);
     char error[sizeof pipeline->delivery.error];
     uint64_t error_time;
     if (lost == 0) {
@@ -127,7 +127,7 @@ static int
 pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
 {
     uint64_t timeout = pipeline->options.export_timeout_ns;
-    if (timeout == 0 || djp_load_relaxed(&pipeline->stats.consecutive_failures) == 0) {
+    if (timeout == 0 || djp__load_relaxed(&pipeline->stats.consecutive_failures) == 0) {
         return 0;
     }
     while (!djp__queue_has_room(&pipeline->queue, bytes)) {
@@ -200,7 +200,7 @@ pipeline_take(djp__pipeline *pipeline, const void *record, size_t size)
 static void
 pipeline_count_encoded(djp__pipeline *pipeline)
 {
-    djp_store_relaxed(&pipeline->stats.in_encoder, pipeline_encoded(pipeline));
+    djp__store_relaxed(&pipeline->stats.in_encoder, pipeline_encoded(pipeline));
 }
 
 /* Source -> encoder -> queue; `work` is held. Returns the number of records taken. */
@@ -238,7 +238,7 @@ static uint64_t
 pipeline_empty_encoder(djp__pipeline *pipeline)
 {
     uint64_t items = pipeline_encoded(pipeline), left = items;
-    djp_buf body;
+    djp__buf body;
     djp__buf_init(&body, 0);
     while (left > 0 && pipeline->signal->encode->finish(pipeline->encoder, &body) == 0 &&
            pipeline_encoded(pipeline) < left) {
@@ -264,7 +264,7 @@ pipeline_empty_source(djp__pipeline *pipeline)
 static void
 pipeline_drop(djp__pipeline *pipeline)
 {
-    uint64_t lost = djp_load_relaxed(&pipeline->queue.items) + pipeline_empty_encoder(pipeline);
+    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_empty_encoder(pipeline);
     lost += pipeline_empty_source(pipeline);
     if (pipeline->queue.head) {
         djp__queue_fini(&pipeline->queue);
@@ -278,7 +278,7 @@ void
 djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason)
 {
     djp__mutex_lock(&pipeline->work);
-    uint64_t lost = djp_load_relaxed(&pipeline->queue.items) + pipeline_empty_source(pipeline);
+    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_empty_source(pipeline);
     if (pipeline->encoder) {
         /* if not, they belong to the parent */
         lost += pipeline->is_adopted ? pipeline_encoded(pipeline) : 0;
@@ -286,7 +286,7 @@ djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason)
         pipeline->encoder = NULL;
     }
     djp__queue_fini(&pipeline->queue);
-    djp_store_relaxed(&pipeline->stats.in_encoder, (uint64_t)0);
+    djp__store_relaxed(&pipeline->stats.in_encoder, (uint64_t)0);
     djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
     djp__pipeline_complete(pipeline, pipeline_consumed(pipeline));
     djp__mutex_unlock(&pipeline->work);
@@ -296,7 +296,7 @@ void
 djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason)
 {
     djp__mutex_lock(&pipeline->work);
-    uint64_t lost = djp_load_relaxed(&pipeline->queue.items) + pipeline_encoded(pipeline);
+    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_encoded(pipeline);
     lost += pipeline_empty_source(pipeline);
     djp__mutex_unlock(&pipeline->work);
     djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
@@ -414,7 +414,7 @@ djp__pipeline_run(void *user, uint64_t now)
     pipeline_close_due(pipeline, now, is_flushing);
     djp__mutex_unlock(&pipeline->work);
     djp__pipeline_complete_if_empty(pipeline);
-    if (djp_load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING &&
+    if (djp__load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING &&
         !pipeline->queue_blocked) {
         /* While a transport waits, a slow receiver must not stall recording. */
         pipeline->signal->drain->set_wake_level(pipeline->source, pipeline_quarter(pipeline));
@@ -466,7 +466,7 @@ pipeline_next_due(void *user, uint64_t now)
             due = pipeline_earlier(due, now + interval);
         }
     }
-    if (djp_load_acquire(&pipeline->flush_target) > pipeline_consumed(pipeline) &&
+    if (djp__load_acquire(&pipeline->flush_target) > pipeline_consumed(pipeline) &&
         !pipeline->queue_blocked) {
         /* A flush waits for a record that another thread has reserved and not yet committed. */
         due = pipeline_earlier(due, now + PIPELINE__UNCOMMITTED_NS);
@@ -564,7 +564,7 @@ djp__pipeline_fork_child(djp__pipeline *pipeline)
     pipeline->queue_blocked = 0;
     djp__queue_fork_child(&pipeline->queue);
     memset(&pipeline->delivery, 0, sizeof pipeline->delivery);
-    djp_store_relaxed(&pipeline->flush_target, (uint64_t)0);
+    djp__store_relaxed(&pipeline->flush_target, (uint64_t)0);
     if (pipeline->signal->drain->fork_child) {
         pipeline->signal->drain->fork_child(pipeline->source);
     }

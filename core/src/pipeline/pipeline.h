@@ -36,18 +36,18 @@ typedef enum djp__loss {
 
 /* Written by the worker only (by shutdown when there is none), relaxed. Any thread reads. */
 typedef struct djp__export_stats {
-    DJP_ATOMIC(uint64_t) attempts;
-    DJP_ATOMIC(uint64_t) retries; /* attempts after the first of a request */
-    DJP_ATOMIC(uint64_t) requests_ok;
-    DJP_ATOMIC(uint64_t) requests_failed; /* abandoned or rejected */
-    DJP_ATOMIC(uint64_t) consecutive_failures; /* attempts since the last good one */
-    DJP_ATOMIC(uint64_t) items_exported;
-    DJP_ATOMIC(uint64_t) wire_bytes;
-    DJP_ATOMIC(uint64_t) last_latency_ns;
-    DJP_ATOMIC(uint64_t) last_success_unix_ns;
-    DJP_ATOMIC(uint64_t) lost[DJP__LOSS_COUNT];
-    DJP_ATOMIC(uint64_t) in_encoder; /* items of the current batch */
-    DJP_ATOMIC(uint64_t) attempt_begun; /* start of an attempt without a response; 0: none */
+    DJP__ATOMIC(uint64_t) attempts;
+    DJP__ATOMIC(uint64_t) retries; /* attempts after the first of a request */
+    DJP__ATOMIC(uint64_t) requests_ok;
+    DJP__ATOMIC(uint64_t) requests_failed; /* abandoned or rejected */
+    DJP__ATOMIC(uint64_t) consecutive_failures; /* attempts since the last good one */
+    DJP__ATOMIC(uint64_t) items_exported;
+    DJP__ATOMIC(uint64_t) wire_bytes;
+    DJP__ATOMIC(uint64_t) last_latency_ns;
+    DJP__ATOMIC(uint64_t) last_success_unix_ns;
+    DJP__ATOMIC(uint64_t) lost[DJP__LOSS_COUNT];
+    DJP__ATOMIC(uint64_t) in_encoder; /* items of the current batch */
+    DJP__ATOMIC(uint64_t) attempt_begun; /* start of an attempt without a response; 0: none */
 } djp__export_stats;
 
 /* Progress, and the losses that flushes have reported. Guarded by the worker's `mutex`. Positions
@@ -123,15 +123,15 @@ typedef struct djp__pipeline {
     djp__delivery delivery; /* guarded by the worker's `mutex` */
 
     /* Hints to the worker, written under its `mutex`. Release / acquire. */
-    DJP_ATOMIC(uint64_t) flush_target; /* position that a flush waits for */
-    DJP_ATOMIC(uint32_t) flush_requests; /* number of flushes; each ends one back-off early */
+    DJP__ATOMIC(uint64_t) flush_target; /* position that a flush waits for */
+    DJP__ATOMIC(uint32_t) flush_requests; /* number of flushes; each ends one back-off early */
 
     djp__batch_timer timer;
     djp__sender sender;
     uint64_t last; /* position to send before the process ends; worker only */
-    DJP_ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
-    DJP_ATOMIC(uint64_t) outage_warned;
-    DJP_ATOMIC(uint64_t) start_warned;
+    DJP__ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
+    DJP__ATOMIC(uint64_t) outage_warned;
+    DJP__ATOMIC(uint64_t) start_warned;
 } djp__pipeline;
 
 /* Takes the transport. The caller then adds batch_task and send_task to the worker. */

@@ -16,7 +16,7 @@ djp__queue_init(djp__queue *queue, uint64_t limit)
 }
 
 static void
-queue__destroy(djp__request *request)
+queue_destroy(djp__request *request)
 {
     djp__buf_fini(&request->body);
     djp__free(request);
@@ -29,17 +29,17 @@ djp__queue_fini(djp__queue *queue)
     for (int i = 0; i < 2; i++) {
         for (djp__request *request = lists[i]; request;) {
             djp__request *next = request->next;
-            queue__destroy(request);
+            queue_destroy(request);
             request = next;
         }
     }
     queue->head = queue->tail = queue->spare = NULL;
     queue->spares = 0;
     queue->sending = 0;
-    djp_store_relaxed(&queue->attempted_items, (uint64_t)0);
-    djp_store_relaxed(&queue->bytes, (uint64_t)0); /* other threads may read the counts */
-    djp_store_relaxed(&queue->items, (uint64_t)0);
-    djp_store_relaxed(&queue->count, (uint64_t)0);
+    djp__store_relaxed(&queue->attempted_items, (uint64_t)0);
+    djp__store_relaxed(&queue->bytes, (uint64_t)0); /* other threads may read the counts */
+    djp__store_relaxed(&queue->items, (uint64_t)0);
+    djp__store_relaxed(&queue->count, (uint64_t)0);
 }
 
 djp__request *
@@ -49,7 +49,7 @@ djp__queue_take(djp__queue *queue)
     if (request != NULL) {
         queue->spare = request->next;
         queue->spares--;
-        djp_buf body = request->body;
+        djp__buf body = request->body;
         djp__buf_clear(&body);
         memset(request, 0, sizeof *request);
         request->body = body;
@@ -66,7 +66,7 @@ void
 djp__queue_give(djp__queue *queue, djp__request *request)
 {
     if (queue->spares >= QUEUE__SPARES || request->body.capacity > QUEUE__SPARE_BYTES) {
-        queue__destroy(request);
+        queue_destroy(request);
         return;
     }
     request->next = queue->spare;
@@ -77,8 +77,8 @@ djp__queue_give(djp__queue *queue, djp__request *request)
 int
 djp__queue_has_room(const djp__queue *queue, uint64_t bytes)
 {
-    return djp_load_relaxed(&queue->count) == 0 ||
-           djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
+    return djp__load_relaxed(&queue->count) == 0 ||
+           djp__load_relaxed(&queue->bytes) + bytes <= queue->limit;
 }
 
 void
@@ -92,9 +92,9 @@ djp__queue_push(djp__queue *queue, djp__request *request)
         queue->head = request;
     }
     queue->tail = request;
-    djp_add_relaxed(&queue->bytes, request->body.size);
-    djp_add_relaxed(&queue->items, request->items);
-    djp_add_relaxed(&queue->count, 1);
+    djp__add_relaxed(&queue->bytes, request->body.size);
+    djp__add_relaxed(&queue->items, request->items);
+    djp__add_relaxed(&queue->count, 1);
 }
 
 djp__request *
@@ -144,7 +144,7 @@ djp__queue_begin(djp__queue *queue, djp__request *request)
     request->state = DJP__REQUEST_SENDING;
     queue->sending++;
     if (request->attempts++ == 0) {
-        djp_add_relaxed(&queue->attempted_items, request->items);
+        djp__add_relaxed(&queue->attempted_items, request->items);
     }
 }
 
@@ -163,11 +163,11 @@ djp__queue_finish(djp__queue *queue, djp__request *request)
     }
     request->state = DJP__REQUEST_DONE;
     if (request->attempts > 0) {
-        djp_sub_relaxed(&queue->attempted_items, request->items);
+        djp__sub_relaxed(&queue->attempted_items, request->items);
     }
-    djp_sub_relaxed(&queue->bytes, request->body.size);
-    djp_sub_relaxed(&queue->items, request->items);
-    djp_sub_relaxed(&queue->count, 1);
+    djp__sub_relaxed(&queue->bytes, request->body.size);
+    djp__sub_relaxed(&queue->items, request->items);
+    djp__sub_relaxed(&queue->count, 1);
     if (request != queue->head) {
         djp__buf_fini(&request->body);
     }
@@ -192,8 +192,8 @@ djp__queue_reap(djp__queue *queue)
 void
 djp__queue_fork_child(djp__queue *queue)
 {
-    djp_store_relaxed(&queue->bytes, (uint64_t)0);
-    djp_store_relaxed(&queue->items, (uint64_t)0);
-    djp_store_relaxed(&queue->count, (uint64_t)0);
-    djp_store_relaxed(&queue->attempted_items, (uint64_t)0);
+    djp__store_relaxed(&queue->bytes, (uint64_t)0);
+    djp__store_relaxed(&queue->items, (uint64_t)0);
+    djp__store_relaxed(&queue->count, (uint64_t)0);
+    djp__store_relaxed(&queue->attempted_items, (uint64_t)0);
 }

@@ -14,7 +14,7 @@ typedef enum djp__request_state {
 
 typedef struct djp__request {
     struct djp__request *next;
-    djp_buf body;
+    djp__buf body;
     uint64_t items;
     uint64_t end; /* source position after its last record */
     uint64_t born; /* monotonic time at which it was finished */
@@ -36,10 +36,10 @@ typedef struct djp__queue {
     unsigned spares;
     uint64_t limit;
     uint64_t sending; /* requests in transit */
-    DJP_ATOMIC(uint64_t) attempted_items; /* of attempted, unfinished requests */
-    DJP_ATOMIC(uint64_t) bytes; /* of unfinished requests; relaxed, as the two below */
-    DJP_ATOMIC(uint64_t) items;
-    DJP_ATOMIC(uint64_t) count;
+    DJP__ATOMIC(uint64_t) attempted_items; /* of attempted, unfinished requests */
+    DJP__ATOMIC(uint64_t) bytes; /* of unfinished requests; relaxed, as the two below */
+    DJP__ATOMIC(uint64_t) items;
+    DJP__ATOMIC(uint64_t) count;
 } djp__queue;
 
 void djp__queue_init(djp__queue *queue, uint64_t limit);

@@ -62,7 +62,7 @@ sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason,
             const djp__send_result *result)
 {
     uint64_t items = request->items;
-    djp_add_relaxed(&pipeline->stats.requests_failed, 1);
+    djp__add_relaxed(&pipeline->stats.requests_failed, 1);
     djp__pipeline_lose(pipeline, reason, items, request->end);
     sender_report(pipeline, request, djp__loss_name(reason));
     sender_finish(pipeline, request);
@@ -90,11 +90,11 @@ sender_accept(djp__pipeline *pipeline, djp__request *request, const djp__send_re
     uint64_t rejected = result->rejected < request->items ? result->rejected : request->items;
     sender_is_back(pipeline, request);
     pipeline->sender.accepted++;
-    djp_store_relaxed(&pipeline->stats.consecutive_failures, (uint64_t)0);
-    djp_store_relaxed(&pipeline->stats.last_latency_ns, latency);
-    djp_store_relaxed(&pipeline->stats.last_success_unix_ns, djp__clock_realtime());
-    djp_add_relaxed(&pipeline->stats.requests_ok, 1);
-    djp_add_relaxed(&pipeline->stats.items_exported, request->items - rejected);
+    djp__store_relaxed(&pipeline->stats.consecutive_failures, (uint64_t)0);
+    djp__store_relaxed(&pipeline->stats.last_latency_ns, latency);
+    djp__store_relaxed(&pipeline->stats.last_success_unix_ns, djp__clock_realtime());
+    djp__add_relaxed(&pipeline->stats.requests_ok, 1);
+    djp__add_relaxed(&pipeline->stats.items_exported, request->items - rejected);
     djp__pipeline_lose(pipeline, DJP__LOSS_REJECTED, rejected, request->end);
     sender_report(pipeline, request, "");
     sender_finish(pipeline, request);
@@ -119,7 +119,7 @@ sender_report_outage(djp__pipeline *pipeline, uint64_t now, const djp__send_resu
         "back; the oldest give way to new ones when %llu bytes wait. Check that the receiver runs.",
         pipeline->options.target,
         (unsigned long long)((now - pipeline->sender.failing_since) / 1000000000u),
-        sender_message(result), (unsigned long long)djp_load_relaxed(&pipeline->queue.items),
+        sender_message(result), (unsigned long long)djp__load_relaxed(&pipeline->queue.items),
         pipeline->signal->item_name, (unsigned long long)pipeline->queue.limit);
 }
 
@@ -169,7 +169,7 @@ sender_retry(djp__pipeline *pipeline, djp__request *request, const djp__send_res
 static void
 sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
 {
-    djp_add_relaxed(&pipeline->stats.consecutive_failures, 1);
+    djp__add_relaxed(&pipeline->stats.consecutive_failures, 1);
     djp__mutex_lock(&pipeline->worker->mutex);
     memcpy(pipeline->delivery.error, result->message, sizeof pipeline->delivery.error);
     pipeline->delivery.error[sizeof pipeline->delivery.error - 1] = '\0';
@@ -211,7 +211,7 @@ sender_aborted(djp__pipeline *pipeline, djp__request *request, const djp__send_r
 static void
 sender_judge(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
-    djp_add_relaxed(&pipeline->stats.wire_bytes, result->wire_bytes);
+    djp__add_relaxed(&pipeline->stats.wire_bytes, result->wire_bytes);
     if (result->outcome == DJP__SENT) {
         sender_accept(pipeline, request, result, djp__clock_monotonic() - request->sent_at);
         return;
@@ -233,7 +233,7 @@ sender_end_attempt(void *user, void *tag, const djp__send_result *result)
 {
     djp__pipeline *pipeline = user;
     sender_judge(pipeline, tag, result);
-    djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
+    djp__store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
 }
 
 /* 1: send no more requests: the worker stops, exports are muted, or the process ends and all its
@@ -242,7 +242,7 @@ static int
 sender_must_stop(djp__pipeline *pipeline)
 {
     djp__worker *worker = pipeline->worker;
-    if (djp_load_acquire(&worker->stop) || djp__pipeline_is_muted(pipeline)) {
+    if (djp__load_acquire(&worker->stop) || djp__pipeline_is_muted(pipeline)) {
         return 1;
     }
     if (worker->end_deadline == 0) {
@@ -266,7 +266,7 @@ static void
 sender_note_flush(djp__pipeline *pipeline)
 {
     djp__sender *sender = &pipeline->sender;
-    uint32_t requests = djp_load_acquire(&pipeline->flush_requests);
+    uint32_t requests = djp__load_acquire(&pipeline->flush_requests);
     if (requests != sender->requests_seen) {
         sender->requests_seen = requests;
         sender->may_try = !sender->is_requested || sender_is_ending(pipeline);
@@ -282,7 +282,7 @@ sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uin
     if (sending == 0 || now < pipeline->sender.single_until) {
         return sending == 0;
     }
-    return request->is_full || djp_load_relaxed(&pipeline->queue.count) > sending + 1 ||
+    return request->is_full || djp__load_relaxed(&pipeline->queue.count) > sending + 1 ||
            djp__pipeline_is_flushing(pipeline);
 }
 
@@ -305,15 +305,15 @@ sender_next(djp__pipeline *pipeline)
     }
     sender->may_try = 0;
     if (request->attempts > 0) {
-        djp_add_relaxed(&pipeline->stats.retries, 1);
+        djp__add_relaxed(&pipeline->stats.retries, 1);
     } else {
         request->begun = now;
     }
-    djp_add_relaxed(&pipeline->stats.attempts, 1);
+    djp__add_relaxed(&pipeline->stats.attempts, 1);
     request->sent_at = now;
     djp__queue_begin(&pipeline->queue, request);
-    if (djp_load_relaxed(&pipeline->stats.attempt_begun) == 0) {
-        djp_store_relaxed(&pipeline->stats.attempt_begun, now);
+    if (djp__load_relaxed(&pipeline->stats.attempt_begun) == 0) {
+        djp__store_relaxed(&pipeline->stats.attempt_begun, now);
     }
     return request;
 }
@@ -384,7 +384,7 @@ djp__sender_next_due(void *user, uint64_t now)
     if (!djp__queue_next(&pipeline->queue)) {
         return UINT64_MAX;
     }
-    int is_flushed = djp_load_acquire(&pipeline->flush_requests) != sender->requests_seen;
+    int is_flushed = djp__load_acquire(&pipeline->flush_requests) != sender->requests_seen;
     return sender->may_try || is_flushed || now >= sender->wait_until ? now : sender->wait_until;
 }
 
@@ -410,7 +410,7 @@ djp__sender_run(void *user, uint64_t now)
     } else {
         sender_send_one(pipeline);
     }
-    djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
+    djp__store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
     djp__worker_end_send(pipeline->worker);
 }
 
@@ -444,7 +444,8 @@ djp__sender_give_up(djp__pipeline *pipeline)
 void
 djp__sender_error(djp__pipeline *pipeline, char out[256], uint64_t *unix_ns)
 {
-    uint64_t since = djp_load_relaxed(&pipeline->stats.attempt_begun), now = djp__clock_monotonic();
+    uint64_t since = djp__load_relaxed(&pipeline->stats.attempt_begun),
+             now = djp__clock_monotonic();
     *unix_ns = 0;
     out[0] = '\0';
     if (pipeline->signal == NULL) {

@@ -8,7 +8,7 @@
 
 #include "export/destination.h"
 
-struct djp_buf;
+struct djp__buf;
 
 /* The source: records in the order of their positions, with the worker as the one reader. Positions
  * only grow; when `consumed` reaches a value of `written`, everything before it was taken. */
@@ -43,7 +43,7 @@ typedef struct djp__encode {
     uint64_t (*items)(const void *encoder);
     uint64_t (*bytes)(const void *encoder); /* upper estimate of the body */
     /* Appends the body and empties the encoder as far as possible. Returns 0 or DJP_ENOMEM. */
-    int (*finish)(void *encoder, struct djp_buf *out);
+    int (*finish)(void *encoder, struct djp__buf *out);
 } djp__encode;
 
 typedef struct djp__signal {

@@ -34,9 +34,9 @@ djp__worker_next(djp__worker_state state, djp__worker_event event)
 static void
 worker_take(djp__worker *worker, djp__worker_event event)
 {
-    int next = djp__worker_next((djp__worker_state)djp_load_relaxed(&worker->state), event);
+    int next = djp__worker_next((djp__worker_state)djp__load_relaxed(&worker->state), event);
     if (next >= 0) {
-        djp_store_release(&worker->state, next);
+        djp__store_release(&worker->state, next);
         djp__cond_broadcast(&worker->changed);
     }
 }
@@ -72,7 +72,7 @@ void
 djp__worker_notify(djp__worker *worker)
 {
     djp__wake_notify(&worker->wake);
-    djp__transport *transport = djp_load_acquire(&worker->transport);
+    djp__transport *transport = djp__load_acquire(&worker->transport);
     if (transport != NULL && transport->ops->wake) {
         transport->ops->wake(transport);
     }
@@ -123,7 +123,7 @@ worker_round(djp__worker *worker)
 {
     worker->has_sent = 0;
     uint64_t now = worker_run_tasks(worker, djp__clock_monotonic(), 1);
-    if (worker->has_sent || djp_load_acquire(&worker->stop)) {
+    if (worker->has_sent || djp__load_acquire(&worker->stop)) {
         return;
     }
     uint64_t due = worker_next_due(worker->tasks, now);
@@ -150,7 +150,7 @@ djp__worker_poll(djp__worker *worker)
 {
     uint64_t now = djp__clock_monotonic();
     worker_run_tasks(worker, now, 0);
-    if (djp_load_acquire(&worker->stop) ||
+    if (djp__load_acquire(&worker->stop) ||
         (worker->end_deadline != 0 && now >= worker->end_deadline)) {
         return DJP__SEND_GIVE_UP;
     }
@@ -167,7 +167,7 @@ djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp
     }
     worker->running = task;
     worker_take(worker, DJP__WORKER_SEND);
-    djp_store_release(&worker->transport, transport);
+    djp__store_release(&worker->transport, transport);
     djp__mutex_unlock(&worker->mutex);
 }
 
@@ -177,7 +177,7 @@ djp__worker_end_send(djp__worker *worker)
     djp__mutex_lock(&worker->mutex);
     worker->running = NULL;
     worker->has_sent = 1;
-    djp_store_release(&worker->transport, (djp__transport *)NULL);
+    djp__store_release(&worker->transport, (djp__transport *)NULL);
     worker_take(worker, DJP__WORKER_SENT);
     djp__mutex_unlock(&worker->mutex);
 }
@@ -196,7 +196,7 @@ worker_main(void *argument)
             task->enter(task->user);
         }
     }
-    while (!djp_load_acquire(&worker->stop)) {
+    while (!djp__load_acquire(&worker->stop)) {
         worker_round(worker);
     }
     for (djp__task *task = worker->tasks; task; task = task->next) {
@@ -214,7 +214,7 @@ worker_main(void *argument)
 int
 djp__worker_start_locked(djp__worker *worker)
 {
-    if (djp_load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
+    if (djp__load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
         return 0;
     }
     uint64_t now = djp__clock_monotonic();
@@ -229,12 +229,12 @@ djp__worker_start_locked(djp__worker *worker)
     if (djp__thread_start(&worker->thread, worker_main, worker, "djp-telemetry") != 0) {
         worker_take(worker, DJP__WORKER_END);
         worker->unref(worker->owner); /* not the last one: the caller uses the instance */
-        djp_add_relaxed(&worker->start_failures, 1);
+        djp__add_relaxed(&worker->start_failures, 1);
         return DJP_ETHREAD;
     }
     worker->is_joinable = 1;
     worker->start_not_before = 0;
-    djp_add_relaxed(&worker->starts, 1);
+    djp__add_relaxed(&worker->starts, 1);
     return 0;
 }
 
@@ -254,16 +254,16 @@ djp__worker_ensure(djp__worker *worker)
 int
 djp__worker_stop_locked(djp__worker *worker, uint64_t deadline)
 {
-    djp_store_release(&worker->stop, 1);
-    if (djp_load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
+    djp__store_release(&worker->stop, 1);
+    if (djp__load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
         djp__worker_notify(worker);
     }
-    while (djp_load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
+    while (djp__load_relaxed(&worker->state) != DJP__WORKER_ABSENT) {
         if (djp__cond_wait(&worker->changed, &worker->mutex, deadline) == DJP_ETIMEOUT) {
             break;
         }
     }
-    int ended = djp_load_relaxed(&worker->state) == DJP__WORKER_ABSENT;
+    int ended = djp__load_relaxed(&worker->state) == DJP__WORKER_ABSENT;
     if (worker->is_joinable) {
         worker->is_joinable = 0;
         if (ended) {
@@ -285,10 +285,10 @@ djp__worker_fork_prepare(djp__worker *worker)
 {
     djp__mutex_lock(&worker->mutex);
     worker->forks++;
-    djp_store_release(&worker->fork_wanted, 1);
+    djp__store_release(&worker->fork_wanted, 1);
     uint64_t deadline = djp__clock_monotonic() + WORKER__PARK_NS;
-    while (djp_load_relaxed(&worker->state) == DJP__WORKER_SENDING) {
-        djp__transport *transport = djp_load_relaxed(&worker->transport);
+    while (djp__load_relaxed(&worker->state) == DJP__WORKER_SENDING) {
+        djp__transport *transport = djp__load_relaxed(&worker->transport);
         if (transport != NULL && transport->ops->wake) {
             transport->ops->wake(transport);
         }
@@ -304,7 +304,7 @@ djp__worker_fork_parent(djp__worker *worker)
 {
     worker->forks--;
     if (worker->forks == 0) {
-        djp_store_release(&worker->fork_wanted, 0);
+        djp__store_release(&worker->fork_wanted, 0);
     }
     djp__cond_broadcast(&worker->changed);
 }
@@ -317,13 +317,13 @@ djp__worker_fork_child(djp__worker *worker)
     worker->forks = 0;
     worker->running = NULL;
     /* Without a broadcast: threads of the parent may have waited on `changed`. */
-    djp_store_relaxed(
+    djp__store_relaxed(
         &worker->state,
-        djp__worker_next((djp__worker_state)djp_load_relaxed(&worker->state), DJP__WORKER_FORKED));
-    djp_store_relaxed(&worker->transport, (djp__transport *)NULL);
-    djp_store_relaxed(&worker->fork_wanted, 0);
-    djp_store_relaxed(&worker->starts, (uint64_t)0);
-    djp_store_relaxed(&worker->start_failures, (uint64_t)0);
+        djp__worker_next((djp__worker_state)djp__load_relaxed(&worker->state), DJP__WORKER_FORKED));
+    djp__store_relaxed(&worker->transport, (djp__transport *)NULL);
+    djp__store_relaxed(&worker->fork_wanted, 0);
+    djp__store_relaxed(&worker->starts, (uint64_t)0);
+    djp__store_relaxed(&worker->start_failures, (uint64_t)0);
     djp__wake_init(&worker->wake);
     djp__cond_init(&worker->changed);
 }
@@ -331,8 +331,8 @@ djp__worker_fork_child(djp__worker *worker)
 void
 djp__worker_park(djp__worker *worker)
 {
-    if (!djp_load_acquire(&worker->fork_wanted) ||
-        djp_load_relaxed(&worker->state) != DJP__WORKER_SENDING) {
+    if (!djp__load_acquire(&worker->fork_wanted) ||
+        djp__load_relaxed(&worker->state) != DJP__WORKER_SENDING) {
         return;
     }
     djp__mutex_lock(&worker->mutex);

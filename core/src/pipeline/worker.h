@@ -71,7 +71,7 @@ typedef struct djp__worker {
     void *owner;
 
     djp_mutex mutex; /* guards the next members, and the djp__delivery of each pipeline */
-    djp_cond changed; /* state, phase, forks or a delivery changed */
+    djp__cond changed; /* state, phase, forks or a delivery changed */
     djp__phase phase;
     pthread_t thread;
     int is_joinable;
@@ -80,14 +80,14 @@ typedef struct djp__worker {
     int forks; /* threads that are between prepare and parent */
 
     /* Read without the lock. */
-    DJP_ATOMIC(int) state; /* djp__worker_state; written under `mutex`, release / acquire */
-    DJP_ATOMIC(int) stop; /* end now and cancel requests; release / acquire */
-    DJP_ATOMIC(int) fork_wanted; /* the poll callback should park; release / acquire */
+    DJP__ATOMIC(int) state; /* djp__worker_state; written under `mutex`, release / acquire */
+    DJP__ATOMIC(int) stop; /* end now and cancel requests; release / acquire */
+    DJP__ATOMIC(int) fork_wanted; /* the poll callback should park; release / acquire */
     /* The transport that the thread uses now; written under `mutex`, release / acquire. */
-    DJP_ATOMIC(djp__transport *) transport;
-    djp_wake wake;
-    DJP_ATOMIC(uint64_t) starts; /* relaxed, as the next */
-    DJP_ATOMIC(uint64_t) start_failures;
+    DJP__ATOMIC(djp__transport *) transport;
+    djp__wake wake;
+    DJP__ATOMIC(uint64_t) starts; /* relaxed, as the next */
+    DJP__ATOMIC(uint64_t) start_failures;
 
     /* Worker only. */
     const djp__task *running; /* the SEND task inside a transport */
@@ -110,7 +110,7 @@ int djp__worker_start_locked(djp__worker *worker);
 int djp__worker_ensure(djp__worker *worker);
 /* Ends its sleep, also inside a transport. Any thread. */
 void djp__worker_notify(djp__worker *worker);
-#define djp__worker_is_running(worker) (djp_load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
+#define djp__worker_is_running(worker) (djp__load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
 int djp__worker_is_open(djp__worker *worker); /* the phase is DJP__PHASE_OPEN */
 /* Ends the thread, at once if it sleeps or its transport can be interrupted; after the deadline the
  * thread ends later by itself. `mutex` is held. Returns 1 if it has ended. */

@@ -22,7 +22,7 @@ typedef struct djp__decision {
      * DROP */
     uint8_t flag;
     uint8_t reason; /* DJP_REASON_PARENT, _RATIO or _ALWAYS with SAMPLE, else _NONE */
-    uint64_t threshold; /* exported by sampled spans, or DJP_THRESHOLD_NONE */
+    uint64_t threshold; /* exported by sampled spans, or DJP__THRESHOLD_NONE */
     /* threshold of the recorded share of local traces; 0: all. Exported with adjusted count 1 */
     uint64_t recorded;
 } djp__decision;

@@ -18,7 +18,7 @@ head_drop(djp__decision *out)
 {
     out->outcome = DJP__OUTCOME_DROP;
     out->reason = DJP_REASON_NONE;
-    out->threshold = DJP_THRESHOLD_NONE;
+    out->threshold = DJP__THRESHOLD_NONE;
 }
 
 /* The parent's flag decides. Its threshold is propagated only if it agrees with that flag, else
@@ -35,10 +35,10 @@ head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
     uint64_t threshold;
     if (djp__threshold_parse(&threshold, th) &&
         (djp__randomness_in(parent->trace_id, ot) >= threshold) == sampled) {
-        out->decision.threshold = sampled ? threshold : DJP_THRESHOLD_NONE;
+        out->decision.threshold = sampled ? threshold : DJP__THRESHOLD_NONE;
         return;
     }
-    out->extras = djp__ot_set_threshold(&out->state, parent->state, DJP_THRESHOLD_NONE);
+    out->extras = djp__ot_set_threshold(&out->state, parent->state, DJP__THRESHOLD_NONE);
     if (!out->extras) {
         out->state = parent->state;
     }
@@ -51,7 +51,7 @@ head_put_threshold(djp__head *out, djp_tracestate *root_state, djp_text ot)
 {
     if (!out->state) {
         out->state = out->decision.flag ? root_state : NULL;
-    } else if (out->decision.threshold != DJP_THRESHOLD_NONE || djp__ot_get(ot, "th").data) {
+    } else if (out->decision.threshold != DJP__THRESHOLD_NONE || djp__ot_get(ot, "th").data) {
         djp_tracestate *changed = NULL;
         out->extras = djp__ot_set_threshold(&changed, out->state, out->decision.threshold);
         out->state = out->extras ? changed : out->state;
@@ -63,7 +63,7 @@ head_by_ratio(djp__head *out, const djp__policy *policy, const uint8_t trace_id[
 {
     int sampled = djp__randomness_in(trace_id, ot) >= policy->threshold;
     head_set_sampled(&out->decision, sampled, DJP_REASON_RATIO);
-    out->decision.threshold = sampled ? policy->threshold : DJP_THRESHOLD_NONE;
+    out->decision.threshold = sampled ? policy->threshold : DJP__THRESHOLD_NONE;
     head_put_threshold(out, policy->root_state, ot);
 }
 
@@ -96,7 +96,7 @@ djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based,
                  const uint8_t trace_id[16], const djp_span_context *parent)
 {
     memset(out, 0, sizeof *out);
-    out->decision.threshold = DJP_THRESHOLD_NONE;
+    out->decision.threshold = DJP__THRESHOLD_NONE;
     out->state = parent->state;
     djp_text ot = {NULL, 0};
     if (out->state) {
@@ -128,7 +128,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *
     djp__decision *decision = &out->decision;
     djp_text ot = {NULL, 0};
     memset(out, 0, sizeof *out);
-    decision->threshold = DJP_THRESHOLD_NONE;
+    decision->threshold = DJP__THRESHOLD_NONE;
     if (parent != NULL && parent->state) {
         out->state = parent->state;
         ot = djp_tracestate_get(out->state, DJP_TEXT("ot"));
@@ -141,7 +141,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *
     } else {
         head_set_sampled(decision, intent.sampled && input->randomness >= recorded, intent.reason);
         decision->threshold =
-            decision->flag && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
+            decision->flag && intent.reliable ? intent.threshold : DJP__THRESHOLD_NONE;
         if (decision->threshold < recorded) {
             djp_tracestate *raised = djp__ot_root_state(recorded);
             decision->threshold = recorded;
@@ -157,7 +157,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *
     }
     decision->outcome = intent.drop ? (uint8_t)DJP__OUTCOME_DROP : decision->outcome;
     if (intent.notes != NULL) {
-        djp_add_relaxed(&intent.notes->refs, 1u);
+        djp__add_relaxed(&intent.notes->refs, 1u);
         out->notes = intent.notes;
     }
     head_own_state(out);

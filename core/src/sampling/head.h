@@ -9,7 +9,7 @@
 /* The policy for roots. Constant once a recorder uses it, because local traces borrow its
  * tracestate: a change creates another policy (trace/policy.c). */
 typedef struct djp__policy {
-    uint64_t threshold; /* 56 bits, as djp_recorder_options; never below recorded */
+    uint64_t threshold; /* 56 bits, as djp__recorder_options; never below recorded */
     uint64_t recorded; /* the same: a local trace below it is not recorded; 0: all are */
     /* "ot=th:..." of sampled roots, lent to local traces; may be NULL */
     djp_tracestate *root_state;
@@ -36,7 +36,7 @@ djp__head_decide_root(djp__head *out, const djp__policy *policy, const uint8_t t
     out->decision.reason = !sampled   ? DJP_REASON_NONE
                            : by_ratio ? DJP_REASON_RATIO
                                       : DJP_REASON_ALWAYS;
-    out->decision.threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
+    out->decision.threshold = sampled && by_ratio ? policy->threshold : DJP__THRESHOLD_NONE;
     out->decision.recorded = policy->recorded;
     out->decision.outcome = drop      ? DJP__OUTCOME_DROP
                             : sampled ? DJP__OUTCOME_SAMPLE
@@ -63,14 +63,14 @@ djp__head_adopt(djp__head *out, const djp__decision *decision, const djp_span_co
     out->decision = *decision;
     if (!sampled) {
         out->decision.reason = DJP_REASON_NONE;
-        out->decision.threshold = DJP_THRESHOLD_NONE;
+        out->decision.threshold = DJP__THRESHOLD_NONE;
         out->decision.outcome = decision->outcome == DJP__OUTCOME_DROP
                                     ? (uint8_t)DJP__OUTCOME_DROP
                                     : (uint8_t)DJP__OUTCOME_RECORD_ONLY;
-    } else if (decision->threshold >= DJP_THRESHOLD_NEVER) {
-        out->decision.threshold = DJP_THRESHOLD_NONE;
+    } else if (decision->threshold >= DJP__THRESHOLD_NEVER) {
+        out->decision.threshold = DJP__THRESHOLD_NONE;
     }
-    if (__builtin_expect(decision->recorded >= DJP_THRESHOLD_NEVER, 0)) {
+    if (__builtin_expect(decision->recorded >= DJP__THRESHOLD_NEVER, 0)) {
         out->decision.recorded = 0;
     }
     out->state = NULL;

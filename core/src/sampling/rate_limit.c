@@ -51,8 +51,8 @@ struct djp__rate_limit {
     uint64_t spans; /* the limit */
     /* 0, or the generation of the process whose thread holds the lock, plus one: a lock inherited
      * over fork counts as free. Acquire, release. */
-    DJP_ATOMIC(uint32_t) owner;
-    DJP_ATOMIC(uint64_t) routes, shared, level; /* for readers; by the owner, relaxed */
+    DJP__ATOMIC(uint32_t) owner;
+    DJP__ATOMIC(uint64_t) routes, shared, level; /* for readers; by the owner, relaxed */
     uint64_t slot; /* number of the newest slot */
     uint64_t window, opened; /* number of the window, and its first slot */
     uint64_t used; /* spans of all slots */
@@ -71,7 +71,7 @@ djp__rate_limit_new(djp__rate_limit **out, uint64_t spans)
     }
     limit->spans = spans;
     limit->window = 1;
-    djp_store_relaxed(&limit->level, UINT64_MAX);
+    djp__store_relaxed(&limit->level, UINT64_MAX);
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
         limit->table[i].part[DJP_RATE_SELF] = limit->table[i].part[DJP_RATE_HEAD] = 1;
     }
@@ -90,7 +90,7 @@ djp__rate_limit_free(djp__rate_limit *limit)
 /* A fork may have interrupted the lock's owner between two stores: recomputes the sum from the
  * slots. */
 static void
-rate_limit__recount(djp__rate_limit *limit)
+rate_limit_recount(djp__rate_limit *limit)
 {
     limit->used = 0;
     for (int i = 0; i < RATE_LIMIT__RING; i++) {
@@ -101,14 +101,14 @@ rate_limit__recount(djp__rate_limit *limit)
 /* Held briefly and, once a window, for a few microseconds; a thread that waits too long proceeds
  * without it. */
 static int
-rate_limit__enter(djp__rate_limit *limit)
+rate_limit_enter(djp__rate_limit *limit)
 {
     uint32_t mine = djp__fork_generation() + 1;
     for (int i = 1; i <= RATE_LIMIT__PATIENCE; i++) {
-        uint32_t owner = djp_load_relaxed(&limit->owner);
-        if (owner != mine && djp_cas_strong_acq_rel(&limit->owner, &owner, mine)) {
+        uint32_t owner = djp__load_relaxed(&limit->owner);
+        if (owner != mine && djp__cas_strong_acq_rel(&limit->owner, &owner, mine)) {
             if (__builtin_expect(owner != 0, 0)) {
-                rate_limit__recount(limit);
+                rate_limit_recount(limit);
             }
             return 1;
         }
@@ -124,7 +124,7 @@ rate_limit__enter(djp__rate_limit *limit)
 /* The level of budget per route: routes with a smaller demand get all of it, no route gets more.
  * HUGE_VAL: no route is limited. */
 static double
-rate_limit__level(const djp__rate_limit *limit, int group, double budget)
+rate_limit_level(const djp__rate_limit *limit, int group, double budget)
 {
     double low = 0, high = 0, sum = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
@@ -145,7 +145,7 @@ rate_limit__level(const djp__rate_limit *limit, int group, double budget)
 }
 
 static double
-rate_limit__demand(const djp__rate_limit *limit, int group, double level)
+rate_limit_demand(const djp__rate_limit *limit, int group, double level)
 {
     double sum = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
@@ -156,9 +156,9 @@ rate_limit__demand(const djp__rate_limit *limit, int group, double level)
 
 /* Satisfied routes have the share 1 and may grow into the unused budget. */
 static void
-rate_limit__grant(djp__rate_limit *limit, int group, double budget)
+rate_limit_grant(djp__rate_limit *limit, int group, double budget)
 {
-    double level = rate_limit__level(limit, group, budget), most = 0;
+    double level = rate_limit_level(limit, group, budget), most = 0;
     int asking = 1;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
         double demand = limit->table[i].demand[group];
@@ -166,33 +166,33 @@ rate_limit__grant(djp__rate_limit *limit, int group, double budget)
         most = fmax(most, demand);
         limit->table[i].part[group] = demand > level ? level / demand : 1;
     }
-    double spare = budget - rate_limit__demand(limit, group, HUGE_VAL);
+    double spare = budget - rate_limit_demand(limit, group, HUGE_VAL);
     limit->share[group] = level < HUGE_VAL ? level : most + spare / asking;
 }
 
 static void
-rate_limit__divide(djp__rate_limit *limit)
+rate_limit_divide(djp__rate_limit *limit)
 {
     double budget = RATE_LIMIT__AIM * (double)limit->spans;
     double head =
-        fmin(rate_limit__demand(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
-    rate_limit__grant(limit, DJP_RATE_SELF, budget - head);
+        fmin(rate_limit_demand(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
+    rate_limit_grant(limit, DJP_RATE_SELF, budget - head);
     double self =
-        fmin(rate_limit__demand(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
-    rate_limit__grant(limit, DJP_RATE_HEAD, budget - self);
+        fmin(rate_limit_demand(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
+    rate_limit_grant(limit, DJP_RATE_HEAD, budget - self);
     double lowest = HUGE_VAL;
     for (int group = 0; group < DJP_RATE_CLASSES; group++) {
         for (int i = 0; i < RATE_LIMIT__ALL; i++) {
             lowest = limit->table[i].part[group] < 1 ? fmin(lowest, limit->share[group]) : lowest;
         }
     }
-    djp_store_relaxed(&limit->level, lowest < HUGE_VAL ? (uint64_t)lowest : UINT64_MAX);
+    djp__store_relaxed(&limit->level, lowest < HUGE_VAL ? (uint64_t)lowest : UINT64_MAX);
 }
 
 /* Ends a window that took `seconds`: updates the demands and frees the places of idle routes. A
  * place not used after its first window is freed too. */
 static void
-rate_limit__close(djp__rate_limit *limit, double seconds)
+rate_limit_close(djp__rate_limit *limit, double seconds)
 {
     double factor = 1 - pow(1 - RATE_LIMIT__SMOOTH, fmax(seconds, 1));
     uint64_t routes = 0;
@@ -217,14 +217,14 @@ rate_limit__close(djp__rate_limit *limit, double seconds)
         }
         routes += i < RATE_LIMIT__PLACES && route->hash != 0 && route->seen > route->born;
     }
-    djp_store_relaxed(&limit->routes, routes);
-    rate_limit__divide(limit);
+    djp__store_relaxed(&limit->routes, routes);
+    rate_limit_divide(limit);
 }
 
 /* ---- time ---- */
 
 static void
-rate_limit__advance(djp__rate_limit *limit, uint64_t now_ns)
+rate_limit_advance(djp__rate_limit *limit, uint64_t now_ns)
 {
     uint64_t slot = now_ns / RATE_LIMIT__SLOT_NS;
     if (limit->opened == 0) {
@@ -240,14 +240,14 @@ rate_limit__advance(djp__rate_limit *limit, uint64_t now_ns)
     }
     limit->slot = slot;
     if (slot - limit->opened >= RATE_LIMIT__SLOTS) {
-        rate_limit__close(limit, (double)(slot - limit->opened) / RATE_LIMIT__SLOTS);
+        rate_limit_close(limit, (double)(slot - limit->opened) / RATE_LIMIT__SLOTS);
         limit->opened = slot;
         limit->window++;
     }
 }
 
 static void
-rate_limit__spend(djp__rate_limit *limit, uint64_t spans)
+rate_limit_spend(djp__rate_limit *limit, uint64_t spans)
 {
     limit->slots[limit->slot % RATE_LIMIT__RING] += spans;
     limit->used += spans;
@@ -258,9 +258,9 @@ rate_limit__spend(djp__rate_limit *limit, uint64_t spans)
 /* Returns the place that counts a route's local traces. In its first window a route shares the
  * place of others, so that many invented routes get one share together. */
 static rate_limit__route *
-rate_limit__find(djp__rate_limit *limit, uint64_t hash)
+rate_limit_find(djp__rate_limit *limit, uint64_t hash)
 {
-    if (hash == DJP_RATE_ROUTE_UNKNOWN) {
+    if (hash == DJP__RATE_ROUTE_UNKNOWN) {
         return &limit->table[RATE_LIMIT__UNKNOWN];
     }
     rate_limit__route *set = limit->table + (hash >> 8) % RATE_LIMIT__SETS * RATE_LIMIT__WAYS,
@@ -277,7 +277,7 @@ rate_limit__find(djp__rate_limit *limit, uint64_t hash)
         place->seen = limit->window;
     }
     if (!place || place->born == limit->window) {
-        djp_store_relaxed(&limit->shared, djp_load_relaxed(&limit->shared) + 1);
+        djp__store_relaxed(&limit->shared, djp__load_relaxed(&limit->shared) + 1);
         return &limit->table[RATE_LIMIT__OTHERS];
     }
     return place;
@@ -286,7 +286,7 @@ rate_limit__find(djp__rate_limit *limit, uint64_t hash)
 /* The sampled share: that of the division and, for a route beyond its share, less near the bound.
  * Independent of the current trace. */
 static double
-rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, int group)
+rate_limit_part(const djp__rate_limit *limit, const rate_limit__route *route, int group)
 {
     double part = route->part[group];
     if (part >= 1 && (double)route->passed[group] < limit->share[group]) {
@@ -299,7 +299,7 @@ rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, i
 /* The threshold that samples this share of the traces that passed `own`, in steps that a decision
  * can store (span_block.h). */
 static uint64_t
-rate_limit__raise(uint64_t own, double part)
+rate_limit_raise(uint64_t own, double part)
 {
     const uint64_t all = 1ull << 56, step = 1ull << 24;
     if (part >= 1) {
@@ -311,12 +311,12 @@ rate_limit__raise(uint64_t own, double part)
 }
 
 static djp__rate_found
-rate_limit__look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
+rate_limit_look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
 {
-    rate_limit__route *route = rate_limit__find(limit, look->route);
-    double part = rate_limit__part(limit, route, look->group);
+    rate_limit__route *route = rate_limit_find(limit, look->route);
+    double part = rate_limit_part(limit, route, look->group);
     route->now[look->group] += look->spans;
-    *threshold = rate_limit__raise(look->own, part);
+    *threshold = rate_limit_raise(look->own, part);
     if (part > 0 && look->random < *threshold) {
         return DJP_RATE_LIMITED;
     }
@@ -324,40 +324,40 @@ rate_limit__look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *t
         return DJP_RATE_BURST;
     }
     route->passed[look->group] += look->spans;
-    rate_limit__spend(limit, look->spans);
+    rate_limit_spend(limit, look->spans);
     return DJP_RATE_KEPT;
 }
 
 djp__rate_found
 djp__rate_limit_look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
 {
-    if (!rate_limit__enter(limit)) {
+    if (!rate_limit_enter(limit)) {
         return DJP_RATE_BURST; /* the bound is strict */
     }
-    rate_limit__advance(limit, look->now_ns);
-    djp__rate_found found = rate_limit__look(limit, look, threshold);
-    djp_store_release(&limit->owner, 0u);
+    rate_limit_advance(limit, look->now_ns);
+    djp__rate_found found = rate_limit_look(limit, look, threshold);
+    djp__store_release(&limit->owner, 0u);
     return found;
 }
 
 int
 djp__rate_limit_take(djp__rate_limit *limit, uint64_t spans)
 {
-    if (!rate_limit__enter(limit)) {
+    if (!rate_limit_enter(limit)) {
         return 0;
     }
     int room = limit->used + spans <= limit->spans;
     if (room) {
-        rate_limit__spend(limit, spans);
+        rate_limit_spend(limit, spans);
     }
-    djp_store_release(&limit->owner, 0u);
+    djp__store_release(&limit->owner, 0u);
     return room;
 }
 
 void
 djp__rate_limit_counters(djp__rate_counters *out, const djp__rate_limit *limit)
 {
-    out->routes = djp_load_relaxed(&limit->routes);
-    out->shared = djp_load_relaxed(&limit->shared);
-    out->level = djp_load_relaxed(&limit->level);
+    out->routes = djp__load_relaxed(&limit->routes);
+    out->shared = djp__load_relaxed(&limit->shared);
+    out->level = djp__load_relaxed(&limit->level);
 }

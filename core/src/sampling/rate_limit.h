@@ -9,7 +9,7 @@
 typedef struct djp__rate_limit djp__rate_limit;
 
 /* Routes without a place share one; local traces whose route is not known yet share another. */
-#define DJP_RATE_ROUTE_UNKNOWN 0u
+#define DJP__RATE_ROUTE_UNKNOWN 0u
 
 /* Traces of adjusted count 1 have priority over those the head sampled, for which a tenth of the
  * limit is reserved. */
@@ -20,7 +20,7 @@ int djp__rate_limit_new(djp__rate_limit **out, uint64_t spans);
 void djp__rate_limit_free(djp__rate_limit *limit);
 
 typedef struct djp__rate_look {
-    uint64_t route; /* hash of the route, or DJP_RATE_ROUTE_UNKNOWN */
+    uint64_t route; /* hash of the route, or DJP__RATE_ROUTE_UNKNOWN */
     int group; /* DJP_RATE_SELF or DJP_RATE_HEAD */
     uint64_t spans;
     uint64_t own; /* threshold already applied */

@@ -45,9 +45,9 @@ struct djp_tail_history {
     uint64_t rare_ns;
     /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over
      * fork counts as free. Acquire, release. */
-    DJP_ATOMIC(uint32_t) owner;
-    DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
-    DJP_ATOMIC(uint64_t) routes_evicted, kinds_shared; /* by the owner, relaxed */
+    DJP__ATOMIC(uint32_t) owner;
+    DJP__ATOMIC(uint64_t) skipped; /* any thread, relaxed */
+    DJP__ATOMIC(uint64_t) routes_evicted, kinds_shared; /* by the owner, relaxed */
     uint64_t looks;
     tail_history__route *routes; /* NULL without a share */
     tail_history__kind *kinds; /* NULL without a time */
@@ -91,12 +91,12 @@ djp__tail_history_free(djp_tail_history *table)
 
 /* The locked work is short; a thread that waits too long proceeds without it. */
 static int
-tail_history__enter(djp_tail_history *table)
+tail_history_enter(djp_tail_history *table)
 {
     uint32_t mine = djp__fork_generation() + 1;
     for (int i = 1; i <= KEEP_TABLE__PATIENCE; i++) {
-        uint32_t owner = djp_load_relaxed(&table->owner);
-        if (owner != mine && djp_cas_strong_acq_rel(&table->owner, &owner, mine)) {
+        uint32_t owner = djp__load_relaxed(&table->owner);
+        if (owner != mine && djp__cas_strong_acq_rel(&table->owner, &owner, mine)) {
             return 1;
         }
         if (i % 64 == 0) {
@@ -109,7 +109,7 @@ tail_history__enter(djp_tail_history *table)
 /* ---- durations ---- */
 
 static unsigned
-tail_history__bucket(uint64_t ns)
+tail_history_bucket(uint64_t ns)
 {
     if (ns < (1ull << KEEP_TABLE__LOWEST)) {
         return 0;
@@ -121,14 +121,14 @@ tail_history__bucket(uint64_t ns)
 
 /* The shortest duration of a bucket. */
 static uint64_t
-tail_history__edge(unsigned bucket)
+tail_history_edge(unsigned bucket)
 {
     return bucket == 0 ? 0 : (4ull + bucket % 4) << (KEEP_TABLE__LOWEST - 2 + bucket / 4);
 }
 
 /* The duration that the requested share exceeds, for durations evenly spread in their bucket. */
 static uint64_t
-tail_history__limit(const tail_history__route *route, double slowest)
+tail_history_limit(const tail_history__route *route, double slowest)
 {
     double want = slowest * route->total, above = 0;
     if (route->total < KEEP_TABLE__LEAST || want < 2) {
@@ -136,7 +136,7 @@ tail_history__limit(const tail_history__route *route, double slowest)
     }
     for (unsigned i = KEEP_TABLE__BUCKETS; i-- > 0;) {
         if (above + route->bucket[i] > want) {
-            double low = (double)tail_history__edge(i), high = (double)tail_history__edge(i + 1);
+            double low = (double)tail_history_edge(i), high = (double)tail_history_edge(i + 1);
             return (uint64_t)(high - (want - above) / route->bucket[i] * (high - low));
         }
         above += route->bucket[i];
@@ -145,9 +145,9 @@ tail_history__limit(const tail_history__route *route, double slowest)
 }
 
 static void
-tail_history__learn(tail_history__route *route, double slowest, uint64_t duration_ns)
+tail_history_learn(tail_history__route *route, double slowest, uint64_t duration_ns)
 {
-    route->bucket[tail_history__bucket(duration_ns)]++;
+    route->bucket[tail_history_bucket(duration_ns)]++;
     if (++route->total >= KEEP_TABLE__AGE) {
         route->total = 0;
         for (unsigned i = 0; i < KEEP_TABLE__BUCKETS; i++) {
@@ -156,12 +156,12 @@ tail_history__learn(tail_history__route *route, double slowest, uint64_t duratio
         }
     }
     if (route->total % KEEP_TABLE__REFRESH == 0) {
-        route->limit_ns = tail_history__limit(route, slowest);
+        route->limit_ns = tail_history_limit(route, slowest);
     }
 }
 
 static tail_history__route *
-tail_history__find_route(djp_tail_history *table, uint64_t hash)
+tail_history_find_route(djp_tail_history *table, uint64_t hash)
 {
     tail_history__route *set =
         table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
@@ -173,7 +173,7 @@ tail_history__find_route(djp_tail_history *table, uint64_t hash)
         oldest = set[i].used < oldest->used ? &set[i] : oldest;
     }
     if (oldest->hash != 0) {
-        djp_store_relaxed(&table->routes_evicted, djp_load_relaxed(&table->routes_evicted) + 1);
+        djp__store_relaxed(&table->routes_evicted, djp__load_relaxed(&table->routes_evicted) + 1);
     }
     memset(oldest, 0, sizeof *oldest);
     oldest->hash = hash;
@@ -182,9 +182,9 @@ tail_history__find_route(djp_tail_history *table, uint64_t hash)
 }
 
 static int
-tail_history__is_slowest(djp_tail_history *table, const djp_tail_look *look)
+tail_history_is_slowest(djp_tail_history *table, const djp__tail_look *look)
 {
-    tail_history__route *route = tail_history__find_route(table, look->route | 1u);
+    tail_history__route *route = tail_history_find_route(table, look->route | 1u);
     int slowest = 0;
     route->used = ++table->looks;
     route->credit += table->slowest * KEEP_TABLE__EXCESS;
@@ -193,14 +193,14 @@ tail_history__is_slowest(djp_tail_history *table, const djp_tail_look *look)
         route->credit -= 1;
         slowest = 1;
     }
-    tail_history__learn(route, table->slowest, look->duration_ns);
+    tail_history_learn(route, table->slowest, look->duration_ns);
     return slowest;
 }
 
 /* ---- kinds ---- */
 
 static int
-tail_history__is_over(const djp_tail_history *table, const tail_history__kind *kind, uint64_t now)
+tail_history_is_over(const djp_tail_history *table, const tail_history__kind *kind, uint64_t now)
 {
     /* Times may be out of order; only the distance counts. */
     uint64_t apart = now > kind->sampled_ns ? now - kind->sampled_ns : kind->sampled_ns - now;
@@ -208,7 +208,7 @@ tail_history__is_over(const djp_tail_history *table, const tail_history__kind *k
 }
 
 static tail_history__kind *
-tail_history__find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
+tail_history_find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
 {
     tail_history__kind *set =
         table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
@@ -217,10 +217,10 @@ tail_history__find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
         if (set[i].hash == hash) {
             return &set[i];
         }
-        place = place == NULL && tail_history__is_over(table, &set[i], now) ? &set[i] : place;
+        place = place == NULL && tail_history_is_over(table, &set[i], now) ? &set[i] : place;
     }
     if (place == NULL) {
-        djp_store_relaxed(&table->kinds_shared, djp_load_relaxed(&table->kinds_shared) + 1);
+        djp__store_relaxed(&table->kinds_shared, djp__load_relaxed(&table->kinds_shared) + 1);
         return &table->others;
     }
     place->hash = 0;
@@ -228,11 +228,11 @@ tail_history__find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
 }
 
 static int
-tail_history__is_rare(djp_tail_history *table, const djp_tail_look *look)
+tail_history_is_rare(djp_tail_history *table, const djp__tail_look *look)
 {
     uint64_t hash = look->kind | 1u;
-    tail_history__kind *kind = tail_history__find_kind(table, hash, look->now_ns);
-    int over = tail_history__is_over(table, kind, look->now_ns);
+    tail_history__kind *kind = tail_history_find_kind(table, hash, look->now_ns);
+    int over = tail_history_is_over(table, kind, look->now_ns);
     kind->hash = hash;
     if (over || look->kept) {
         kind->sampled_ns = look->now_ns;
@@ -240,32 +240,32 @@ tail_history__is_rare(djp_tail_history *table, const djp_tail_look *look)
     return over && !look->kept;
 }
 
-djp_tail_found
-djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look)
+djp__tail_found
+djp__tail_history_look(djp_tail_history *table, const djp__tail_look *look)
 {
-    djp_tail_found found = {0, 0};
-    if (!tail_history__enter(table)) {
-        djp_add_relaxed(&table->skipped, 1u);
+    djp__tail_found found = {0, 0};
+    if (!tail_history_enter(table)) {
+        djp__add_relaxed(&table->skipped, 1u);
         /* samples a rare trace twice rather than losing one */
         found.rare = table->kinds && !look->kept;
         return found;
     }
-    djp_tail_look seen = *look;
+    djp__tail_look seen = *look;
     if (table->routes) {
-        found.slowest = tail_history__is_slowest(table, &seen);
+        found.slowest = tail_history_is_slowest(table, &seen);
         seen.kept |= found.slowest;
     }
     if (table->kinds != NULL) {
-        found.rare = tail_history__is_rare(table, &seen);
+        found.rare = tail_history_is_rare(table, &seen);
     }
-    djp_store_release(&table->owner, 0u);
+    djp__store_release(&table->owner, 0u);
     return found;
 }
 
 void
 djp__tail_history_counters(djp_tail_history_counters *out, const djp_tail_history *table)
 {
-    out->routes_evicted = djp_load_relaxed(&table->routes_evicted);
-    out->kinds_shared = djp_load_relaxed(&table->kinds_shared);
-    out->skipped = djp_load_relaxed(&table->skipped);
+    out->routes_evicted = djp__load_relaxed(&table->routes_evicted);
+    out->kinds_shared = djp__load_relaxed(&table->kinds_shared);
+    out->skipped = djp__load_relaxed(&table->skipped);
 }

@@ -16,21 +16,21 @@ typedef struct djp_tail_history djp_tail_history;
 int djp__tail_history_new(djp_tail_history **out, double slowest, uint64_t rare_ns);
 void djp__tail_history_free(djp_tail_history *table);
 
-typedef struct djp_tail_look {
+typedef struct djp__tail_look {
     uint64_t route; /* hash of the route */
     uint64_t kind; /* hash of the kind */
     uint64_t duration_ns;
     uint64_t now_ns; /* any increasing clock */
     int kept; /* 1: the trace is sampled in any case, so its kind is not rare for a while */
-} djp_tail_look;
+} djp__tail_look;
 
-typedef struct djp_tail_found {
+typedef struct djp__tail_found {
     int slowest; /* 1: it is among the slowest of its route */
     int rare; /* 1: the first of its kind in the interval */
-} djp_tail_found;
+} djp__tail_found;
 
 /* Records one local trace and classifies it. Any thread. */
-djp_tail_found djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look);
+djp__tail_found djp__tail_history_look(djp_tail_history *table, const djp__tail_look *look);
 
 typedef struct djp_tail_history_counters {
     uint64_t routes_evicted; /* routes replaced by another one */

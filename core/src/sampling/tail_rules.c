@@ -34,13 +34,13 @@ struct djp__tail_rules {
 };
 
 static djp_key
-tail_rules__key(const char *text)
+tail_rules_key(const char *text)
 {
     return djp_key_intern(djp_text_of(text));
 }
 
 static int
-tail_rules__copy(tail_rules__rule *out, const djp_tail_rule *rule)
+tail_rules_copy(tail_rules__rule *out, const djp_tail_rule *rule)
 {
     out->kind = rule->kind;
     out->label = djp__reason_label(rule->label);
@@ -61,7 +61,7 @@ djp__tail_rules_new(djp__tail_rules **out, const djp_tail_rule *rules, size_t co
     int good = keep != NULL;
     for (size_t i = 0; good && i < count && i < DJP_TAIL_RULES_MAX; i++) {
         tail_rules__rule *rule = &keep->rules[keep->count++];
-        good = tail_rules__copy(rule, &rules[i]);
+        good = tail_rules_copy(rule, &rules[i]);
         keep->keys |= rule->key ? 1ull << (rule->key & 63) : 0;
         keep->names |= rule->kind == DJP_TAIL_NAME ? 1u << i : 0;
         keep->routes |= rule->kind == DJP_TAIL_ROUTE ? 1u << i : 0;
@@ -82,11 +82,11 @@ djp__tail_rules_new(djp__tail_rules **out, const djp_tail_rule *rules, size_t co
         return DJP_ENOMEM;
     }
     keep->reads_root = keep->routes != 0 || keep->table != NULL;
-    keep->http.route = tail_rules__key("http.route");
-    keep->http.status = tail_rules__key("http.response.status_code");
-    keep->http.old_status = tail_rules__key("http.status_code");
-    keep->http.method = tail_rules__key("http.request.method");
-    keep->http.old_method = tail_rules__key("http.method");
+    keep->http.route = tail_rules_key("http.route");
+    keep->http.status = tail_rules_key("http.response.status_code");
+    keep->http.old_status = tail_rules_key("http.status_code");
+    keep->http.method = tail_rules_key("http.request.method");
+    keep->http.old_method = tail_rules_key("http.method");
     return 0;
 }
 
@@ -105,31 +105,31 @@ djp__tail_rules_free(djp__tail_rules *keep)
 /* ---- any span ---- */
 
 static int
-tail_rules__fits(const tail_rules__rule *rule, djp_text text)
+tail_rules_fits(const tail_rules__rule *rule, djp_text text)
 {
     return djp__text_fits(text, (djp_text){rule->pattern, rule->size}, rule->prefix);
 }
 
 static int64_t
-tail_rules__integer(const djp_item *item)
+tail_rules_integer(const djp__item *item)
 {
     int64_t value;
-    memcpy(&value, djp_item_payload(item), sizeof value);
+    memcpy(&value, djp__item_payload(item), sizeof value);
     return value;
 }
 
 static int
-tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
+tail_rules_fits_item(const tail_rules__rule *rule, const djp__item *item)
 {
     char room[24];
-    switch (djp_item_type(item)) {
+    switch (djp__item_type(item)) {
     case DJP_STRING:
-        return tail_rules__fits(rule, (djp_text){djp_item_payload(item), djp_item_size(item)});
+        return tail_rules_fits(rule, (djp_text){djp__item_payload(item), djp__item_size(item)});
     case DJP_INT:
-        return tail_rules__fits(rule, djp__digits(room, tail_rules__integer(item)));
+        return tail_rules_fits(rule, djp__digits(room, tail_rules_integer(item)));
     case DJP_BOOL:
-        return tail_rules__fits(rule, tail_rules__integer(item) ? (djp_text){"true", 4}
-                                                                : (djp_text){"false", 5});
+        return tail_rules_fits(rule, tail_rules_integer(item) ? (djp_text){"true", 4}
+                                                              : (djp_text){"false", 5});
     default:
         return rule->prefix && rule->size == 0; /* KEY=* matches any value */
     }
@@ -137,19 +137,19 @@ tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
 
 /* Bits of the rules that the attributes match. A later value of a key replaces an earlier one. */
 static uint32_t
-tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record *record)
+tail_rules_match_attributes(const djp__tail_rules *keep, const djp__span_record *record)
 {
     uint32_t met = 0;
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
-         item = djp_item_next(item)) {
+    for (const djp__item *item = djp__record_first(record); item < djp__record_end(record);
+         item = djp__item_next(item)) {
         if (item->key == 0 || (keep->keys >> (item->key & 63) & 1) == 0 ||
-            djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
+            djp__item_kind(item) != DJP_ITEM_ATTRIBUTE) {
             continue;
         }
         for (size_t i = 0; i < keep->count; i++) {
             if (keep->rules[i].key == item->key) {
                 uint32_t bit = 1u << i;
-                met = tail_rules__fits_item(&keep->rules[i], item) ? met | bit : met & ~bit;
+                met = tail_rules_fits_item(&keep->rules[i], item) ? met | bit : met & ~bit;
             }
         }
     }
@@ -157,19 +157,19 @@ tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record 
 }
 
 static djp_text
-tail_rules__name(const djp_span_record *record)
+tail_rules_name(const djp__span_record *record)
 {
     return record->name_at ? (djp_text){(const char *)record + record->name_at, record->name_size}
                            : (djp_text){"", 0};
 }
 
 uint32_t
-djp__tail_rules_match(const djp__tail_rules *keep, const djp_span_record *record)
+djp__tail_rules_match(const djp__tail_rules *keep, const djp__span_record *record)
 {
-    uint32_t met = keep->keys ? tail_rules__match_attributes(keep, record) : 0;
+    uint32_t met = keep->keys ? tail_rules_match_attributes(keep, record) : 0;
     for (uint32_t left = keep->names; left != 0; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
-        met |= tail_rules__fits(&keep->rules[i], tail_rules__name(record)) ? 1u << i : 0;
+        met |= tail_rules_fits(&keep->rules[i], tail_rules_name(record)) ? 1u << i : 0;
     }
     return met ? (uint32_t)__builtin_ctz(met) + 1 : 0;
 }
@@ -188,36 +188,36 @@ typedef struct tail_rules__root {
 } tail_rules__root;
 
 static void
-tail_rules__read_root(tail_rules__root *out, const djp__tail_rules *keep,
-                      const djp_span_record *record)
+tail_rules_read_root(tail_rules__root *out, const djp__tail_rules *keep,
+                     const djp__span_record *record)
 {
-    *out = (tail_rules__root){tail_rules__name(record), {"", 0}, 0};
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
-         item = djp_item_next(item)) {
+    *out = (tail_rules__root){tail_rules_name(record), {"", 0}, 0};
+    for (const djp__item *item = djp__record_first(record); item < djp__record_end(record);
+         item = djp__item_next(item)) {
         djp_key key = item->key;
-        if (key == 0 || djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
+        if (key == 0 || djp__item_kind(item) != DJP_ITEM_ATTRIBUTE) {
             continue;
         }
-        djp_text text = {djp_item_payload(item), djp_item_size(item)};
-        if (djp_item_type(item) == DJP_STRING && key == keep->http.route) {
+        djp_text text = {djp__item_payload(item), djp__item_size(item)};
+        if (djp__item_type(item) == DJP_STRING && key == keep->http.route) {
             out->route = text;
-        } else if (djp_item_type(item) == DJP_STRING &&
+        } else if (djp__item_type(item) == DJP_STRING &&
                    (key == keep->http.method || key == keep->http.old_method)) {
             out->method = text;
-        } else if (djp_item_type(item) == DJP_INT &&
+        } else if (djp__item_type(item) == DJP_INT &&
                    (key == keep->http.status || key == keep->http.old_status)) {
-            out->status = tail_rules__integer(item);
+            out->status = tail_rules_integer(item);
         }
     }
 }
 
 static uint32_t
-tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record,
-                      const tail_rules__root *root, unsigned flags)
+tail_rules_look_back(djp__tail_rules *keep, const djp__span_record *record,
+                     const tail_rules__root *root, unsigned flags)
 {
     int kept = (flags & DJP_TAIL_IS_SAMPLED) != 0;
     uint64_t parts[4];
-    djp_tail_look look;
+    djp__tail_look look;
     look.route = parts[0] = djp__hash(root->route.data, root->route.size);
     parts[1] = djp__hash(root->method.data, root->method.size);
     parts[2] = (uint64_t)(root->status / 100);
@@ -226,7 +226,7 @@ tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record,
     look.duration_ns = record->end_unix_ns - record->start_unix_ns;
     look.now_ns = record->end_unix_ns;
     look.kept = kept;
-    djp_tail_found found = djp__tail_history_look(keep->table, &look);
+    djp__tail_found found = djp__tail_history_look(keep->table, &look);
     found.slowest = found.slowest && !(flags & DJP_TAIL_IS_LONG);
     if (kept || (!found.slowest && !found.rare)) {
         return DJP_REASON_NONE;
@@ -236,7 +236,7 @@ tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record,
 }
 
 uint32_t
-djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint64_t slow_ns,
+djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record, uint64_t slow_ns,
                      unsigned flags)
 {
     slow_ns = flags & DJP_TAIL_IS_LONG ? 0 : slow_ns;
@@ -245,11 +245,11 @@ djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint6
     uint8_t label = 0;
     uint32_t verdict = DJP_REASON_NONE;
     if (keep->reads_root) {
-        tail_rules__read_root(&root, keep, record);
+        tail_rules_read_root(&root, keep, record);
     }
     for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
         const tail_rules__rule *rule = &keep->rules[__builtin_ctz(left)];
-        if (tail_rules__fits(rule, root.route)) {
+        if (tail_rules_fits(rule, root.route)) {
             slow_ns = rule->duration_ns;
             label = rule->label;
             break;
@@ -260,7 +260,7 @@ djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint6
     }
     if (keep->table) {
         flags |= verdict != DJP_REASON_NONE ? DJP_TAIL_IS_SAMPLED : 0u;
-        uint32_t found = tail_rules__look_back(keep, record, &root, flags);
+        uint32_t found = tail_rules_look_back(keep, record, &root, flags);
         verdict = verdict != DJP_REASON_NONE ? verdict : found;
     }
     return verdict;
@@ -275,7 +275,7 @@ djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route
         if (route_comes && rule->duration_ns > age_ns) {
             return 1;
         }
-        if (!route_comes && tail_rules__fits(rule, name)) {
+        if (!route_comes && tail_rules_fits(rule, name)) {
             return rule->duration_ns > age_ns;
         }
     }

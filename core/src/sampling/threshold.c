@@ -15,7 +15,7 @@ uint64_t
 djp__threshold_of(double ratio)
 {
     if (!(ratio > 0)) {
-        return DJP_THRESHOLD_NEVER;
+        return DJP__THRESHOLD_NEVER;
     }
     if (ratio >= 1) {
         return 0;
@@ -24,7 +24,7 @@ djp__threshold_of(double ratio)
     (void)frexp(ratio, &exponent);
     int digits = THRESHOLD__PRECISION + -exponent / 4;
     digits = digits > THRESHOLD__DIGITS ? THRESHOLD__DIGITS : digits;
-    uint64_t threshold = DJP_THRESHOLD_NEVER - (uint64_t)llround(ldexp(ratio, 56));
+    uint64_t threshold = DJP__THRESHOLD_NEVER - (uint64_t)llround(ldexp(ratio, 56));
     int shift = 4 * (THRESHOLD__DIGITS - digits);
     if (shift > 0) {
         threshold = ((threshold + (1ull << (shift - 1))) >> shift) << shift;
@@ -37,10 +37,10 @@ djp__threshold_hex(char out[15], uint64_t threshold)
 {
     static const char digits[] = "0123456789abcdef";
     size_t size = 0;
-    if (threshold < DJP_THRESHOLD_NEVER) {
+    if (threshold < DJP__THRESHOLD_NEVER) {
         do {
             out[size++] = digits[(threshold >> 52) & 15];
-            threshold = (threshold << 4) & (DJP_THRESHOLD_NEVER - 1);
+            threshold = (threshold << 4) & (DJP__THRESHOLD_NEVER - 1);
         } while (threshold != 0);
     }
     out[size] = '\0';
@@ -97,7 +97,7 @@ djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t thre
     char value[THRESHOLD__OT_MAX + 32];
     size_t size = 0;
     char hex[15];
-    size_t hex_size = threshold == DJP_THRESHOLD_NONE ? 0 : djp__threshold_hex(hex, threshold);
+    size_t hex_size = threshold == DJP__THRESHOLD_NONE ? 0 : djp__threshold_hex(hex, threshold);
     if (hex_size > 0) {
         memcpy(value, "th:", 3);
         memcpy(value + 3, hex, hex_size);
@@ -123,7 +123,7 @@ djp_tracestate *
 djp__ot_root_state(uint64_t threshold)
 {
     djp_tracestate *state = NULL;
-    if (threshold >= DJP_THRESHOLD_NEVER || !djp__ot_set_threshold(&state, NULL, threshold)) {
+    if (threshold >= DJP__THRESHOLD_NEVER || !djp__ot_set_threshold(&state, NULL, threshold)) {
         return NULL;
     }
     return state;

@@ -9,10 +9,10 @@
 #include "djp/context.h"
 
 /* A threshold that no trace id reaches. */
-#define DJP_THRESHOLD_NEVER (1ull << 56)
+#define DJP__THRESHOLD_NEVER (1ull << 56)
 
 /* The threshold for a ratio, rounded to four significant hex digits. 1 and more give 0; 0, less and
- * NaN DJP_THRESHOLD_NEVER. */
+ * NaN DJP__THRESHOLD_NEVER. */
 uint64_t djp__threshold_of(double ratio);
 /* Writes the value of "th:" (1-14 lower-case digits, no trailing zeros, "0" for 0) and a NUL;
  * returns its length. Thresholds of 2^56 and above cannot be written and give an empty text. */
@@ -23,7 +23,7 @@ int djp__threshold_parse(uint64_t *out, djp_text text);
 /* Finds a sub-key of the "ot" member's value ("th:c;rv:..."); {NULL, 0} when absent. Borrows from
  * member. */
 djp_text djp__ot_get(djp_text member, const char *key);
-/* The tracestate with th replaced (removed for DJP_THRESHOLD_NONE) and other sub-keys unchanged.
+/* The tracestate with th replaced (removed for DJP__THRESHOLD_NONE) and other sub-keys unchanged.
  * NULL in *out is the empty list. Returns 0 on failure. Borrows state; the caller owns *out. */
 int djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t threshold);
 /* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is
@@ -39,7 +39,7 @@ djp__randomness(const uint8_t trace_id[16])
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
-    return word & (DJP_THRESHOLD_NEVER - 1);
+    return word & (DJP__THRESHOLD_NEVER - 1);
 }
 
 /* The same, or the value in the "ot" member. Borrows. */

@@ -16,7 +16,7 @@
 /* ---- attributes to add ---- */
 
 static djp_text
-sampler_tree__cut(djp_text text)
+tree_cut(djp_text text)
 {
     size_t size = text.data ? djp__utf8_cut(text.data, text.size, DJP_SAMPLER_TEXT_MAX) : 0;
     return (djp_text){size ? text.data : "", size};
@@ -24,9 +24,9 @@ sampler_tree__cut(djp_text text)
 
 /* Appends a copy of an attribute. Returns 0 on failure. */
 static int
-sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
+tree_note(djp__sampler_notes *notes, const djp_attribute *attribute)
 {
-    djp_text key = sampler_tree__cut(attribute->key), text = {"", 0};
+    djp_text key = tree_cut(attribute->key), text = {"", 0};
     djp_value value = attribute->value;
     int is_text = value.type == DJP_STRING;
     if (notes->count == DJP_SAMPLER_ATTRIBUTES_MAX || key.size == 0 ||
@@ -35,7 +35,7 @@ sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
         return 0;
     }
     if (is_text) {
-        text = sampler_tree__cut(value.as.text);
+        text = tree_cut(value.as.text);
     }
     char *copy = djp__alloc(key.size + text.size + 2);
     if (copy == NULL) {
@@ -56,7 +56,7 @@ sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
 void
 djp__sampler_notes_unref(djp__sampler_notes *notes)
 {
-    if (notes == NULL || djp_sub_acq_rel(&notes->refs, 1u) != 1) {
+    if (notes == NULL || djp__sub_acq_rel(&notes->refs, 1u) != 1) {
         return;
     }
     for (uint32_t i = 0; i < notes->count; i++) {
@@ -67,17 +67,17 @@ djp__sampler_notes_unref(djp__sampler_notes *notes)
 
 /* Adds the attributes of an outer node to the annotating nodes below. */
 static int
-sampler_tree__hand_down(djp_sampler *node, const djp__sampler_notes *outer)
+tree_hand_down(djp_sampler *node, const djp__sampler_notes *outer)
 {
     int good = 1;
     for (uint32_t i = 0; node->notes && good && i < outer->own; i++) {
-        good = sampler_tree__note(node->notes, &outer->items[i]);
+        good = tree_note(node->notes, &outer->items[i]);
     }
     if (good && node->child) {
-        good = sampler_tree__hand_down(node->child, outer);
+        good = tree_hand_down(node->child, outer);
     }
     for (size_t i = 0; good && i < node->rule_count; i++) {
-        good = sampler_tree__hand_down(node->rules[i].sampler, outer);
+        good = tree_hand_down(node->rules[i].sampler, outer);
     }
     return good;
 }
@@ -85,14 +85,14 @@ sampler_tree__hand_down(djp_sampler *node, const djp__sampler_notes *outer)
 /* ---- nodes ---- */
 
 static djp_sampler *
-sampler_tree__new(djp__sampler_form form)
+tree_new(djp__sampler_form form)
 {
     djp_sampler *node = djp__calloc(1, sizeof *node);
     if (node != NULL) {
         node->form = form;
         node->depth = 1;
         node->nodes = 1;
-        node->threshold = DJP_THRESHOLD_NEVER;
+        node->threshold = DJP__THRESHOLD_NEVER;
         node->first = node->last = UINT32_MAX;
         djp__map_init(&node->names);
     }
@@ -120,7 +120,7 @@ djp_sampler_free(djp_sampler *sampler)
 
 /* Adds the size of a child. Returns 0 if the tree becomes too large. */
 static int
-sampler_tree__count(djp_sampler *node, const djp_sampler *child)
+tree_count(djp_sampler *node, const djp_sampler *child)
 {
     if (child->depth >= DJP_SAMPLER_DEPTH_MAX ||
         node->nodes + child->nodes > DJP_SAMPLER_NODES_MAX) {
@@ -134,10 +134,10 @@ sampler_tree__count(djp_sampler *node, const djp_sampler *child)
 
 /* Creates a node with one child, which it takes. */
 static djp_sampler *
-sampler_tree__above(djp__sampler_form form, djp_sampler *child)
+tree_above(djp__sampler_form form, djp_sampler *child)
 {
-    djp_sampler *node = child != NULL ? sampler_tree__new(form) : NULL;
-    if (node == NULL || !sampler_tree__count(node, child)) {
+    djp_sampler *node = child != NULL ? tree_new(form) : NULL;
+    if (node == NULL || !tree_count(node, child)) {
         djp_sampler_free(node);
         djp_sampler_free(child);
         return NULL;
@@ -149,7 +149,7 @@ sampler_tree__above(djp__sampler_form form, djp_sampler *child)
 djp_sampler *
 djp_sampler_always_on(void)
 {
-    djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_ON);
+    djp_sampler *node = tree_new(DJP_SAMPLER_TREE_ON);
     if (node != NULL) {
         node->threshold = 0;
         node->state = djp__ot_root_state(0);
@@ -160,19 +160,19 @@ djp_sampler_always_on(void)
 djp_sampler *
 djp_sampler_always_off(void)
 {
-    return sampler_tree__new(DJP_SAMPLER_TREE_OFF);
+    return tree_new(DJP_SAMPLER_TREE_OFF);
 }
 
 djp_sampler *
 djp_sampler_drop(void)
 {
-    return sampler_tree__new(DJP_SAMPLER_TREE_DROP);
+    return tree_new(DJP_SAMPLER_TREE_DROP);
 }
 
 djp_sampler *
 djp_sampler_probability(double ratio)
 {
-    djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_PROBABILITY);
+    djp_sampler *node = tree_new(DJP_SAMPLER_TREE_PROBABILITY);
     if (node != NULL) {
         ratio = ratio > 0 ? ratio : 0;
         node->number = ratio < 1 ? ratio : 1;
@@ -183,7 +183,7 @@ djp_sampler_probability(double ratio)
 }
 
 static void
-sampler_tree__set_rate(djp_sampler *node, double per_second)
+tree_set_rate(djp_sampler *node, double per_second)
 {
     double rate = per_second > 0 ? per_second : 0;
     rate = rate < DJP_SAMPLER_RATE_MAX ? rate : DJP_SAMPLER_RATE_MAX;
@@ -197,9 +197,9 @@ sampler_tree__set_rate(djp_sampler *node, double per_second)
 djp_sampler *
 djp_sampler_rate_limited(double per_second)
 {
-    djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_RATE);
+    djp_sampler *node = tree_new(DJP_SAMPLER_TREE_RATE);
     if (node != NULL) {
-        sampler_tree__set_rate(node, per_second);
+        tree_set_rate(node, per_second);
     }
     return node;
 }
@@ -207,9 +207,9 @@ djp_sampler_rate_limited(double per_second)
 djp_sampler *
 djp_sampler_at_least(double per_second, djp_sampler *delegate)
 {
-    djp_sampler *node = sampler_tree__above(DJP_SAMPLER_TREE_AT_LEAST, delegate);
+    djp_sampler *node = tree_above(DJP_SAMPLER_TREE_AT_LEAST, delegate);
     if (node != NULL) {
-        sampler_tree__set_rate(node, per_second);
+        tree_set_rate(node, per_second);
     }
     return node;
 }
@@ -217,26 +217,26 @@ djp_sampler_at_least(double per_second, djp_sampler *delegate)
 djp_sampler *
 djp_sampler_parent_threshold(djp_sampler *root)
 {
-    return sampler_tree__above(DJP_SAMPLER_TREE_PARENT, root);
+    return tree_above(DJP_SAMPLER_TREE_PARENT, root);
 }
 
 djp_sampler *
 djp_sampler_annotating(const djp_attribute *attributes, size_t count, djp_sampler *delegate)
 {
-    djp_sampler *node = sampler_tree__above(DJP_SAMPLER_TREE_ANNOTATING, delegate);
+    djp_sampler *node = tree_above(DJP_SAMPLER_TREE_ANNOTATING, delegate);
     djp__sampler_notes *notes = node != NULL ? djp__calloc(1, sizeof *notes) : NULL;
     if (notes == NULL) {
         djp_sampler_free(node);
         return NULL;
     }
     node->notes = notes;
-    djp_store_relaxed(&notes->refs, 1u);
+    djp__store_relaxed(&notes->refs, 1u);
     int good = count <= DJP_SAMPLER_ATTRIBUTES_MAX;
     for (size_t i = 0; good && i < count; i++) {
-        good = sampler_tree__note(notes, &attributes[i]);
+        good = tree_note(notes, &attributes[i]);
     }
     notes->own = notes->count;
-    if (!good || !sampler_tree__hand_down(delegate, notes)) {
+    if (!good || !tree_hand_down(delegate, notes)) {
         djp_sampler_free(node);
         return NULL;
     }
@@ -248,16 +248,16 @@ djp_sampler_annotating(const djp_attribute *attributes, size_t count, djp_sample
 djp_sampler *
 djp_sampler_rule_based(void)
 {
-    return sampler_tree__new(DJP_SAMPLER_TREE_RULES);
+    return tree_new(DJP_SAMPLER_TREE_RULES);
 }
 
 /* Copies terms and their texts into one block; NULL when memory is short. */
 static djp_sampler_term *
-sampler_tree__copy_terms(const djp_sampler_term *terms, size_t count)
+tree_copy_terms(const djp_sampler_term *terms, size_t count)
 {
     size_t size = count * sizeof *terms;
     for (size_t i = 0; i < count; i++) {
-        size += sampler_tree__cut(terms[i].key).size + sampler_tree__cut(terms[i].pattern).size;
+        size += tree_cut(terms[i].key).size + tree_cut(terms[i].pattern).size;
     }
     djp_sampler_term *copy = djp__alloc(size + 1);
     if (copy == NULL) {
@@ -265,8 +265,7 @@ sampler_tree__copy_terms(const djp_sampler_term *terms, size_t count)
     }
     char *at = (char *)(copy + count);
     for (size_t i = 0; i < count; i++) {
-        djp_text key = sampler_tree__cut(terms[i].key),
-                 pattern = sampler_tree__cut(terms[i].pattern);
+        djp_text key = tree_cut(terms[i].key), pattern = tree_cut(terms[i].pattern);
         copy[i] = terms[i];
         copy[i].key = (djp_text){at, key.size};
         memcpy(at, key.data, key.size);
@@ -279,7 +278,7 @@ sampler_tree__copy_terms(const djp_sampler_term *terms, size_t count)
 }
 
 static unsigned
-sampler_tree__needs(const djp_sampler_term *terms, size_t count)
+tree_needs(const djp_sampler_term *terms, size_t count)
 {
     unsigned needs = 0;
     for (size_t i = 0; i < count; i++) {
@@ -290,7 +289,7 @@ sampler_tree__needs(const djp_sampler_term *terms, size_t count)
 }
 
 static int
-sampler_tree__has_room(djp_sampler *rules)
+tree_has_room(djp_sampler *rules)
 {
     if (rules->rule_count < rules->rule_places) {
         return 1;
@@ -307,7 +306,7 @@ sampler_tree__has_room(djp_sampler *rules)
 /* Indexes a new rule: in the map if it only tests one exact name, so that thousands of names need
  * one look-up; else in the list. */
 static int
-sampler_tree__index(djp_sampler *rules, uint32_t number)
+tree_index(djp_sampler *rules, uint32_t number)
 {
     const djp__sampler_rule *rule = &rules->rules[number];
     const djp_sampler_term *term = rule->terms;
@@ -337,21 +336,20 @@ djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t c
         djp_sampler_free(sampler);
         return DJP_EINVAL;
     }
-    djp_sampler_term *copy =
-        sampler_tree__has_room(rules) ? sampler_tree__copy_terms(terms, count) : NULL;
+    djp_sampler_term *copy = tree_has_room(rules) ? tree_copy_terms(terms, count) : NULL;
     if (copy == NULL) {
         djp_sampler_free(sampler);
         return DJP_ENOMEM;
     }
     rules->rules[rules->rule_count] = (djp__sampler_rule){copy, count, sampler, UINT32_MAX};
-    if (!sampler_tree__index(rules, (uint32_t)rules->rule_count)) {
+    if (!tree_index(rules, (uint32_t)rules->rule_count)) {
         djp__free(copy);
         djp_sampler_free(sampler);
         return DJP_ENOMEM;
     }
     rules->rule_count++;
-    sampler_tree__count(rules, sampler);
-    rules->needs |= sampler_tree__needs(terms, count);
+    tree_count(rules, sampler);
+    rules->needs |= tree_needs(terms, count);
     return 0;
 }
 

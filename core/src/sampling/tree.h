@@ -9,7 +9,7 @@
 #include "djp/key.h"
 #include "djp/sampler.h"
 
-struct djp_buf;
+struct djp__buf;
 
 typedef enum djp__sampler_form {
     DJP_SAMPLER_TREE_ON,
@@ -26,7 +26,7 @@ typedef enum djp__sampler_form {
 /* Attributes of the annotating nodes on a path, inner ones first. Shared by the node and by roots
  * being started. */
 typedef struct djp__sampler_notes {
-    DJP_ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
+    DJP__ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
     uint32_t own; /* of this node; those of outer nodes follow */
     uint32_t count;
     djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
@@ -50,12 +50,12 @@ struct djp_sampler {
     /* of a rate limit: interval between two traces, and the burst; 0: none at all */
     uint64_t period_ns, saved_ns;
     /* when the next trace is due at that rate. Any thread, acquire-release */
-    DJP_ATOMIC(uint64_t) due_ns;
+    DJP__ATOMIC(uint64_t) due_ns;
     djp_sampler *child; /* owned */
     djp__sampler_notes *notes; /* a reference */
     djp__sampler_rule *rules; /* owned */
     size_t rule_count, rule_places;
-    djp_map names; /* exact name -> number + 1 of the first rule that tests only that name */
+    djp__map names; /* exact name -> number + 1 of the first rule that tests only that name */
     uint32_t first, last; /* rules outside the map; UINT32_MAX: none */
     djp_sampler *next; /* in the recorder's list of retired trees */
     char *text; /* owned; of a recorder's tree, else NULL */
@@ -91,6 +91,6 @@ djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__samp
 
 void djp__sampler_notes_unref(djp__sampler_notes *notes); /* accepts NULL */
 /* Appends the text. */
-void djp__sampler_write(struct djp_buf *out, const djp_sampler *tree);
+void djp__sampler_write(struct djp__buf *out, const djp_sampler *tree);
 
 #endif

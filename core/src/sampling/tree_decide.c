@@ -14,9 +14,9 @@
 /* Takes one trace from the budget, by the virtual schedule of a leaky bucket, which needs one
  * number. */
 static int
-sampler_intent__take(djp_sampler *node, uint64_t now)
+tree_decide_take(djp_sampler *node, uint64_t now)
 {
-    uint64_t due = djp_load_acquire(&node->due_ns), next;
+    uint64_t due = djp__load_acquire(&node->due_ns), next;
     if (node->period_ns == 0) {
         return 0;
     }
@@ -26,30 +26,30 @@ sampler_intent__take(djp_sampler *node, uint64_t now)
             return 0;
         }
         next = (due > now ? due : now) + node->period_ns;
-    } while (!djp_cas_weak_acq_rel(&node->due_ns, &due, next));
+    } while (!djp__cas_weak_acq_rel(&node->due_ns, &due, next));
     return 1;
 }
 
 /* ---- predicates ---- */
 
 static int
-sampler_intent__fits(const djp_sampler_term *term, djp_text text)
+tree_decide_fits(const djp_sampler_term *term, djp_text text)
 {
     return djp__text_fits(text, term->pattern, term->prefix);
 }
 
 static int
-sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
+tree_decide_fits_value(const djp_sampler_term *term, const djp_value *value)
 {
     char room[24];
     switch (value->type) {
     case DJP_STRING:
-        return sampler_intent__fits(term, value->as.text);
+        return tree_decide_fits(term, value->as.text);
     case DJP_INT:
-        return sampler_intent__fits(term, djp__digits(room, value->as.integer));
+        return tree_decide_fits(term, djp__digits(room, value->as.integer));
     case DJP_BOOL:
-        return sampler_intent__fits(term, value->as.boolean ? (djp_text){"true", 4}
-                                                            : (djp_text){"false", 5});
+        return tree_decide_fits(term,
+                                value->as.boolean ? (djp_text){"true", 4} : (djp_text){"false", 5});
     default:
         return term->prefix && term->pattern.size == 0;
     }
@@ -57,20 +57,20 @@ sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
 
 /* The last value of a key applies. */
 static int
-sampler_intent__has(const djp_sampler_term *term, const djp__sampler_input *input)
+tree_decide_has(const djp_sampler_term *term, const djp__sampler_input *input)
 {
     for (size_t i = input->attribute_count; i > 0; i--) {
         const djp_attribute *attribute = &input->attributes[i - 1];
         if (attribute->key.size == term->key.size &&
             memcmp(attribute->key.data, term->key.data, term->key.size) == 0) {
-            return sampler_intent__fits_value(term, &attribute->value);
+            return tree_decide_fits_value(term, &attribute->value);
         }
     }
     return 0;
 }
 
 static int
-sampler_intent__holds(const djp_sampler_term *term, const djp__sampler_input *input)
+tree_decide_holds(const djp_sampler_term *term, const djp__sampler_input *input)
 {
     const djp_span_context *parent = input->parent;
     switch (term->test) {
@@ -85,18 +85,18 @@ sampler_intent__holds(const djp_sampler_term *term, const djp__sampler_input *in
     case DJP_SAMPLER_KIND:
         return input->kind == term->kind;
     case DJP_SAMPLER_NAME:
-        return sampler_intent__fits(term, input->name);
+        return tree_decide_fits(term, input->name);
     case DJP_SAMPLER_ATTRIBUTE:
-        return sampler_intent__has(term, input);
+        return tree_decide_has(term, input);
     }
     return 0;
 }
 
 static int
-sampler_intent__meets(const djp__sampler_rule *rule, const djp__sampler_input *input)
+tree_decide_meets(const djp__sampler_rule *rule, const djp__sampler_input *input)
 {
     for (size_t i = 0; i < rule->count; i++) {
-        if (sampler_intent__holds(&rule->terms[i], input) == (rule->terms[i].negated != 0)) {
+        if (tree_decide_holds(&rule->terms[i], input) == (rule->terms[i].negated != 0)) {
             return 0;
         }
     }
@@ -105,7 +105,7 @@ sampler_intent__meets(const djp__sampler_rule *rule, const djp__sampler_input *i
 
 /* The first matching rule, or NULL. */
 static djp_sampler *
-sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
+tree_decide_rule(const djp_sampler *node, const djp__sampler_input *input)
 {
     uint32_t named = UINT32_MAX;
     if (node->names.count > 0) {
@@ -114,7 +114,7 @@ sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
         named = found != NULL ? (uint32_t)((uintptr_t)found - 1) : UINT32_MAX;
     }
     for (uint32_t i = node->first; i < named; i = node->rules[i].next) {
-        if (sampler_intent__meets(&node->rules[i], input)) {
+        if (tree_decide_meets(&node->rules[i], input)) {
             return node->rules[i].sampler;
         }
     }
@@ -124,7 +124,7 @@ sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
 /* ---- nodes ---- */
 
 static void
-sampler_intent__yes(djp__sampler_intent *out, const djp_sampler *node, uint8_t reason)
+tree_decide_yes(djp__sampler_intent *out, const djp_sampler *node, uint8_t reason)
 {
     out->sampled = 1;
     out->reliable = node->form != DJP_SAMPLER_TREE_RATE && node->form != DJP_SAMPLER_TREE_AT_LEAST;
@@ -134,23 +134,23 @@ sampler_intent__yes(djp__sampler_intent *out, const djp_sampler *node, uint8_t r
 }
 
 static void
-sampler_intent__leaf(djp__sampler_intent *out, djp_sampler *node, const djp__sampler_input *input)
+tree_decide_leaf(djp__sampler_intent *out, djp_sampler *node, const djp__sampler_input *input)
 {
     switch (node->form) {
     case DJP_SAMPLER_TREE_ON:
-        sampler_intent__yes(out, node, DJP_REASON_ALWAYS);
+        tree_decide_yes(out, node, DJP_REASON_ALWAYS);
         break;
     case DJP_SAMPLER_TREE_DROP:
         out->drop = 1;
         break;
     case DJP_SAMPLER_TREE_PROBABILITY:
         if (input->randomness >= node->threshold) {
-            sampler_intent__yes(out, node, DJP_REASON_RATIO);
+            tree_decide_yes(out, node, DJP_REASON_RATIO);
         }
         break;
     case DJP_SAMPLER_TREE_RATE:
-        if (sampler_intent__take(node, input->now_ns)) {
-            sampler_intent__yes(out, node, DJP_REASON_RATIO);
+        if (tree_decide_take(node, input->now_ns)) {
+            tree_decide_yes(out, node, DJP_REASON_RATIO);
         }
         break;
     default:
@@ -167,15 +167,15 @@ typedef struct sampler_intent__path {
 /* A sampled trace uses up each rate on the path, innermost first; a rate with remaining budget
  * samples. */
 static void
-sampler_intent__fill_up(djp__sampler_intent *out, sampler_intent__path *path,
-                        const djp__sampler_input *input)
+tree_decide_fill_up(djp__sampler_intent *out, sampler_intent__path *path,
+                    const djp__sampler_input *input)
 {
     while (path->count > 0 && !out->drop) {
         djp_sampler *limit = path->limits[--path->count];
-        int due = sampler_intent__take(limit, input->now_ns);
+        int due = tree_decide_take(limit, input->now_ns);
         if (due && !out->sampled) {
             out->followed = 0;
-            sampler_intent__yes(out, limit, DJP_REASON_RATIO);
+            tree_decide_yes(out, limit, DJP_REASON_RATIO);
         }
     }
 }
@@ -187,7 +187,7 @@ djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__samp
     djp_sampler *node = tree, *leaf = NULL;
     memset(out, 0, sizeof *out);
     out->reliable = 1;
-    out->threshold = DJP_THRESHOLD_NEVER;
+    out->threshold = DJP__THRESHOLD_NEVER;
     path.count = 0;
     while (node != NULL) {
         leaf = node;
@@ -200,11 +200,10 @@ djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__samp
             out->sampled = (input->parent->flags & DJP_FLAG_SAMPLED) != 0;
             break;
         }
-        node =
-            node->form == DJP_SAMPLER_TREE_RULES ? sampler_intent__rule(node, input) : node->child;
+        node = node->form == DJP_SAMPLER_TREE_RULES ? tree_decide_rule(node, input) : node->child;
     }
     if (!out->followed) {
-        sampler_intent__leaf(out, leaf, input);
+        tree_decide_leaf(out, leaf, input);
     }
-    sampler_intent__fill_up(out, &path, input);
+    tree_decide_fill_up(out, &path, input);
 }

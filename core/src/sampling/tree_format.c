@@ -9,7 +9,7 @@ static const char *const sampler_write__kinds[] = {"",       "internal", "server
 
 /* In quotation marks; an unescaped star marks a prefix. */
 static void
-sampler_write__string(djp_buf *out, djp_text text, int pattern, int prefix)
+tree_format_string(djp__buf *out, djp_text text, int pattern, int prefix)
 {
     djp__buf_char(out, '"');
     for (size_t i = 0; i < text.size; i++) {
@@ -24,7 +24,7 @@ sampler_write__string(djp_buf *out, djp_text text, int pattern, int prefix)
 }
 
 static void
-sampler_write__term(djp_buf *out, const djp_sampler_term *term)
+tree_format_term(djp__buf *out, const djp_sampler_term *term)
 {
     static const char *const words[] = {
         [DJP_SAMPLER_ANY] = "any",
@@ -41,11 +41,11 @@ sampler_write__term(djp_buf *out, const djp_sampler_term *term)
         size_t known = sizeof sampler_write__kinds / sizeof sampler_write__kinds[0];
         djp__buf_text(out, sampler_write__kinds[term->kind < known ? term->kind : 0]);
     } else if (term->test == DJP_SAMPLER_ATTRIBUTE) {
-        sampler_write__string(out, term->key, 0, 0);
+        tree_format_string(out, term->key, 0, 0);
         djp__buf_char(out, '=');
     }
     if (term->test >= DJP_SAMPLER_NAME) {
-        sampler_write__string(out, term->pattern, 1, term->prefix);
+        tree_format_string(out, term->pattern, 1, term->prefix);
     }
     if (term->test >= DJP_SAMPLER_KIND) {
         djp__buf_char(out, ')');
@@ -53,13 +53,13 @@ sampler_write__term(djp_buf *out, const djp_sampler_term *term)
 }
 
 static void
-sampler_write__attribute(djp_buf *out, const djp_attribute *attribute)
+tree_format_attribute(djp__buf *out, const djp_attribute *attribute)
 {
     const djp_value *value = &attribute->value;
-    sampler_write__string(out, attribute->key, 0, 0);
+    tree_format_string(out, attribute->key, 0, 0);
     djp__buf_char(out, '=');
     if (value->type == DJP_STRING) {
-        sampler_write__string(out, value->as.text, 0, 0);
+        tree_format_string(out, value->as.text, 0, 0);
     } else if (value->type == DJP_BOOL) {
         djp__buf_text(out, value->as.boolean ? "true" : "false");
     } else if (value->type == DJP_INT) {
@@ -76,14 +76,14 @@ sampler_write__attribute(djp_buf *out, const djp_attribute *attribute)
 }
 
 static void
-sampler_write__rules(djp_buf *out, const djp_sampler *tree)
+tree_format_rules(djp__buf *out, const djp_sampler *tree)
 {
     for (size_t i = 0; i < tree->rule_count; i++) {
         const djp__sampler_rule *rule = &tree->rules[i];
         djp__buf_text(out, i ? ", " : "");
         for (size_t k = 0; k < rule->count; k++) {
             djp__buf_text(out, k ? " & " : "");
-            sampler_write__term(out, &rule->terms[k]);
+            tree_format_term(out, &rule->terms[k]);
         }
         djp__buf_text(out, rule->count ? " => " : "any => ");
         djp__sampler_write(out, rule->sampler);
@@ -92,24 +92,24 @@ sampler_write__rules(djp_buf *out, const djp_sampler *tree)
 
 /* The arguments before the child: attributes, number, rules. */
 static void
-sampler_write__inside(djp_buf *out, const djp_sampler *tree)
+tree_format_inside(djp__buf *out, const djp_sampler *tree)
 {
     if (tree->form == DJP_SAMPLER_TREE_ANNOTATING) {
         djp__buf_char(out, '{');
         for (uint32_t i = 0; i < tree->notes->own; i++) {
             djp__buf_text(out, i ? ", " : "");
-            sampler_write__attribute(out, &tree->notes->items[i]);
+            tree_format_attribute(out, &tree->notes->items[i]);
         }
         djp__buf_char(out, '}');
     } else if (tree->form == DJP_SAMPLER_TREE_RULES) {
-        sampler_write__rules(out, tree);
+        tree_format_rules(out, tree);
     } else if (tree->form != DJP_SAMPLER_TREE_PARENT) {
         djp__buf_double(out, tree->number);
     }
 }
 
 void
-djp__sampler_write(djp_buf *out, const djp_sampler *tree)
+djp__sampler_write(djp__buf *out, const djp_sampler *tree)
 {
     static const char *const words[] = {
         [DJP_SAMPLER_TREE_ON] = "always_on",
@@ -126,7 +126,7 @@ djp__sampler_write(djp_buf *out, const djp_sampler *tree)
     if (tree->form <= DJP_SAMPLER_TREE_DROP) {
         return;
     }
-    sampler_write__inside(out, tree);
+    tree_format_inside(out, tree);
     if (tree->child) {
         djp__buf_text(out, tree->form == DJP_SAMPLER_TREE_PARENT ? "" : ", ");
         djp__sampler_write(out, tree->child);
@@ -137,7 +137,7 @@ djp__sampler_write(djp_buf *out, const djp_sampler *tree)
 char *
 djp_sampler_text(size_t *size, const djp_sampler *sampler)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__sampler_write(&out, sampler);
     return djp__buf_take(&out, size);

@@ -17,16 +17,16 @@ typedef struct sampler_text {
     size_t added; /* attributes on the path to here */
     int result; /* 0, DJP_EINVAL or DJP_ENOMEM */
     djp_sampler_error error;
-    djp_arena arena; /* texts without their escapes */
+    djp__arena arena; /* texts without their escapes */
 } sampler_text;
 
-static djp_sampler *sampler_text_node(sampler_text *in);
+static djp_sampler *tree_parse_node(sampler_text *in);
 
 /* ---- characters ---- */
 
 /* The first error is reported. */
 static int
-sampler_text_expected(sampler_text *in, const char *what)
+tree_parse_expected(sampler_text *in, const char *what)
 {
     if (in->result == 0) {
         in->result = DJP_EINVAL;
@@ -36,7 +36,7 @@ sampler_text_expected(sampler_text *in, const char *what)
 }
 
 static void
-sampler_text_skip(sampler_text *in)
+tree_parse_skip(sampler_text *in)
 {
     while (in->at < in->size && strchr(" \t\r\n", in->text[in->at]) && in->text[in->at] != '\0') {
         in->at++;
@@ -45,10 +45,10 @@ sampler_text_skip(sampler_text *in)
 
 /* Reads an optional token. */
 static int
-sampler_text_has(sampler_text *in, const char *mark)
+tree_parse_has(sampler_text *in, const char *mark)
 {
     size_t size = strlen(mark);
-    sampler_text_skip(in);
+    tree_parse_skip(in);
     if (in->result != 0 || in->size - in->at < size || memcmp(in->text + in->at, mark, size) != 0) {
         return 0;
     }
@@ -58,15 +58,15 @@ sampler_text_has(sampler_text *in, const char *mark)
 
 /* Reads a required token. */
 static int
-sampler_text_take(sampler_text *in, const char *mark, const char *what)
+tree_parse_take(sampler_text *in, const char *mark, const char *what)
 {
-    return sampler_text_has(in, mark) || sampler_text_expected(in, what);
+    return tree_parse_has(in, mark) || tree_parse_expected(in, what);
 }
 
 static djp_text
-sampler_text_word(sampler_text *in)
+tree_parse_word(sampler_text *in)
 {
-    sampler_text_skip(in);
+    tree_parse_skip(in);
     size_t start = in->at;
     while (in->at < in->size) {
         char c = in->text[in->at];
@@ -80,9 +80,9 @@ sampler_text_word(sampler_text *in)
 
 /* Reads the rest of a number. */
 static int
-sampler_text_number(sampler_text *in, double *out, djp_text *digits)
+tree_parse_number(sampler_text *in, double *out, djp_text *digits)
 {
-    sampler_text_skip(in);
+    tree_parse_skip(in);
     size_t start = in->at;
     while (in->at < in->size && in->text[in->at] != '\0' &&
            strchr("0123456789+-.eE", in->text[in->at])) {
@@ -91,14 +91,14 @@ sampler_text_number(sampler_text *in, double *out, djp_text *digits)
     *digits = (djp_text){in->text + start, in->at - start};
     if (digits->size == 0 || digits->size > 40 || !djp__parse_double(*digits, out)) {
         in->at = start;
-        return sampler_text_expected(in, "a number");
+        return tree_parse_expected(in, "a number");
     }
     return 1;
 }
 
 /* Copies a text into the arena. */
 static int
-sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size)
+tree_parse_keep(sampler_text *in, djp_text *out, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&in->arena, size + 1);
     if (copy == NULL) {
@@ -113,16 +113,16 @@ sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size
 /* A quoted text with the escapes \" \\ and \*. With prefix, a star at its end matches any
  * ending. */
 static int
-sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
+tree_parse_string(sampler_text *in, djp_text *out, int *prefix)
 {
     char room[DJP_SAMPLER_TEXT_MAX];
     size_t size = 0;
     int star = 0;
-    if (prefix != NULL && sampler_text_has(in, "*")) {
+    if (prefix != NULL && tree_parse_has(in, "*")) {
         *out = (djp_text){"", 0};
         return *prefix = 1;
     }
-    if (!sampler_text_take(in, "\"", "a text in quotation marks")) {
+    if (!tree_parse_take(in, "\"", "a text in quotation marks")) {
         return 0;
     }
     while (in->at < in->size && in->text[in->at] != '"') {
@@ -131,19 +131,19 @@ sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
             in->at++;
         }
         if (size == DJP_SAMPLER_TEXT_MAX) {
-            return sampler_text_expected(in, "a text of at most 1,024 bytes");
+            return tree_parse_expected(in, "a text of at most 1,024 bytes");
         }
         room[size++] = in->text[in->at++];
     }
     if (in->at == in->size) {
-        return sampler_text_expected(in, "a quotation mark at the end of the text");
+        return tree_parse_expected(in, "a quotation mark at the end of the text");
     }
     in->at++;
     if (prefix != NULL) {
         *prefix = star;
         size -= (size_t)star;
     }
-    return sampler_text_keep(in, out, room, size);
+    return tree_parse_keep(in, out, room, size);
 }
 
 /* ---- predicates ---- */
@@ -154,11 +154,11 @@ typedef struct sampler_text_rule {
 } sampler_text_rule;
 
 static int
-sampler_text_kind(sampler_text *in, unsigned *kind)
+tree_parse_kind(sampler_text *in, unsigned *kind)
 {
     static const char *const words[] = {"internal", "server", "client", "producer", "consumer"};
-    size_t start = (sampler_text_skip(in), in->at);
-    djp_text word = sampler_text_word(in);
+    size_t start = (tree_parse_skip(in), in->at);
+    djp_text word = tree_parse_word(in);
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (djp__text_equal_nocase(word, words[i])) {
             *kind = DJP_KIND_INTERNAL + i;
@@ -166,11 +166,11 @@ sampler_text_kind(sampler_text *in, unsigned *kind)
         }
     }
     in->at = start;
-    return sampler_text_expected(in, "internal, server, client, producer or consumer");
+    return tree_parse_expected(in, "internal, server, client, producer or consumer");
 }
 
 static int
-sampler_text_term(sampler_text *in, sampler_text_rule *rule)
+tree_parse_term(sampler_text *in, sampler_text_rule *rule)
 {
     static const char *const words[] = {
         [DJP_SAMPLER_ANY] = "any",
@@ -181,44 +181,44 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
         [DJP_SAMPLER_NAME] = "name",
         [DJP_SAMPLER_ATTRIBUTE] = "attribute",
     };
-    sampler_text_skip(in);
+    tree_parse_skip(in);
     if (rule->count == DJP_SAMPLER_TERMS_MAX) {
-        return sampler_text_expected(in, "at most 8 conditions in one rule");
+        return tree_parse_expected(in, "at most 8 conditions in one rule");
     }
     djp_sampler_term *term = &rule->terms[rule->count++];
-    *term = (djp_sampler_term){.negated = sampler_text_has(in, "!")};
-    size_t start = (sampler_text_skip(in), in->at);
-    djp_text word = sampler_text_word(in);
+    *term = (djp_sampler_term){.negated = tree_parse_has(in, "!")};
+    size_t start = (tree_parse_skip(in), in->at);
+    djp_text word = tree_parse_word(in);
     unsigned test = 0;
     while (test <= DJP_SAMPLER_ATTRIBUTE && !djp__text_equal_nocase(word, words[test])) {
         test++;
     }
     if (test > DJP_SAMPLER_ATTRIBUTE) {
         in->at = start;
-        return sampler_text_expected(in, "a condition: any, root, remote_parent, parent_sampled, "
-                                         "kind(..), name(..) or attribute(..)");
+        return tree_parse_expected(in, "a condition: any, root, remote_parent, parent_sampled, "
+                                       "kind(..), name(..) or attribute(..)");
     }
     term->test = (djp_sampler_test)test;
     if (test < DJP_SAMPLER_KIND) {
         return 1;
     }
-    int good = sampler_text_take(in, "(", "an opening parenthesis");
+    int good = tree_parse_take(in, "(", "an opening parenthesis");
     if (test == DJP_SAMPLER_KIND) {
-        good = good && sampler_text_kind(in, &term->kind);
+        good = good && tree_parse_kind(in, &term->kind);
     } else if (test == DJP_SAMPLER_ATTRIBUTE) {
-        good = good && sampler_text_string(in, &term->key, NULL) &&
-               sampler_text_take(in, "=", "an equals sign");
+        good = good && tree_parse_string(in, &term->key, NULL) &&
+               tree_parse_take(in, "=", "an equals sign");
     }
-    good = good &&
-           (test == DJP_SAMPLER_KIND || sampler_text_string(in, &term->pattern, &term->prefix));
-    return good && sampler_text_take(in, ")", "a closing parenthesis");
+    good =
+        good && (test == DJP_SAMPLER_KIND || tree_parse_string(in, &term->pattern, &term->prefix));
+    return good && tree_parse_take(in, ")", "a closing parenthesis");
 }
 
 /* ---- nodes ---- */
 
 /* Maps a failed constructor to an error: memory, or one of the limits. */
 static djp_sampler *
-sampler_text_made(sampler_text *in, djp_sampler *node)
+tree_parse_made(sampler_text *in, djp_sampler *node)
 {
     if (node == NULL && in->result == 0) {
         in->result = DJP_ENOMEM;
@@ -228,37 +228,37 @@ sampler_text_made(sampler_text *in, djp_sampler *node)
 
 /* One rule, added to node. */
 static int
-sampler_text_rule_of(sampler_text *in, djp_sampler *node)
+tree_parse_rule_of(sampler_text *in, djp_sampler *node)
 {
     sampler_text_rule rule = {.count = 0};
     do {
-        if (!sampler_text_term(in, &rule)) {
+        if (!tree_parse_term(in, &rule)) {
             return 0;
         }
-    } while (sampler_text_has(in, "&"));
-    if (!sampler_text_take(in, "=>", "& or =>")) {
+    } while (tree_parse_has(in, "&"));
+    if (!tree_parse_take(in, "=>", "& or =>")) {
         return 0;
     }
-    djp_sampler *sampler = sampler_text_node(in);
+    djp_sampler *sampler = tree_parse_node(in);
     int good = sampler && djp_sampler_add_rule(node, rule.terms, rule.count, sampler) == 0;
     if (!good) {
-        sampler_text_made(in, NULL);
+        tree_parse_made(in, NULL);
     }
     return good;
 }
 
 static djp_sampler *
-sampler_text_rules(sampler_text *in)
+tree_parse_rules(sampler_text *in)
 {
-    djp_sampler *node = sampler_text_made(in, djp_sampler_rule_based());
+    djp_sampler *node = tree_parse_made(in, djp_sampler_rule_based());
     int good = node != NULL;
-    if (good && sampler_text_has(in, ")")) {
+    if (good && tree_parse_has(in, ")")) {
         return node;
     }
     do {
-        good = good && sampler_text_rule_of(in, node);
-    } while (good && sampler_text_has(in, ","));
-    if (!good || !sampler_text_take(in, ")", "a comma or a closing parenthesis")) {
+        good = good && tree_parse_rule_of(in, node);
+    } while (good && tree_parse_has(in, ","));
+    if (!good || !tree_parse_take(in, ")", "a comma or a closing parenthesis")) {
         djp_sampler_free(node);
         return NULL;
     }
@@ -267,7 +267,7 @@ sampler_text_rules(sampler_text *in)
 
 /* Digits alone, in the range of an integer. */
 static int
-sampler_text_whole(int64_t *out, djp_text digits)
+tree_parse_whole(int64_t *out, djp_text digits)
 {
     uint64_t size;
     int is_signed = digits.data[0] == '-' || digits.data[0] == '+',
@@ -283,14 +283,14 @@ sampler_text_whole(int64_t *out, djp_text digits)
 
 /* true, false, a number or a text. */
 static int
-sampler_text_value(sampler_text *in, djp_value *out)
+tree_parse_value(sampler_text *in, djp_value *out)
 {
-    size_t start = (sampler_text_skip(in), in->at);
+    size_t start = (tree_parse_skip(in), in->at);
     if (in->at < in->size && in->text[in->at] == '"') {
         out->type = DJP_STRING;
-        return sampler_text_string(in, &out->as.text, NULL);
+        return tree_parse_string(in, &out->as.text, NULL);
     }
-    djp_text word = sampler_text_word(in);
+    djp_text word = tree_parse_word(in);
     if (djp__text_equal_nocase(word, "true") || djp__text_equal_nocase(word, "false")) {
         out->type = DJP_BOOL;
         out->as.boolean = word.size == 4;
@@ -299,12 +299,12 @@ sampler_text_value(sampler_text *in, djp_value *out)
     in->at = start;
     double real;
     djp_text digits;
-    if (word.size > 0 || !sampler_text_number(in, &real, &digits)) {
+    if (word.size > 0 || !tree_parse_number(in, &real, &digits)) {
         in->result = 0;
-        return sampler_text_expected(in, "a text in quotation marks, a number, true or false");
+        return tree_parse_expected(in, "a text in quotation marks, a number, true or false");
     }
     int64_t integer;
-    int whole = sampler_text_whole(&integer, digits);
+    int whole = tree_parse_whole(&integer, digits);
     out->type = whole ? DJP_INT : DJP_DOUBLE;
     if (whole) {
         out->as.integer = integer;
@@ -316,91 +316,89 @@ sampler_text_value(sampler_text *in, djp_value *out)
 
 /* key = value */
 static int
-sampler_text_attribute(sampler_text *in, djp_attribute *item)
+tree_parse_attribute(sampler_text *in, djp_attribute *item)
 {
-    return sampler_text_string(in, &item->key, NULL) &&
-           (item->key.size > 0 || sampler_text_expected(in, "a key that is not empty")) &&
-           sampler_text_take(in, "=", "an equals sign") && sampler_text_value(in, &item->value);
+    return tree_parse_string(in, &item->key, NULL) &&
+           (item->key.size > 0 || tree_parse_expected(in, "a key that is not empty")) &&
+           tree_parse_take(in, "=", "an equals sign") && tree_parse_value(in, &item->value);
 }
 
 /* The attributes in braces; returns 0 where they are not good. */
 static int
-sampler_text_attributes(sampler_text *in, djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX],
-                        size_t *count)
+tree_parse_attributes(sampler_text *in, djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX],
+                      size_t *count)
 {
-    int good = sampler_text_take(in, "{", "attributes in braces");
-    int more = good && !sampler_text_has(in, "}");
+    int good = tree_parse_take(in, "{", "attributes in braces");
+    int more = good && !tree_parse_has(in, "}");
     while (good && more) {
-        sampler_text_skip(in);
+        tree_parse_skip(in);
         if (in->added + *count == DJP_SAMPLER_ATTRIBUTES_MAX) {
-            return sampler_text_expected(
+            return tree_parse_expected(
                 in, "at most 32 attributes, with those of the samplers around it");
         }
-        good = sampler_text_attribute(in, &items[(*count)++]);
-        more = good && sampler_text_has(in, ",");
-        good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
+        good = tree_parse_attribute(in, &items[(*count)++]);
+        more = good && tree_parse_has(in, ",");
+        good = good && (more || tree_parse_take(in, "}", "a comma or a closing brace"));
     }
     return good;
 }
 
 static djp_sampler *
-sampler_text_annotating(sampler_text *in)
+tree_parse_annotating(sampler_text *in)
 {
     djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
     size_t count = 0;
-    int good = sampler_text_attributes(in, items, &count);
+    int good = tree_parse_attributes(in, items, &count);
     in->added += count;
-    djp_sampler *child =
-        good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;
+    djp_sampler *child = good && tree_parse_take(in, ",", "a comma") ? tree_parse_node(in) : NULL;
     in->added -= count;
-    if (child == NULL || !sampler_text_take(in, ")", "a closing parenthesis")) {
+    if (child == NULL || !tree_parse_take(in, ")", "a closing parenthesis")) {
         djp_sampler_free(child);
         return NULL;
     }
-    return sampler_text_made(in, djp_sampler_annotating(items, count, child));
+    return tree_parse_made(in, djp_sampler_annotating(items, count, child));
 }
 
 /* The arguments in parentheses: a number, a sampler, or both. */
 static djp_sampler *
-sampler_text_inside(sampler_text *in, int rate, double maximum, int sampler,
-                    djp_sampler *(*make)(double, djp_sampler *))
+tree_parse_inside(sampler_text *in, int rate, double maximum, int sampler,
+                  djp_sampler *(*make)(double, djp_sampler *))
 {
     double number = 0;
     djp_text digits;
     djp_sampler *child = NULL;
-    size_t start = (sampler_text_skip(in), in->at);
-    int good = !rate || sampler_text_number(in, &number, &digits);
+    size_t start = (tree_parse_skip(in), in->at);
+    int good = !rate || tree_parse_number(in, &number, &digits);
     if (good && !(number >= 0 && number <= maximum)) {
         in->at = start;
-        good = sampler_text_expected(in, maximum > 1 ? "a number from 0 to 1,000,000"
-                                                     : "a number from 0 to 1");
+        good = tree_parse_expected(in, maximum > 1 ? "a number from 0 to 1,000,000"
+                                                   : "a number from 0 to 1");
     }
-    good = good && (!rate || !sampler || sampler_text_take(in, ",", "a comma"));
-    child = good && sampler ? sampler_text_node(in) : NULL;
-    if (!good || (sampler && child == NULL) ||
-        !sampler_text_take(in, ")", "a closing parenthesis")) {
+    good = good && (!rate || !sampler || tree_parse_take(in, ",", "a comma"));
+    child = good && sampler ? tree_parse_node(in) : NULL;
+    if (!good || (sampler && child == NULL) || !tree_parse_take(in, ")", "a closing parenthesis")) {
         djp_sampler_free(child);
         return NULL;
     }
-    return sampler_text_made(in, make(number, child));
+    return tree_parse_made(in, make(number, child));
 }
 
 static djp_sampler *
-sampler_text_make_probability(double ratio, djp_sampler *none)
+tree_parse_make_probability(double ratio, djp_sampler *none)
 {
     (void)none;
     return djp_sampler_probability(ratio);
 }
 
 static djp_sampler *
-sampler_text_make_rate(double per_second, djp_sampler *none)
+tree_parse_make_rate(double per_second, djp_sampler *none)
 {
     (void)none;
     return djp_sampler_rate_limited(per_second);
 }
 
 static djp_sampler *
-sampler_text_make_parent(double none, djp_sampler *root)
+tree_parse_make_parent(double none, djp_sampler *root)
 {
     (void)none;
     return djp_sampler_parent_threshold(root);
@@ -408,26 +406,26 @@ sampler_text_make_parent(double none, djp_sampler *root)
 
 /* The node of a word with arguments; the parenthesis is already read. */
 static djp_sampler *
-sampler_text_named(sampler_text *in, djp_text word)
+tree_parse_named(sampler_text *in, djp_text word)
 {
     if (djp__text_equal_nocase(word, "probability")) {
-        return sampler_text_inside(in, 1, 1, 0, sampler_text_make_probability);
+        return tree_parse_inside(in, 1, 1, 0, tree_parse_make_probability);
     }
     if (djp__text_equal_nocase(word, "rate_limited")) {
-        return sampler_text_inside(in, 1, DJP_SAMPLER_RATE_MAX, 0, sampler_text_make_rate);
+        return tree_parse_inside(in, 1, DJP_SAMPLER_RATE_MAX, 0, tree_parse_make_rate);
     }
     if (djp__text_equal_nocase(word, "at_least")) {
-        return sampler_text_inside(in, 1, DJP_SAMPLER_RATE_MAX, 1, djp_sampler_at_least);
+        return tree_parse_inside(in, 1, DJP_SAMPLER_RATE_MAX, 1, djp_sampler_at_least);
     }
     if (djp__text_equal_nocase(word, "parent_threshold")) {
-        return sampler_text_inside(in, 0, 1, 1, sampler_text_make_parent);
+        return tree_parse_inside(in, 0, 1, 1, tree_parse_make_parent);
     }
-    return djp__text_equal_nocase(word, "annotating") ? sampler_text_annotating(in)
-                                                      : sampler_text_rules(in);
+    return djp__text_equal_nocase(word, "annotating") ? tree_parse_annotating(in)
+                                                      : tree_parse_rules(in);
 }
 
 static int
-sampler_text_is_named(djp_text word)
+tree_parse_is_named(djp_text word)
 {
     static const char *const words[] = {"probability",      "rate_limited", "at_least",
                                         "parent_threshold", "annotating",   "rule_based"};
@@ -440,33 +438,33 @@ sampler_text_is_named(djp_text word)
 }
 
 static djp_sampler *
-sampler_text_node(sampler_text *in)
+tree_parse_node(sampler_text *in)
 {
     djp_sampler *(*const leaves[])(void) = {djp_sampler_always_on, djp_sampler_always_off,
                                             djp_sampler_drop};
     static const char *const words[] = {"always_on", "always_off", "drop"};
-    size_t start = (sampler_text_skip(in), in->at);
+    size_t start = (tree_parse_skip(in), in->at);
     if (in->depth == DJP_SAMPLER_DEPTH_MAX || in->nodes == DJP_SAMPLER_NODES_MAX) {
-        sampler_text_expected(in, "the end: a sampler has at most 16 levels and 8,192 nodes");
+        tree_parse_expected(in, "the end: a sampler has at most 16 levels and 8,192 nodes");
         return NULL;
     }
-    djp_text word = sampler_text_word(in);
+    djp_text word = tree_parse_word(in);
     in->nodes++;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (djp__text_equal_nocase(word, words[i])) {
-            return sampler_text_made(in, leaves[i]());
+            return tree_parse_made(in, leaves[i]());
         }
     }
-    if (!sampler_text_is_named(word)) {
+    if (!tree_parse_is_named(word)) {
         in->at = start;
-        sampler_text_expected(in, "a sampler: always_on, always_off, drop, probability(..), "
-                                  "rate_limited(..), at_least(..), "
-                                  "parent_threshold(..), rule_based(..) or annotating(..)");
+        tree_parse_expected(in, "a sampler: always_on, always_off, drop, probability(..), "
+                                "rate_limited(..), at_least(..), "
+                                "parent_threshold(..), rule_based(..) or annotating(..)");
         return NULL;
     }
     in->depth++;
     djp_sampler *node =
-        sampler_text_take(in, "(", "an opening parenthesis") ? sampler_text_named(in, word) : NULL;
+        tree_parse_take(in, "(", "an opening parenthesis") ? tree_parse_named(in, word) : NULL;
     in->depth--;
     return node;
 }
@@ -476,10 +474,10 @@ djp_sampler_parse(djp_sampler **out, djp_text text, djp_sampler_error *error)
 {
     sampler_text in = {.text = text.data ? text.data : "", .size = text.data ? text.size : 0};
     djp__arena_init(&in.arena, 0);
-    djp_sampler *node = sampler_text_node(&in);
-    sampler_text_skip(&in);
+    djp_sampler *node = tree_parse_node(&in);
+    tree_parse_skip(&in);
     if (node != NULL && in.at < in.size) {
-        sampler_text_expected(&in, "the end of the text");
+        tree_parse_expected(&in, "the end of the text");
     }
     djp__arena_fini(&in.arena);
     if (in.result != 0) {

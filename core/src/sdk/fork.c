@@ -5,7 +5,7 @@
 #include "sdk/sdk.h"
 
 static void
-sdk_fork_prepare(void *user)
+fork_sdk_prepare(void *user)
 {
     djp_sdk *sdk = user;
     djp__worker_fork_prepare(&sdk->worker);
@@ -19,7 +19,7 @@ sdk_fork_prepare(void *user)
 }
 
 static void
-sdk_fork_unlock_pipelines(djp_sdk *sdk)
+fork_sdk_unlock_pipelines(djp_sdk *sdk)
 {
     djp__mutex_unlock(&sdk->worker.mutex);
     for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
@@ -28,29 +28,29 @@ sdk_fork_unlock_pipelines(djp_sdk *sdk)
 }
 
 static void
-sdk_fork_parent(void *user)
+fork_sdk_parent(void *user)
 {
     djp_sdk *sdk = user;
     djp__mutex_unlock(&sdk->diag.mutex);
     djp__control_fork_parent(&sdk->control);
     djp__worker_fork_parent(&sdk->worker);
-    sdk_fork_unlock_pipelines(sdk);
+    fork_sdk_unlock_pipelines(sdk);
     djp__oplogs_fork_parent(&sdk->oplogs);
 }
 
 /* No allocation, and no system call but the ring's, so that a child that ends or calls exec at once
  * costs little. The child's worker replaces encoders, queues and the wake-up when it starts. */
 static void
-sdk_fork_child(void *user)
+fork_sdk_child(void *user)
 {
     djp_sdk *sdk = user;
     for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
         djp__pipeline_fork_child(pipeline);
     }
     djp__worker_fork_child(&sdk->worker);
-    djp_store_relaxed(&sdk->references, 1);
-    djp_store_relaxed(&sdk->sigterm.signal, 0);
-    djp_store_relaxed(&sdk->sigterm.timer_ready, 0);
+    djp__store_relaxed(&sdk->references, 1);
+    djp__store_relaxed(&sdk->sigterm.signal, 0);
+    djp__store_relaxed(&sdk->sigterm.timer_ready, 0);
     if (sdk->worker.phase == DJP__PHASE_CLOSING) {
         sdk->worker.phase = DJP__PHASE_CLOSED; /* the closing thread does not exist in the child */
         djp__sigterm_disown(sdk);
@@ -60,13 +60,13 @@ sdk_fork_child(void *user)
     }
     djp__mutex_unlock(&sdk->diag.mutex);
     djp__control_fork_child(&sdk->control);
-    sdk_fork_unlock_pipelines(sdk);
+    fork_sdk_unlock_pipelines(sdk);
     djp__oplogs_fork_child(&sdk->oplogs);
 }
 
 void
 djp__sdk_fork_init(djp_sdk *sdk)
 {
-    sdk->fork_hook = (djp_fork_hook){sdk_fork_prepare, sdk_fork_parent, sdk_fork_child, sdk, NULL};
+    sdk->fork_hook = (djp__fork_hook){fork_sdk_prepare, fork_sdk_parent, fork_sdk_child, sdk, NULL};
     djp__fork_register(&sdk->fork_hook);
 }

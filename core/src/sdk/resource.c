@@ -18,14 +18,14 @@
 enum { SDK_RESOURCE__MAX = 512, SDK_RESOURCE__ARENA_BYTES = 1 << 20 };
 
 typedef struct sdk_resource__list {
-    djp_arena arena;
+    djp__arena arena;
     djp_attribute *items;
     size_t count;
     int failed;
 } sdk_resource__list;
 
 static const char *
-sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
+resource_copy(sdk_resource__list *list, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&list->arena, size + 1);
     if (copy == NULL) {
@@ -40,7 +40,7 @@ sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
 /* Returns the item of that key, created if it is new; NULL when the list is full. Takes text of the
  * arena or static text. */
 static djp_attribute *
-sdk_resource_item(sdk_resource__list *list, const char *key)
+resource_item(sdk_resource__list *list, const char *key)
 {
     size_t size = strlen(key);
     for (size_t i = 0; i < list->count; i++) {
@@ -58,13 +58,13 @@ sdk_resource_item(sdk_resource__list *list, const char *key)
 
 /* Copies value; skips an empty one. */
 static void
-sdk_resource_set(sdk_resource__list *list, const char *key, const char *value)
+resource_set(sdk_resource__list *list, const char *key, const char *value)
 {
     if (value == NULL || !*value) {
         return;
     }
-    const char *copy = sdk_resource_copy(list, value, strlen(value));
-    djp_attribute *item = copy != NULL ? sdk_resource_item(list, key) : NULL;
+    const char *copy = resource_copy(list, value, strlen(value));
+    djp_attribute *item = copy != NULL ? resource_item(list, key) : NULL;
     if (item != NULL) {
         item->value.type = DJP_STRING;
         item->value.as.text = djp__text(copy);
@@ -72,9 +72,9 @@ sdk_resource_set(sdk_resource__list *list, const char *key, const char *value)
 }
 
 static void
-sdk_resource_set_int(sdk_resource__list *list, const char *key, int64_t value)
+resource_set_int(sdk_resource__list *list, const char *key, int64_t value)
 {
-    djp_attribute *item = sdk_resource_item(list, key);
+    djp_attribute *item = resource_item(list, key);
     if (item != NULL) {
         item->value.type = DJP_INT;
         item->value.as.integer = value;
@@ -83,7 +83,7 @@ sdk_resource_set_int(sdk_resource__list *list, const char *key, int64_t value)
 
 /* A random UUID (version 4). */
 static void
-sdk_resource_instance_id(char out[37])
+resource_instance_id(char out[37])
 {
     uint64_t high = (djp__rand64() & ~0xf000ull) | 0x4000u;
     uint64_t low = (djp__rand64() & 0x3fffffffffffffffull) | 0x8000000000000000ull;
@@ -94,46 +94,46 @@ sdk_resource_instance_id(char out[37])
 
 /* One id per process, the same in spans and in metrics. */
 static void
-sdk_resource_set_instance(sdk_resource__list *list, djp_sdk *sdk)
+resource_set_instance(sdk_resource__list *list, djp_sdk *sdk)
 {
     char id[sizeof sdk->resource.instance_id];
     djp__mutex_lock(&sdk->worker.mutex);
     if (sdk->resource.instance_pid != getpid()) {
-        sdk_resource_instance_id(sdk->resource.instance_id);
+        resource_instance_id(sdk->resource.instance_id);
         sdk->resource.instance_pid = getpid();
     }
     memcpy(id, sdk->resource.instance_id, sizeof id);
     djp__mutex_unlock(&sdk->worker.mutex);
-    sdk_resource_set(list, "service.instance.id", id);
+    resource_set(list, "service.instance.id", id);
 }
 
 static void
-sdk_resource_set_process(sdk_resource__list *list, djp_sdk *sdk)
+resource_set_process(sdk_resource__list *list, djp_sdk *sdk)
 {
     char host[256] = {0};
     if (gethostname(host, sizeof host - 1) == 0) {
-        sdk_resource_set(list, "host.name", host);
+        resource_set(list, "host.name", host);
     }
     char path[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
     if (size > 0) {
         path[size] = '\0';
         const char *slash = strrchr(path, '/');
-        sdk_resource_set(list, "process.executable.name", slash != NULL ? slash + 1 : path);
+        resource_set(list, "process.executable.name", slash != NULL ? slash + 1 : path);
     }
-    sdk_resource_set_instance(list, sdk);
-    sdk_resource_set_int(list, "process.pid", getpid());
+    resource_set_instance(list, sdk);
+    resource_set_int(list, "process.pid", getpid());
 }
 
 /* Returns one percent-decoded part, in the arena; NULL if it is empty or malformed. */
 static const char *
-sdk_resource_decode(sdk_resource__list *list, djp_text part)
+resource_decode_part(sdk_resource__list *list, djp_text part)
 {
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     const char *text = NULL;
     if (djp__percent_decode(&buf, djp__text_trim(part)) && buf.size > 0 && !buf.failed) {
-        text = sdk_resource_copy(list, buf.data, buf.size);
+        text = resource_copy(list, buf.data, buf.size);
     }
     djp__buf_fini(&buf);
     return text;
@@ -142,7 +142,7 @@ sdk_resource_decode(sdk_resource__list *list, djp_text part)
 /* The form of OTEL_RESOURCE_ATTRIBUTES, without the service name, which the configuration has
  * resolved. */
 static void
-sdk_resource_set_user(sdk_resource__list *list, const char *text)
+resource_set_user(sdk_resource__list *list, const char *text)
 {
     djp_text rest = djp__text(text);
     djp_text pair;
@@ -151,35 +151,35 @@ sdk_resource_set_user(sdk_resource__list *list, const char *text)
         if (!djp__text_split(&key, &pair, '=')) {
             continue;
         }
-        const char *name = sdk_resource_decode(list, key);
+        const char *name = resource_decode_part(list, key);
         if (name == NULL || strcmp(name, "service.name") == 0) {
             continue;
         }
-        const char *value = sdk_resource_decode(list, pair);
-        sdk_resource_set(list, name, value);
+        const char *value = resource_decode_part(list, pair);
+        resource_set(list, name, value);
     }
 }
 
 static void
-sdk_resource_build(sdk_resource__list *list, djp_sdk *sdk)
+resource_build(sdk_resource__list *list, djp_sdk *sdk)
 {
     const djp_options *options = &sdk->options;
-    sdk_resource_set(list, "service.name", options->service_name);
-    sdk_resource_set(list, "service.namespace", options->service_namespace);
-    sdk_resource_set(list, "service.version", options->service_version);
-    sdk_resource_set(list, "deployment.environment.name", options->environment);
-    sdk_resource_set(list, "env", options->environment_short);
-    sdk_resource_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
-    sdk_resource_set(list, "telemetry.sdk.language", sdk->resource.language);
-    sdk_resource_set(list, "telemetry.sdk.version", DJP_VERSION);
-    sdk_resource_set(list, "process.runtime.name", sdk->resource.runtime_name);
-    sdk_resource_set(list, "process.runtime.version", sdk->resource.runtime_version);
-    sdk_resource_set_process(list, sdk);
-    sdk_resource_set_user(list, options->resource_attributes);
+    resource_set(list, "service.name", options->service_name);
+    resource_set(list, "service.namespace", options->service_namespace);
+    resource_set(list, "service.version", options->service_version);
+    resource_set(list, "deployment.environment.name", options->environment);
+    resource_set(list, "env", options->environment_short);
+    resource_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
+    resource_set(list, "telemetry.sdk.language", sdk->resource.language);
+    resource_set(list, "telemetry.sdk.version", DJP_VERSION);
+    resource_set(list, "process.runtime.name", sdk->resource.runtime_name);
+    resource_set(list, "process.runtime.version", sdk->resource.runtime_version);
+    resource_set_process(list, sdk);
+    resource_set_user(list, options->resource_attributes);
 }
 
 static djp__encoding
-sdk_resource_encoding(const djp_options *options)
+resource_encoding(const djp_options *options)
 {
     if (options->exporter == DJP_EXPORTER_CONSOLE) {
         int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
@@ -195,10 +195,10 @@ sdk_resource_encoding(const djp_options *options)
     return DJP__ENCODE_PROTOBUF;
 }
 
-/* Builds the resource of this process in list, which sdk_resource_fini frees in every case. Returns
+/* Builds the resource of this process in list, which resource_fini frees in every case. Returns
  * 0 or DJP_ENOMEM. */
 static int
-sdk_resource_init(sdk_resource__list *list, djp_sdk *sdk)
+resource_init(sdk_resource__list *list, djp_sdk *sdk)
 {
     memset(list, 0, sizeof *list);
     djp__arena_init(&list->arena, SDK_RESOURCE__ARENA_BYTES);
@@ -206,12 +206,12 @@ sdk_resource_init(sdk_resource__list *list, djp_sdk *sdk)
     if (!list->items) {
         return DJP_ENOMEM;
     }
-    sdk_resource_build(list, sdk);
+    resource_build(list, sdk);
     return list->failed ? DJP_ENOMEM : 0;
 }
 
 static void
-sdk_resource_fini(sdk_resource__list *list)
+resource_fini(sdk_resource__list *list)
 {
     djp__free(list->items);
     djp__arena_fini(&list->arena);
@@ -222,19 +222,19 @@ djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
 {
     sdk_resource__list list;
     *out = NULL;
-    int result = sdk_resource_init(&list, sdk);
+    int result = resource_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, &djp__otlp_trace, sdk_resource_encoding(&sdk->options),
+        result = djp__encoder_new(out, &djp__otlp_trace, resource_encoding(&sdk->options),
                                   list.items, list.count);
     }
-    sdk_resource_fini(&list);
+    resource_fini(&list);
     return result;
 }
 
 /* Returns the label names of all items by index, in the arena; empty for a key that is too long.
  * NULL without memory. */
 static djp_text *
-sdk_resource_label_names(sdk_resource__list *list)
+resource_label_names(sdk_resource__list *list)
 {
     djp_text *names = djp__arena_alloc(&list->arena, list->count * sizeof *names);
     for (size_t i = 0; names && i < list->count; i++) {
@@ -250,7 +250,7 @@ sdk_resource_label_names(sdk_resource__list *list)
 }
 
 static int
-sdk_resource_compare_keys(const void *a, const void *b)
+resource_compare_keys(const void *a, const void *b)
 {
     djp_text x = ((const djp_attribute *)a)->key, y = ((const djp_attribute *)b)->key;
     int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
@@ -258,7 +258,7 @@ sdk_resource_compare_keys(const void *a, const void *b)
 }
 
 static void
-sdk_resource_write_value(djp_buf *out, const djp_value *value)
+resource_write_value(djp__buf *out, const djp_value *value)
 {
     if (value->type == DJP_INT) {
         djp__buf_i64(out, value->as.integer);
@@ -270,8 +270,8 @@ sdk_resource_write_value(djp_buf *out, const djp_value *value)
 /* Keys with the same label name share a label: their values, in the order of the keys, are
  * joined. */
 static void
-sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp_text *names,
-                         size_t at)
+resource_write_label(djp__buf *out, const sdk_resource__list *list, const djp_text *names,
+                     size_t at)
 {
     for (size_t i = 0; i < at; i++) {
         if (names[i].size == names[at].size &&
@@ -287,7 +287,7 @@ sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp
         if (names[i].size == names[at].size &&
             memcmp(names[i].data, names[at].data, names[at].size) == 0) {
             djp__buf_text(out, between);
-            sdk_resource_write_value(out, &list->items[i].value);
+            resource_write_value(out, &list->items[i].value);
             between = ";";
         }
     }
@@ -295,18 +295,18 @@ sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp
 }
 
 void
-djp__resource_labels(djp_buf *out, djp_sdk *sdk)
+djp__resource_labels(djp__buf *out, djp_sdk *sdk)
 {
     sdk_resource__list list;
     const djp_text *names = NULL;
-    if (sdk_resource_init(&list, sdk) == 0) {
-        qsort(list.items, list.count, sizeof *list.items, sdk_resource_compare_keys);
-        names = sdk_resource_label_names(&list);
+    if (resource_init(&list, sdk) == 0) {
+        qsort(list.items, list.count, sizeof *list.items, resource_compare_keys);
+        names = resource_label_names(&list);
     }
     for (size_t i = 0; names && i < list.count; i++) {
         if (names[i].size > 0) {
-            sdk_resource_write_label(out, &list, names, i);
+            resource_write_label(out, &list, names, i);
         }
     }
-    sdk_resource_fini(&list);
+    resource_fini(&list);
 }

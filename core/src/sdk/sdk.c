@@ -18,7 +18,7 @@ enum { SDK__BATCH_BYTES = 1 << 20, SDK__BATCH_LEAST = 64 << 10 };
 char *
 djp__sdk_public_endpoint(const char *url)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     const char *text = url != NULL ? url : "";
     const char *scheme = strstr(text, "://");
@@ -60,12 +60,12 @@ sdk_is_switched(const djp_options *options)
 }
 
 /* rules: room for DJP_TAIL_RULES_MAX, used as long as the result. */
-static djp_recorder_options
+static djp__recorder_options
 sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 {
     const djp_options *options = &sdk->options;
     int off = options->sampler == DJP_SAMPLER_ALWAYS_OFF;
-    djp_recorder_options recorder;
+    djp__recorder_options recorder;
     memset(&recorder, 0, sizeof recorder);
     recorder.ring_bytes = options->ring_bytes;
     recorder.decision_buffer_bytes = options->decision_buffer_bytes;
@@ -215,7 +215,7 @@ sdk_make_traces(djp_sdk *sdk, djp__transport **transport)
     }
     int drop_all = sdk_drops_all(&sdk->options);
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
+    djp__recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
     int result = djp__recorder_new(&sdk->recorder, &options);
     if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
         return result;
@@ -328,14 +328,14 @@ sdk_destroy(djp_sdk *sdk)
 void
 djp__sdk_ref(void *sdk)
 {
-    djp_add_acq_rel(&((djp_sdk *)sdk)->references, 1);
+    djp__add_acq_rel(&((djp_sdk *)sdk)->references, 1);
 }
 
 void
 djp__sdk_unref(void *user)
 {
     djp_sdk *sdk = user;
-    if (djp_sub_acq_rel(&sdk->references, 1) == 1) {
+    if (djp__sub_acq_rel(&sdk->references, 1) == 1) {
         sdk_destroy(sdk);
     }
 }
@@ -468,7 +468,7 @@ djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
     }
     *out = NULL;
     *out_size = 0;
-    djp_buf taken;
+    djp__buf taken;
     djp__buf_init(&taken, 0);
     int result = DJP_EUNSUPPORTED;
     if (sdk->pipelines != NULL && djp__transport_memory_take(sdk->traces.transport, &taken)) {

@@ -67,10 +67,10 @@ typedef struct djp__resource {
 
 /* sigterm.c. */
 typedef struct djp__sigterm {
-    DJP_ATOMIC(int) signal; /* the signal that arrived; 0: none. acquire/release */
-    DJP_ATOMIC(int) installed; /* the instance has handlers installed; 0: none. acquire/release */
+    DJP__ATOMIC(int) signal; /* the signal that arrived; 0: none. acquire/release */
+    DJP__ATOMIC(int) installed; /* the instance has handlers installed; 0: none. acquire/release */
     timer_t timer; /* valid while timer_ready */
-    DJP_ATOMIC(int) timer_ready;
+    DJP__ATOMIC(int) timer_ready;
 } djp__sigterm;
 
 /* The worker's tasks in the order of their runs. Pipelines build batches between replay and end,
@@ -80,7 +80,7 @@ typedef struct djp__sdk_tasks {
     uint64_t anchor_refreshed; /* of the clock; the worker's, as the next */
     int oplogs_left; /* an operation log waits for space in the ring */
     uint64_t damage_reported; /* of oplogs.damage */
-    DJP_ATOMIC(uint64_t) damage_warned; /* djp__every_minute guard */
+    DJP__ATOMIC(uint64_t) damage_warned; /* djp__every_minute guard */
 } djp__sdk_tasks;
 
 struct djp_sdk {
@@ -94,8 +94,8 @@ struct djp_sdk {
     djp_builtin *standard;
     djp__prometheus_http *listener; /* NULL: no port is configured, or it cannot be opened */
     djp__pipeline *pipelines; /* traces first; NULL: nothing is exported */
-    djp_fork_hook fork_hook;
-    DJP_ATOMIC(int) references; /* the owner and the worker thread */
+    djp__fork_hook fork_hook;
+    DJP__ATOMIC(int) references; /* the owner and the worker thread */
 
     djp__worker worker;
     djp__pipeline traces; /* zeros while `pipelines` is NULL */
@@ -107,7 +107,7 @@ struct djp_sdk {
     djp__control control;
 
     djp__oplogs oplogs;
-    DJP_ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */
+    DJP__ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */
 };
 
 /* sdk.c. For tests: djp_sdk_new with a transport (taken, also on failure). */
@@ -162,7 +162,7 @@ void djp__sigterm_end(djp_sdk *sdk);
  * worker's `mutex` is not held. */
 int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
 /* Writes the resource as labels, each name once, without braces; nothing without memory. */
-void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
+void djp__resource_labels(djp__buf *out, djp_sdk *sdk);
 
 /* Calls visit for each reason of lost spans, with the count of recorder and pipeline. */
 typedef void (*djp__visit_drop)(void *user, const char *reason, uint64_t spans);
@@ -179,6 +179,6 @@ void djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
 /* An export of spans has ended; "" for success. Worker only. */
 void djp__sdk_otel_sent(void *sdk, const djp__request *request, const char *error);
 /* One JSON object, whether configured or not. */
-void djp__sdk_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
+void djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
 
 #endif

@@ -8,8 +8,8 @@ static void
 sdk_control_read(djp__control_exported *out, void *user)
 {
     const djp_sdk *sdk = user;
-    out->spans = djp_load_relaxed(&sdk->traces.stats.items_exported);
-    out->bytes = djp_load_relaxed(&sdk->traces.stats.wire_bytes);
+    out->spans = djp__load_relaxed(&sdk->traces.stats.items_exported);
+    out->bytes = djp__load_relaxed(&sdk->traces.stats.wire_bytes);
 }
 
 static void

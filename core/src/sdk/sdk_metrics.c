@@ -74,7 +74,7 @@ sdk_metrics_cost(djp_sdk *sdk)
 static void
 sdk_metrics_target(djp_sdk *sdk)
 {
-    djp_buf labels;
+    djp__buf labels;
     if (sdk->metrics.target_pid == getpid()) {
         return;
     }
@@ -106,17 +106,17 @@ sdk_metrics_collect(void *user)
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
     djp_family *spans = sdk->metrics.families[DJP__SDK_SPANS];
-    sdk_metrics_count(spans, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
+    sdk_metrics_count(spans, "exported", djp__load_relaxed(&sdk->traces.stats.items_exported));
     sdk_metrics_count(spans, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
     djp__sdk_drops(sdk, &counters, sdk_metrics_count, spans);
     sdk_metrics_count_sampled(sdk, &counters);
     djp_family *requests = sdk->metrics.families[DJP__SDK_REQUESTS];
-    sdk_metrics_count(requests, "ok", djp_load_relaxed(&sdk->traces.stats.requests_ok));
-    sdk_metrics_count(requests, "failed", djp_load_relaxed(&sdk->traces.stats.requests_failed));
-    sdk_metrics_count(requests, "retried", djp_load_relaxed(&sdk->traces.stats.retries));
+    sdk_metrics_count(requests, "ok", djp__load_relaxed(&sdk->traces.stats.requests_ok));
+    sdk_metrics_count(requests, "failed", djp__load_relaxed(&sdk->traces.stats.requests_failed));
+    sdk_metrics_count(requests, "retried", djp__load_relaxed(&sdk->traces.stats.retries));
     djp__sdk_otel_collect(sdk, &counters);
     uint64_t waiting =
-        djp_load_relaxed(&sdk->traces.queue.bytes) +
+        djp__load_relaxed(&sdk->traces.queue.bytes) +
         (sdk->pipelines != NULL ? djp__ring_used(djp__recorder_ring(sdk->recorder)) : 0);
     djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_WAITING], NULL),
                   (double)waiting);

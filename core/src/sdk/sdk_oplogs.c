@@ -66,7 +66,7 @@ djp__sdk_catch_up(djp_sdk *sdk)
 void
 djp__sdk_report_scopes(djp_sdk *sdk)
 {
-    if (djp_load_relaxed(&sdk->oplogs.scopes_full) && djp__once(&sdk->scopes_reported)) {
+    if (djp__load_relaxed(&sdk->oplogs.scopes_full) && djp__once(&sdk->scopes_reported)) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
                   "The process has used %u different tracers; spans of further tracers have no "
                   "scope. Give tracers "

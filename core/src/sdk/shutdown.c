@@ -44,7 +44,7 @@ shutdown_report_none(djp_sdk *sdk)
     djp__recorder_counters(&counters, sdk->recorder);
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
-    djp_buf text;
+    djp__buf text;
     djp__buf_init(&text, 0);
     djp__status_none_sampled(&text, holds.enabled ? holds.ratio : -1, holds.ratio_by, &counters);
     if (text.size > 0) {

@@ -17,7 +17,7 @@ enum { SIGTERM__COUNT = sizeof sigterm__handled / sizeof sigterm__handled[0] };
 
 /* The instance that owns the handlers. Set by install, cleared by remove and disown; read by the
  * handler. acquire/release. */
-static DJP_ATOMIC(djp_sdk *) sigterm__owner;
+static DJP__ATOMIC(djp_sdk *) sigterm__owner;
 
 /* Async-signal-safe. The signal is blocked while its handler runs, so it takes effect on return. */
 static void
@@ -36,7 +36,7 @@ static void
 sigterm_set_timer(const djp_sdk *sdk, uint64_t after)
 {
     struct itimerspec when;
-    if (!djp_load_acquire(&sdk->sigterm.timer_ready)) {
+    if (!djp__load_acquire(&sdk->sigterm.timer_ready)) {
         return;
     }
     memset(&when, 0, sizeof when);
@@ -49,10 +49,10 @@ static void
 sigterm_handle(int number)
 {
     int saved = errno, first = 0;
-    djp_sdk *sdk = djp_load_acquire(&sigterm__owner);
+    djp_sdk *sdk = djp__load_acquire(&sigterm__owner);
     /* Between fork and its hooks, a child still has its parent's worker. */
     int works = sdk && djp__worker_is_running(&sdk->worker) && sdk->worker.pid == getpid();
-    if (!works || (first = djp_swap_acq_rel(&sdk->sigterm.signal, number)) != 0) {
+    if (!works || (first = djp__swap_acq_rel(&sdk->sigterm.signal, number)) != 0) {
         sigterm_die(first ? first : number);
     } else {
         sigterm_set_timer(sdk, djp__saturate(sdk->options.shutdown_timeout_ns, SIGTERM__GRACE_NS));
@@ -74,8 +74,8 @@ sigterm_take(djp_sdk *sdk)
 {
     djp_sdk *nobody = NULL;
     if (!sdk->options.handle_sigterm || sdk->pipelines == NULL ||
-        (djp_load_acquire(&sigterm__owner) != sdk &&
-         !djp_cas_strong_acq_rel(&sigterm__owner, &nobody, sdk))) {
+        (djp__load_acquire(&sigterm__owner) != sdk &&
+         !djp__cas_strong_acq_rel(&sigterm__owner, &nobody, sdk))) {
         return;
     }
     struct sigaction action;
@@ -91,7 +91,7 @@ sigterm_take(djp_sdk *sdk)
             installed = number;
         }
     }
-    djp_store_release(&sdk->sigterm.installed, installed);
+    djp__store_release(&sdk->sigterm.installed, installed);
 }
 
 void
@@ -108,8 +108,8 @@ djp_sdk_take_signals(djp_sdk *sdk)
 void
 djp__sigterm_adopt(djp_sdk *sdk)
 {
-    int number = djp_load_acquire(&sdk->sigterm.installed);
-    if (number == 0 || djp_load_acquire(&sdk->sigterm.timer_ready)) {
+    int number = djp__load_acquire(&sdk->sigterm.installed);
+    if (number == 0 || djp__load_acquire(&sdk->sigterm.timer_ready)) {
         return;
     }
     struct sigevent event;
@@ -117,22 +117,22 @@ djp__sigterm_adopt(djp_sdk *sdk)
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = number;
     if (timer_create(CLOCK_MONOTONIC, &event, &sdk->sigterm.timer) == 0) {
-        djp_store_release(&sdk->sigterm.timer_ready, 1);
+        djp__store_release(&sdk->sigterm.timer_ready, 1);
     }
 }
 
 void
 djp__sigterm_disown(djp_sdk *sdk)
 {
-    if (djp_load_acquire(&sigterm__owner) == sdk) {
-        djp_store_release(&sigterm__owner, (djp_sdk *)NULL);
+    if (djp__load_acquire(&sigterm__owner) == sdk) {
+        djp__store_release(&sigterm__owner, (djp_sdk *)NULL);
     }
 }
 
 void
 djp__sigterm_remove(djp_sdk *sdk)
 {
-    if (djp_load_acquire(&sigterm__owner) != sdk) {
+    if (djp__load_acquire(&sigterm__owner) != sdk) {
         return;
     }
     for (size_t i = 0; i < SIGTERM__COUNT; i++) {
@@ -140,12 +140,12 @@ djp__sigterm_remove(djp_sdk *sdk)
             signal(sigterm__handled[i], SIG_DFL);
         }
     }
-    djp_store_release(&sdk->sigterm.installed, 0);
+    djp__store_release(&sdk->sigterm.installed, 0);
     djp__sigterm_disown(sdk);
-    if (djp_swap_acq_rel(&sdk->sigterm.timer_ready, 0)) {
+    if (djp__swap_acq_rel(&sdk->sigterm.timer_ready, 0)) {
         timer_delete(sdk->sigterm.timer);
     }
-    int number = djp_load_acquire(&sdk->sigterm.signal);
+    int number = djp__load_acquire(&sdk->sigterm.signal);
     if (number != 0) {
         sigterm_die(number); /* it arrived while the worker ended */
     }
@@ -154,7 +154,7 @@ djp__sigterm_remove(djp_sdk *sdk)
 void
 djp__sigterm_end(djp_sdk *sdk)
 {
-    int number = djp_load_acquire(&sdk->sigterm.signal);
+    int number = djp__load_acquire(&sdk->sigterm.signal);
     sigset_t one, before;
     sigemptyset(&one);
     sigaddset(&one, number);
@@ -165,6 +165,6 @@ djp__sigterm_end(djp_sdk *sdk)
      * or a handler was installed just now. Continue. */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigterm_set_timer(sdk, 0);
-    djp_store_release(&sdk->sigterm.signal, 0);
+    djp__store_release(&sdk->sigterm.signal, 0);
     djp_sdk_take_signals(sdk);
 }

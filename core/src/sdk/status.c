@@ -14,7 +14,7 @@
 enum { STATUS__SAMPLER_MAX = 8192 }; /* limit of its text in bytes */
 
 static void
-status_key(djp_buf *out, const char *key)
+status_key(djp__buf *out, const char *key)
 {
     if (out->size > 0 && out->data[out->size - 1] != '{') {
         djp__buf_char(out, ',');
@@ -24,21 +24,21 @@ status_key(djp_buf *out, const char *key)
 }
 
 static void
-status_text(djp_buf *out, const char *key, const char *value)
+status_text(djp__buf *out, const char *key, const char *value)
 {
     status_key(out, key);
     djp__buf_json(out, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
 }
 
 static void
-status_number(djp_buf *out, const char *key, uint64_t value)
+status_number(djp__buf *out, const char *key, uint64_t value)
 {
     status_key(out, key);
     djp__buf_u64(out, value);
 }
 
 static void
-status_bool(djp_buf *out, const char *key, int value)
+status_bool(djp__buf *out, const char *key, int value)
 {
     status_key(out, key);
     djp__buf_text(out, value ? "true" : "false");
@@ -46,7 +46,7 @@ status_bool(djp_buf *out, const char *key, int value)
 
 /* Unix time in seconds; null: never. */
 static void
-status_time(djp_buf *out, const char *key, uint64_t unix_ns)
+status_time(djp__buf *out, const char *key, uint64_t unix_ns)
 {
     status_key(out, key);
     if (unix_ns == 0) {
@@ -58,7 +58,7 @@ status_time(djp_buf *out, const char *key, uint64_t unix_ns)
 }
 
 static void
-status_open(djp_buf *out, const char *key)
+status_open(djp__buf *out, const char *key)
 {
     status_key(out, key);
     djp__buf_char(out, '{');
@@ -82,7 +82,7 @@ djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__v
         uint64_t earlier =
             i == DJP__LOSS_SWITCHED_OFF ? counters->dropped[DJP__DROP_SWITCHED_OFF] : 0;
         visit(user, djp__loss_name((djp__loss)i),
-              djp_load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
+              djp__load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
     }
 }
 
@@ -96,12 +96,12 @@ status_drop(void *user, const char *reason, uint64_t spans)
  * began (oplog_full, span_no_memory) or that began in the parent process (forked) are in none of
  * them. Later stages are read before earlier ones, so that no moving span is counted twice. */
 static void
-status_books(djp_buf *out, const djp_sdk *sdk)
+status_books(djp__buf *out, const djp_sdk *sdk)
 {
-    uint64_t exported = djp_load_acquire(&sdk->traces.stats.items_exported), gone = exported,
+    uint64_t exported = djp__load_acquire(&sdk->traces.stats.items_exported), gone = exported,
              dropped = 0;
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        dropped += djp_load_acquire(&sdk->traces.stats.lost[i]);
+        dropped += djp__load_acquire(&sdk->traces.stats.lost[i]);
     }
     gone += dropped;
     djp_recorder_counters counters;
@@ -122,7 +122,7 @@ status_books(djp_buf *out, const djp_sdk *sdk)
 }
 
 static void
-status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+status_spans(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     status_books(out, sdk);
     status_open(out, "spans");
@@ -135,7 +135,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
             status_number(out, djp__reasons[i].key, counters->by_reason[i]);
         }
     }
-    status_number(out, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
+    status_number(out, "exported", djp__load_relaxed(&sdk->traces.stats.items_exported));
     status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
     status_number(out, "decided_on_timeout", counters->decided_on_timeout);
     status_number(out, "late_sampled", counters->late_sampled);
@@ -156,7 +156,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
 
 /* The sampler tree in use; null if a ratio decides. */
 static void
-status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
+status_sampler(djp__buf *out, djp_sdk *sdk, double ratio)
 {
     char *text = NULL;
     if (ratio < 0 && sdk->recorder) {
@@ -173,7 +173,7 @@ status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
 
 /* The active values and their sources. */
 static void
-status_switch(djp_buf *out, djp_sdk *sdk)
+status_switch(djp__buf *out, djp_sdk *sdk)
 {
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
@@ -202,7 +202,7 @@ status_switch(djp_buf *out, djp_sdk *sdk)
 
 /* level: span rate of a route before its share is reduced; null without a reduction. */
 static void
-status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+status_rate_limit(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     int on = sdk->options.span_rate_limit > 0, cuts = on && counters->rate_level != UINT64_MAX;
     status_open(out, "rate_limit");
@@ -219,7 +219,7 @@ status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters 
 }
 
 static void
-status_waiting(djp_buf *out, const djp_sdk *sdk)
+status_waiting(djp__buf *out, const djp_sdk *sdk)
 {
     const djp_ring *ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder) : NULL;
     status_open(out, "ring");
@@ -227,15 +227,15 @@ status_waiting(djp_buf *out, const djp_sdk *sdk)
     status_number(out, "capacity_bytes", ring != NULL ? djp__ring_capacity(ring) : 0);
     djp__buf_char(out, '}');
     status_open(out, "queue");
-    status_number(out, "requests", djp_load_relaxed(&sdk->traces.queue.count));
-    status_number(out, "spans", djp_load_relaxed(&sdk->traces.queue.items));
-    status_number(out, "bytes", djp_load_relaxed(&sdk->traces.queue.bytes));
-    status_number(out, "batch_spans", djp_load_relaxed(&sdk->traces.stats.in_encoder));
+    status_number(out, "requests", djp__load_relaxed(&sdk->traces.queue.count));
+    status_number(out, "spans", djp__load_relaxed(&sdk->traces.queue.items));
+    status_number(out, "bytes", djp__load_relaxed(&sdk->traces.queue.bytes));
+    status_number(out, "batch_spans", djp__load_relaxed(&sdk->traces.stats.in_encoder));
     djp__buf_char(out, '}');
 }
 
 static void
-status_registry(djp_buf *out, djp_sdk *sdk)
+status_registry(djp__buf *out, djp_sdk *sdk)
 {
     djp__registry_totals counters;
     memset(&counters, 0, sizeof counters);
@@ -253,7 +253,7 @@ status_registry(djp_buf *out, djp_sdk *sdk)
 }
 
 static void
-status_export(djp_buf *out, djp_sdk *sdk)
+status_export(djp__buf *out, djp_sdk *sdk)
 {
     const djp__export_stats *stats = &sdk->traces.stats;
     char error[sizeof sdk->traces.delivery.error];
@@ -262,26 +262,26 @@ status_export(djp_buf *out, djp_sdk *sdk)
     status_open(out, "export");
     status_text(out, "transport", sdk->transport_name);
     status_text(out, "endpoint", sdk->endpoint);
-    status_number(out, "attempts", djp_load_relaxed(&stats->attempts));
-    status_number(out, "retries", djp_load_relaxed(&stats->retries));
-    status_number(out, "requests_ok", djp_load_relaxed(&stats->requests_ok));
-    status_number(out, "requests_failed", djp_load_relaxed(&stats->requests_failed));
+    status_number(out, "attempts", djp__load_relaxed(&stats->attempts));
+    status_number(out, "retries", djp__load_relaxed(&stats->retries));
+    status_number(out, "requests_ok", djp__load_relaxed(&stats->requests_ok));
+    status_number(out, "requests_failed", djp__load_relaxed(&stats->requests_failed));
     status_key(out, "attempt_seconds");
     djp__buf_double(out, djp__status_attempt_seconds(sdk));
-    status_number(out, "consecutive_failures", djp_load_relaxed(&stats->consecutive_failures));
-    status_number(out, "spans_exported", djp_load_relaxed(&stats->items_exported));
-    status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP__LOSS_REJECTED]));
-    status_number(out, "wire_bytes", djp_load_relaxed(&stats->wire_bytes));
+    status_number(out, "consecutive_failures", djp__load_relaxed(&stats->consecutive_failures));
+    status_number(out, "spans_exported", djp__load_relaxed(&stats->items_exported));
+    status_number(out, "spans_rejected", djp__load_relaxed(&stats->lost[DJP__LOSS_REJECTED]));
+    status_number(out, "wire_bytes", djp__load_relaxed(&stats->wire_bytes));
     status_key(out, "last_latency_ms");
-    djp__buf_double(out, (double)djp_load_relaxed(&stats->last_latency_ns) / 1e6);
-    status_time(out, "last_success", djp_load_relaxed(&stats->last_success_unix_ns));
+    djp__buf_double(out, (double)djp__load_relaxed(&stats->last_latency_ns) / 1e6);
+    status_time(out, "last_success", djp__load_relaxed(&stats->last_success_unix_ns));
     status_text(out, "last_error", error);
     status_time(out, "last_error_time", error[0] ? error_time : 0);
     djp__buf_char(out, '}');
 }
 
 static void
-status_worker(djp_buf *out, djp_sdk *sdk)
+status_worker(djp__buf *out, djp_sdk *sdk)
 {
     djp__mutex_lock(&sdk->worker.mutex);
     int running = djp__worker_is_running(&sdk->worker);
@@ -289,19 +289,19 @@ status_worker(djp_buf *out, djp_sdk *sdk)
     djp__mutex_unlock(&sdk->worker.mutex);
     status_open(out, "worker");
     status_bool(out, "running", running);
-    status_number(out, "starts", djp_load_relaxed(&sdk->worker.starts));
-    status_number(out, "start_failures", djp_load_relaxed(&sdk->worker.start_failures));
+    status_number(out, "starts", djp__load_relaxed(&sdk->worker.starts));
+    status_number(out, "start_failures", djp__load_relaxed(&sdk->worker.start_failures));
     status_number(out, "pid", (uint64_t)pid);
     djp__buf_char(out, '}');
 }
 
 static void
-status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options,
+status_head(djp__buf *out, djp_sdk *sdk, const djp_options *options,
             const djp_recorder_counters *counters)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
     unsigned backend = (unsigned)options->backend;
-    djp_buf problem;
+    djp__buf problem;
     djp__buf_init(&problem, 0);
     djp__mutex_lock(&sdk->worker.mutex);
     int closed = sdk->worker.phase != DJP__PHASE_OPEN;
@@ -322,7 +322,7 @@ status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options,
 }
 
 static void
-status_last_error(djp_buf *out, djp_sdk *sdk)
+status_last_error(djp__buf *out, djp_sdk *sdk)
 {
     char error[sizeof sdk->diag.last_error];
     djp__mutex_lock(&sdk->diag.mutex);
@@ -352,7 +352,7 @@ status_sweep(djp_sdk *sdk)
 static int
 status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *options)
 {
-    djp_buf text;
+    djp__buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
     djp__sdk_catch_up(sdk);

@@ -9,7 +9,7 @@
 enum { PROBLEM_PATIENCE_S = 2 }; /* a slower response is reported */
 
 static void
-problem_switch(djp_buf *out, const djp_options *options)
+problem_switch(djp__buf *out, const djp_options *options)
 {
     const char *source = options->enabled_source != NULL ? options->enabled_source : "default";
     if (!options->enabled) {
@@ -21,7 +21,7 @@ problem_switch(djp_buf *out, const djp_options *options)
 }
 
 void
-djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by,
+djp__status_none_sampled(djp__buf *out, double ratio, const char *ratio_by,
                          const djp_recorder_counters *counters)
 {
     if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
@@ -33,7 +33,7 @@ djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by,
 }
 
 static void
-problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
+problem_sampling(djp__buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
@@ -47,30 +47,30 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
 }
 
 static void
-problem_receiver(djp_buf *out, djp_sdk *sdk)
+problem_receiver(djp__buf *out, djp_sdk *sdk)
 {
     char error[sizeof sdk->traces.delivery.error];
     djp__mutex_lock(&sdk->worker.mutex);
     memcpy(error, sdk->traces.delivery.error, sizeof error);
     djp__mutex_unlock(&sdk->worker.mutex);
-    uint64_t failures = djp_load_relaxed(&sdk->traces.stats.consecutive_failures);
-    uint64_t refused = djp_load_relaxed(&sdk->traces.stats.lost[DJP__LOSS_REJECTED]);
+    uint64_t failures = djp__load_relaxed(&sdk->traces.stats.consecutive_failures);
+    uint64_t refused = djp__load_relaxed(&sdk->traces.stats.lost[DJP__LOSS_REJECTED]);
     double waited = djp__status_attempt_seconds(sdk);
     if (waited >= PROBLEM_PATIENCE_S) {
         djp__buf_printf(out, "%s has not responded for %.0f s.", djp__sdk_target(sdk), waited);
     } else if (failures > 0) {
         djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.",
                         (unsigned long long)failures, djp__sdk_target(sdk), error);
-    } else if (refused > 0 && djp_load_relaxed(&sdk->traces.stats.items_exported) == 0) {
+    } else if (refused > 0 && djp__load_relaxed(&sdk->traces.stats.items_exported) == 0) {
         djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk),
                         (unsigned long long)refused);
     }
 }
 
 static void
-problem_worker(djp_buf *out, djp_sdk *sdk)
+problem_worker(djp__buf *out, djp_sdk *sdk)
 {
-    uint64_t failures = djp_load_relaxed(&sdk->worker.start_failures);
+    uint64_t failures = djp__load_relaxed(&sdk->worker.start_failures);
     if (failures > 0 && !djp__worker_is_running(&sdk->worker)) {
         djp__buf_printf(out, "The thread that sends spans could not be started (%llu times).",
                         (unsigned long long)failures);
@@ -80,13 +80,13 @@ problem_worker(djp_buf *out, djp_sdk *sdk)
 double
 djp__status_attempt_seconds(const djp_sdk *sdk)
 {
-    uint64_t begun = djp_load_relaxed(&sdk->traces.stats.attempt_begun),
+    uint64_t begun = djp__load_relaxed(&sdk->traces.stats.attempt_begun),
              now = djp__clock_monotonic();
     return begun == 0 || now < begun ? 0 : (double)(now - begun) / 1e9;
 }
 
 void
-djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options,
+djp__status_problem(djp__buf *out, djp_sdk *sdk, const djp_options *options,
                     const djp_recorder_counters *counters)
 {
     djp__mutex_lock(&sdk->worker.mutex);

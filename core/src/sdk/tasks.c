@@ -63,7 +63,7 @@ tasks_leave_control(void *user)
 static void
 tasks_report_damage(djp_sdk *sdk)
 {
-    uint64_t damage = djp_load_relaxed(&sdk->oplogs.damage);
+    uint64_t damage = djp__load_relaxed(&sdk->oplogs.damage);
     if (damage != sdk->tasks.damage_reported && djp__every_minute(&sdk->tasks.damage_warned)) {
         djp__diag(
             &sdk->diag, DJP_LOG_ERROR,
@@ -107,7 +107,7 @@ static void
 tasks_begin_end(void *user, uint64_t now)
 {
     djp_sdk *sdk = user;
-    if (djp_load_acquire(&sdk->sigterm.signal) && sdk->worker.end_deadline == 0) {
+    if (djp__load_acquire(&sdk->sigterm.signal) && sdk->worker.end_deadline == 0) {
         djp__oplogs_replay(&sdk->oplogs, 0);
         djp__flush_begin_end(&sdk->worker, sdk->pipelines,
                              djp__saturate(now, sdk->options.shutdown_timeout_ns));

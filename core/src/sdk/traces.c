@@ -79,7 +79,7 @@ traces_encoder_free(void *encoder)
 static int
 traces_add(void *encoder, const void *bytes, size_t size)
 {
-    const djp_span_record *record = bytes;
+    const djp__span_record *record = bytes;
     int is_span = size >= sizeof *record && record->type == DJP_RECORD_SPAN && record->size <= size;
     return is_span ? djp__encoder_add(encoder, record) : DJP_EPROTO;
 }
@@ -97,7 +97,7 @@ traces_bytes(const void *encoder)
 }
 
 static int
-traces_finish(void *encoder, djp_buf *out)
+traces_finish(void *encoder, djp__buf *out)
 {
     return djp__encoder_finish(encoder, out);
 }

@@ -16,7 +16,7 @@
 
 /* Sets to 0 the keys of attributes that a later one replaces; returns the number of the others. */
 static size_t
-event__unique(djp_key *keys, size_t count)
+event_unique(djp_key *keys, size_t count)
 {
     uint64_t seen[DJP_KEY_LIMIT / 64 + 1];
     size_t kept = 0;
@@ -63,7 +63,7 @@ djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t
         keys[i] = djp_key_intern(attributes[i].key);
         dropped += keys[i] == 0;
     }
-    size_t left = event__unique(keys, count);
+    size_t left = event_unique(keys, count);
     for (size_t i = 0; i < count && left > 0; i++) {
         uint32_t start = span->used;
         if (keys[i] == 0) {
@@ -86,21 +86,21 @@ djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t
 /* Appends an item's head, a fixed part and a text; the caller completes the head later. 0: no
  * room. */
 static int
-event__open(djp_span *span, size_t fixed, djp_text text, uint32_t *text_size)
+event_open(djp_span *span, size_t fixed, djp_text text, uint32_t *text_size)
 {
-    if (!djp__span_has_room(span, sizeof(djp_item) + fixed)) {
+    if (!djp__span_has_room(span, sizeof(djp__item) + fixed)) {
         return 0;
     }
-    memset(djp__span_at(span, span->used), 0, sizeof(djp_item) + fixed);
-    span->used += (uint32_t)(sizeof(djp_item) + fixed);
+    memset(djp__span_at(span, span->used), 0, sizeof(djp__item) + fixed);
+    span->used += (uint32_t)(sizeof(djp__item) + fixed);
     return djp__span_put_text(span, text, SIZE_MAX, text_size);
 }
 
 static void
-event__close(djp_span *span, uint32_t start, unsigned kind, const void *fixed, size_t fixed_size)
+event_close(djp_span *span, uint32_t start, unsigned kind, const void *fixed, size_t fixed_size)
 {
-    djp_item item = {
-        0, djp_item_head(kind, DJP_EMPTY, span->used - start - (uint32_t)sizeof(djp_item))};
+    djp__item item = {
+        0, djp__item_head(kind, DJP_EMPTY, span->used - start - (uint32_t)sizeof(djp__item))};
     memcpy(djp__span_at(span, start), &item, sizeof item);
     memcpy(djp__span_at(span, start + (uint32_t)sizeof item), fixed, fixed_size);
 }
@@ -112,18 +112,18 @@ djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns,
     if (span == NULL || !span->recording) {
         return;
     }
-    const djp_recorder_options *options = &span->recorder->options;
+    const djp__recorder_options *options = &span->recorder->options;
     if (span->record->event_items >= options->event_count_limit) {
         span->record->dropped_events++;
         return;
     }
-    djp_event_head head = {time_unix_ns, 0, 0};
+    djp__event_head head = {time_unix_ns, 0, 0};
     if (time_unix_ns == 0) {
         head.time_unix_ns = djp__clock_monotonic() + (uint64_t)span->local->anchor;
     }
     name.size = name.data ? djp__utf8_cut(name.data, name.size, EVENT__NAME_MAX) : 0;
     uint32_t start = span->used;
-    if (!event__open(span, sizeof head, name, &head.name_size)) {
+    if (!event_open(span, sizeof head, name, &head.name_size)) {
         span->used = start;
         span->record->dropped_events++;
         return;
@@ -131,13 +131,13 @@ djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns,
     head.dropped_attributes =
         djp__span_put_attributes(span, attributes, count, options->event_attribute_count_limit);
     span->lost += head.dropped_attributes;
-    event__close(span, start, DJP_ITEM_EVENT, &head, sizeof head);
+    event_close(span, start, DJP_ITEM_EVENT, &head, sizeof head);
     span->record->event_items++;
 }
 
 /* A link without ids is useful if it has a tracestate or attributes. */
 static int
-event__links(const djp_span_context *context, size_t count)
+event_links(const djp_span_context *context, size_t count)
 {
     return context && (djp_span_context_is_valid(context) || count > 0 ||
                        djp_tracestate_text(context->state).size > 0);
@@ -150,18 +150,18 @@ djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_att
     if (span == NULL || !span->recording) {
         return;
     }
-    const djp_recorder_options *options = &span->recorder->options;
-    if (!event__links(context, count) || span->record->link_items >= options->link_count_limit) {
+    const djp__recorder_options *options = &span->recorder->options;
+    if (!event_links(context, count) || span->record->link_items >= options->link_count_limit) {
         span->record->dropped_links++;
         return;
     }
-    djp_link_head head;
+    djp__link_head head;
     memset(&head, 0, sizeof head);
     memcpy(head.trace_id, context->trace_id, sizeof head.trace_id);
     memcpy(head.span_id, context->span_id, sizeof head.span_id);
     head.flags = context->flags | 0x100u | (context->is_remote ? 0x200u : 0u);
     uint32_t start = span->used;
-    if (!event__open(span, sizeof head, djp_tracestate_text(context->state), &head.state_size)) {
+    if (!event_open(span, sizeof head, djp_tracestate_text(context->state), &head.state_size)) {
         span->used = start;
         span->record->dropped_links++;
         return;
@@ -169,13 +169,13 @@ djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_att
     head.dropped_attributes =
         djp__span_put_attributes(span, attributes, count, options->link_attribute_count_limit);
     span->lost += head.dropped_attributes;
-    event__close(span, start, DJP_ITEM_LINK, &head, sizeof head);
+    event_close(span, start, DJP_ITEM_LINK, &head, sizeof head);
     span->record->link_items++;
 }
 
 /* Huge messages and stack traces are cut, so that both fit a record. */
 static djp_attribute
-event__text_attribute(const char *key, djp_text text, size_t limit)
+event_text_attribute(const char *key, djp_text text, size_t limit)
 {
     djp_attribute attribute = {.key = djp__text(key), .value = {.type = DJP_STRING}};
     attribute.value.as.text.data = text.data;
@@ -184,8 +184,9 @@ event__text_attribute(const char *key, djp_text text, size_t limit)
 }
 
 void
-djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
-                              const djp_attribute *attributes, size_t count)
+djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns,
+                              const djp__exception *exception, const djp_attribute *attributes,
+                              size_t count)
 {
     djp_text type = exception->type, message = exception->message,
              stacktrace = exception->stacktrace;
@@ -207,13 +208,13 @@ djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_e
     }
     size_t limit = span->recorder->record_max / 8;
     if (type.size > 0) {
-        all[made++] = event__text_attribute("exception.type", type, limit);
+        all[made++] = event_text_attribute("exception.type", type, limit);
     }
     if (message.size > 0) {
-        all[made++] = event__text_attribute("exception.message", message, limit);
+        all[made++] = event_text_attribute("exception.message", message, limit);
     }
     if (stacktrace.size > 0) {
-        all[made++] = event__text_attribute("exception.stacktrace", stacktrace, limit);
+        all[made++] = event_text_attribute("exception.stacktrace", stacktrace, limit);
     }
     if (exception->escaped) {
         all[made++] = (djp_attribute){.key = djp__text("exception.escaped"),
@@ -232,6 +233,6 @@ void
 djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace,
                           int escaped, const djp_attribute *attributes, size_t count)
 {
-    djp_exception exception = {type, message, stacktrace, escaped};
+    djp__exception exception = {type, message, stacktrace, escaped};
     djp__span_record_exception_at(span, 0, &exception, attributes, count);
 }

@@ -18,69 +18,70 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     djp__local_trace *local = &span->own;
     span->local = local;
     span->is_root = DJP_SPAN_ROOT;
-    djp_store_relaxed(&local->refs, 1u);
-    djp_store_relaxed(&local->pending_spans, 0u);
-    djp_store_relaxed(&local->flags, 0u);
+    djp__store_relaxed(&local->refs, 1u);
+    djp__store_relaxed(&local->pending_spans, 0u);
+    djp__store_relaxed(&local->flags, 0u);
     local->generation = djp__fork_generation();
     local->root = span;
     local->threshold = decision->threshold;
     local->recorded = decision->recorded;
     local->state = head->state;
     local->extras = (uint8_t)head->extras;
-    djp_store_relaxed(&local->shared, 0u);
+    djp__store_relaxed(&local->shared, 0u);
     local->head_reason = decision->reason;
     uint8_t counter_set =
         decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
     local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : counter_set;
     /* Do not wait if the trace is sampled in any case and each stratum exports the same
      * threshold. */
-    int same_threshold = decision->threshold == DJP_THRESHOLD_NONE ||
+    int same_threshold = decision->threshold == DJP__THRESHOLD_NONE ||
                          decision->threshold == decision->recorded || !recorder->tail_rules;
-    int decided = djp_local_is_silent(local) ||
+    int decided = djp__local_is_silent(local) ||
                   (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
-    djp_store_relaxed(&local->state_word,
-                      decided ? djp__trace_word(DJP__TRACE_FIXED, decision->reason) : (uintptr_t)0);
+    djp__store_relaxed(&local->state_word, decided
+                                               ? djp__trace_word(DJP__TRACE_FIXED, decision->reason)
+                                               : (uintptr_t)0);
 }
 
 /* The last span of a local trace is gone. */
 static inline void
-local__end(djp__local_trace *local)
+local_end(djp__local_trace *local)
 {
     if (local->extras & DJP_EXTRA_STATE) {
         djp_tracestate_unref(local->state);
     }
-    if (__builtin_expect(djp_load_acquire(&local->shared) != 0, 0)) {
+    if (__builtin_expect(djp__load_acquire(&local->shared) != 0, 0)) {
         djp__shared_discard_all(local);
     }
     djp__span_block_give(local->root);
 }
 
 static inline __attribute__((always_inline)) void
-local__leave(djp__local_trace *local)
+local_leave(djp__local_trace *local)
 {
     /* A count of one belongs to the caller, except that a start may find the local trace by its
      * ids. */
-    if ((djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) ||
-        djp_sub_acq_rel(&local->refs, 1u) == 1) {
-        local__end(local);
+    if ((djp__load_acquire(&local->shared) == 0 && djp__load_acquire(&local->refs) == 1) ||
+        djp__sub_acq_rel(&local->refs, 1u) == 1) {
+        local_end(local);
     }
 }
 
 void
 djp__local_trace_leave(djp__local_trace *local)
 {
-    local__leave(local);
+    local_leave(local);
 }
 
 /* The block of a span that is not a root but may lead a late local trace. */
 static __attribute__((noinline)) void
-local__drop_marked(djp_span *span)
+local_drop_marked(djp_span *span)
 {
-    if (!(djp_load_acquire(&span->marks) & DJP_MARK_LEADS)) {
+    if (!(djp__load_acquire(&span->marks) & DJP_MARK_LEADS)) {
         djp__span_block_give(span);
         return;
     }
-    if (!djp__trace_is_decided(djp_load_acquire(&span->own.state_word))) {
+    if (!djp__trace_is_decided(djp__load_acquire(&span->own.state_word))) {
         djp__local_trace_abandon(span); /* the span did not end */
     }
     djp__local_trace_leave(&span->own);
@@ -90,27 +91,27 @@ void
 djp__span_unref(djp_span *span)
 {
     /* A count of one belongs to the caller: no other thread can add to it. */
-    if (djp_load_acquire(&span->refs) != 1 && djp_sub_acq_rel(&span->refs, 1u) != 1) {
+    if (djp__load_acquire(&span->refs) != 1 && djp__sub_acq_rel(&span->refs, 1u) != 1) {
         return;
     }
     djp__local_trace *local = span->local;
-    if (__builtin_expect(span->record != (djp_span_record *)(void *)span->space, 0)) {
+    if (__builtin_expect(span->record != (djp__span_record *)(void *)span->space, 0)) {
         djp__free(span->record);
-        span->record = (djp_span_record *)(void *)span->space;
+        span->record = (djp__span_record *)(void *)span->space;
     }
     if (!span->is_root) {
-        if (__builtin_expect(djp_load_relaxed(&span->marks) != 0, 0)) {
-            local__drop_marked(span);
+        if (__builtin_expect(djp__load_relaxed(&span->marks) != 0, 0)) {
+            local_drop_marked(span);
         } else {
             djp__span_block_give(span);
         }
     }
-    local__leave(local);
+    local_leave(local);
 }
 
 /* The counter of spans with this verdict. */
 static inline djp_count
-local__count_of(djp__verdict verdict)
+local_count_of(djp__verdict verdict)
 {
     return (djp_count)(DJP_COUNT_DECIDED + djp__verdict_reason(verdict));
 }
@@ -118,20 +119,20 @@ local__count_of(djp__verdict verdict)
 /* Copies a sampled span into the ring; drops it for the verdict NONE. shown is the reason that the
  * root exports. Returns the outcome, which the caller counts. */
 static djp_count
-local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict,
-               djp__verdict shown)
+local_publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict,
+              djp__verdict shown)
 {
     djp_recorder *recorder = span->recorder;
-    int state = djp_load_relaxed(&recorder->state);
+    int state = djp__load_relaxed(&recorder->state);
     if (__builtin_expect(state & DJP__RECORDER_NO_ENDS, 0)) {
         djp_count fate =
-            djp__verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
-        return state & DJP__RECORDER_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
+            djp__verdict_drops(verdict) ? local_count_of(verdict) : DJP__COUNT_DROP(SWITCHED_OFF);
+        return state & DJP__RECORDER_CLOSED ? DJP__COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
     if (djp__verdict_drops(verdict)) {
-        return local__count_of(verdict);
+        return local_count_of(verdict);
     }
-    djp_span_record *record = span->record;
+    djp__span_record *record = span->record;
     record->threshold = djp__verdict_counts_once(verdict) ? local->recorded : local->threshold;
     if (__builtin_expect(djp__verdict_threshold(verdict) != 0, 0)) {
         record->threshold = djp__verdict_threshold(verdict);
@@ -144,7 +145,7 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(place == NULL, 0)) {
         djp__recorder_committed(recorder); /* a full ring needs its reader */
-        return DJP_COUNT_DROP(RING_FULL);
+        return DJP__COUNT_DROP(RING_FULL);
     }
     memcpy(place, record, record->size);
     djp__ring_commit(recorder->ring, place);
@@ -154,16 +155,16 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
 
 /* Memory of a waiting span: its block and its heap record. */
 static uint64_t
-local__bytes(const djp_span *span)
+local_bytes(const djp_span *span)
 {
     uint64_t grown =
-        span->record == (const djp_span_record *)(const void *)span->space ? 0 : span->capacity;
+        span->record == (const djp__span_record *)(const void *)span->space ? 0 : span->capacity;
     return sizeof *span + grown;
 }
 
 /* Publishes or drops a list, oldest first, and releases it. */
 static __attribute__((noinline)) void
-local__complete(djp_span *newest, djp__verdict verdict, int discard)
+local_complete(djp_span *newest, djp__verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
     uint64_t spans = 0;
@@ -184,9 +185,9 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
     }
     while (oldest != NULL) {
         djp_span *next = oldest->next;
-        bytes += local__bytes(oldest);
+        bytes += local_bytes(oldest);
         if (!discard) {
-            uint32_t found = (uint32_t)local__publish(oldest, oldest->local, verdict, verdict);
+            uint32_t found = (uint32_t)local_publish(oldest, oldest->local, verdict, verdict);
             if (found != fate) {
                 djp__count_add(recorder, fate + counter_set, alike);
                 fate = found;
@@ -199,15 +200,15 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
     }
     if (recorder != NULL && !discard) {
         djp__count_add(recorder, fate + counter_set, alike);
-        djp_sub_relaxed(&recorder->decision_buffer_bytes, bytes);
+        djp__sub_relaxed(&recorder->decision_buffer_bytes, bytes);
     }
 }
 
 /* The reason to sample the local trace so far. own is the root's verdict. */
 static djp__verdict
-local__tail(const djp__local_trace *local, djp__verdict own)
+local_tail(const djp__local_trace *local, djp__verdict own)
 {
-    uint32_t noted = djp_load_relaxed(&local->flags);
+    uint32_t noted = djp__load_relaxed(&local->flags);
     if (noted & DJP__TRACE_FLAG_ERROR) {
         return DJP_REASON_ERROR;
     }
@@ -219,11 +220,11 @@ local__tail(const djp__local_trace *local, djp__verdict own)
 }
 
 static __attribute__((noinline)) djp__verdict
-local__ask_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
+local_ask_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
 {
-    uint32_t waiting = djp_load_relaxed(&local->pending_spans);
+    uint32_t waiting = djp__load_relaxed(&local->pending_spans);
     djp__limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
-    if (djp_local_is_late(local) && !djp__verdict_counts_once(tail)) {
+    if (djp__local_is_late(local) && !djp__verdict_counts_once(tail)) {
         return djp__local_limit_follow(local->root->recorder, tail, question.spans);
     }
     return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
@@ -231,42 +232,43 @@ local__ask_limit(const djp__local_trace *local, djp__verdict tail, int early, ui
 
 /* Applies the span rate limit, if there is one; called once per tail. */
 static inline djp__verdict
-local__limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
+local_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
 {
     if (__builtin_expect(local->root->recorder->limit == NULL, 1)) {
         return tail;
     }
-    return local__ask_limit(local, tail, early, end_unix_ns);
+    return local_ask_limit(local, tail, early, end_unix_ns);
 }
 
 /* Decides, unless that has happened; returns the resulting word. *tail is the reason so far. event:
  * DJP__TRACE_IMPATIENCE or _ROOT_ENDS; end_unix_ns of the span that caused the decision. The caller
  * holds a block of the local trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns,
-              djp__verdict *tail)
+local_decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns,
+             djp__verdict *tail)
 {
-    uintptr_t word = djp_load_acquire(&local->state_word), decided;
+    uintptr_t word = djp__load_acquire(&local->state_word), decided;
     int next = djp__trace_next[DJP__TRACE_WAITING][event], early = event == DJP__TRACE_IMPATIENCE;
-    if (word == 0 && djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) {
-        *tail = local__tail(local, own);
-        decided = djp__trace_word(next, local__limit(local, *tail, early, end_unix_ns));
+    if (word == 0 && djp__load_acquire(&local->shared) == 0 &&
+        djp__load_acquire(&local->refs) == 1) {
+        *tail = local_tail(local, own);
+        decided = djp__trace_word(next, local_limit(local, *tail, early, end_unix_ns));
         /* only a root: no other thread can read it */
-        djp_store_release(&local->state_word, decided);
+        djp__store_release(&local->state_word, decided);
         return decided;
     }
     djp__verdict limited = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
         /* Read after the list: an error of a listed span was noted before. */
-        *tail = local__tail(local, own);
+        *tail = local_tail(local, own);
         if (djp__trace_is_decided(word)) {
             return word;
         }
-        verdict = *tail == limited ? verdict : local__limit(local, *tail, early, end_unix_ns);
+        verdict = *tail == limited ? verdict : local_limit(local, *tail, early, end_unix_ns);
         limited = *tail;
         decided = djp__trace_word(next, verdict);
-    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, decided));
-    local__complete((djp_span *)word, verdict, 0);
+    } while (!djp__cas_weak_acq_rel(&local->state_word, &word, decided));
+    local_complete((djp_span *)word, verdict, 0);
     return decided;
 }
 
@@ -274,7 +276,7 @@ local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end
  * then on the trace is sampled with the adjusted count 1. Spans already published or dropped keep
  * their outcome and the head's adjusted count. Returns the verdict that applies. */
 static __attribute__((noinline)) djp__verdict
-local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
+local_reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
 {
     while (djp__verdict_counts_once(tail) && !djp__verdict_is_final(djp__trace_verdict(word))) {
         djp__verdict verdict = tail;
@@ -283,7 +285,7 @@ local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
             verdict = djp__local_limit_ask(local, tail, &question);
         }
         int next = djp__trace_next[djp__trace_state(word)][DJP__TRACE_REASON_COMES];
-        if (djp_cas_weak_acq_rel(&local->state_word, &word, djp__trace_word(next, verdict))) {
+        if (djp__cas_weak_acq_rel(&local->state_word, &word, djp__trace_word(next, verdict))) {
             if (djp__verdict_drops(djp__trace_verdict(word)) && !djp__verdict_drops(verdict)) {
                 djp__count(local->root->recorder, DJP_COUNT_LATE_SAMPLED);
             }
@@ -293,38 +295,38 @@ local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
     return djp__trace_verdict(word);
 }
 
-static void local__submit_late(djp_span *root, djp__local_trace *local);
+static void local_submit_late(djp_span *root, djp__local_trace *local);
 
 /* Publishes or drops a span whose local trace is decided. */
 static void
-local__follow(djp_span *span, uintptr_t word)
+local_follow(djp_span *span, uintptr_t word)
 {
     djp__local_trace *late = djp__trace_is_over(word) ? djp__late_lead(span) : NULL;
     if (late != NULL) {
-        local__submit_late(span, late);
+        local_submit_late(span, late);
         return;
     }
     djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
-        verdict = local__reconsider(span->local, word, local__tail(span->local, DJP_REASON_NONE));
+        verdict = local_reconsider(span->local, word, local_tail(span->local, DJP_REASON_NONE));
     }
     if (__builtin_expect(span->recorder->limit != NULL, 0)) {
         verdict = djp__local_limit_follow(span->recorder, verdict, 1);
     }
-    djp__count_in(span->recorder, span->local, local__publish(span, span->local, verdict, verdict));
+    djp__count_in(span->recorder, span->local, local_publish(span, span->local, verdict, verdict));
 }
 
 /* Decides the other spans without the root, which has not ended. */
 static __attribute__((noinline)) uintptr_t
-local__decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix_ns)
+local_decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix_ns)
 {
     djp__verdict tail;
-    return local__decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
+    return local_decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
 /* How long the root had been open at the end of span; negative for inconsistent times. */
 static inline int64_t
-local__age(const djp_span *span)
+local_age(const djp_span *span)
 {
     const djp__local_trace *local = span->local;
     return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor -
@@ -333,113 +335,113 @@ local__age(const djp_span *span)
 
 /* A root open longer than its slow threshold is slow. */
 static djp__verdict
-local__is_slow_by_now(const djp_span *span)
+local_is_slow_by_now(const djp_span *span)
 {
     const djp__local_trace *local = span->local;
     uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
-    int unsure = djp_local_is_late(local) || (djp_load_relaxed(&local->flags) &
-                                              (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
-    return !unsure && slow_ns > 0 && local__age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW
-                                                                         : DJP_REASON_NONE;
+    int unsure = djp__local_is_late(local) || (djp__load_relaxed(&local->flags) &
+                                               (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
+    return !unsure && slow_ns > 0 && local_age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW
+                                                                        : DJP_REASON_NONE;
 }
 
 /* Stops waiting for the root: the head decides, unless an error, a matched rule or the elapsed time
  * samples the trace. */
 static __attribute__((noinline)) void
-local__decide_now(djp_span *span, djp_count why)
+local_decide_now(djp_span *span, djp_count why)
 {
     djp__count(span->recorder, why);
-    local__follow(span, local__decide_early(span->local, local__is_slow_by_now(span),
-                                            span->record->end_unix_ns));
+    local_follow(span, local_decide_early(span->local, local_is_slow_by_now(span),
+                                          span->record->end_unix_ns));
 }
 
 /* 1: the root has been open too long at the end of span. */
 static inline int
-local__is_old(const djp_span *span)
+local_is_old(const djp_span *span)
 {
-    return local__age(span) > (int64_t)span->recorder->decision_wait_ns;
+    return local_age(span) > (int64_t)span->recorder->decision_wait_ns;
 }
 
 /* Adds an ended span to the waiting list, or applies the decision to it. */
 static void
-local__push(djp_span *span)
+local_push(djp_span *span)
 {
     djp__local_trace *local = span->local;
     djp_recorder *recorder = span->recorder;
-    uintptr_t word = djp_load_acquire(&local->state_word);
+    uintptr_t word = djp__load_acquire(&local->state_word);
     if (djp__trace_is_decided(word)) {
-        local__follow(span, word);
+        local_follow(span, word);
         return;
     }
-    if (__builtin_expect(local__is_old(span), 0)) {
-        local__decide_now(span, DJP_COUNT_TIMEOUT);
+    if (__builtin_expect(local_is_old(span), 0)) {
+        local_decide_now(span, DJP_COUNT_TIMEOUT);
         return;
     }
-    uint64_t size = local__bytes(span);
-    uint64_t bytes = djp_add_relaxed(&recorder->decision_buffer_bytes, size) + size;
-    uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
-    if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP_PENDING_SPANS_MAX) {
-        djp_sub_relaxed(&recorder->decision_buffer_bytes, size);
-        local__decide_now(span, DJP_COUNT_BUFFER_FULL);
+    uint64_t size = local_bytes(span);
+    uint64_t bytes = djp__add_relaxed(&recorder->decision_buffer_bytes, size) + size;
+    uint32_t spans = djp__add_relaxed(&local->pending_spans, 1u);
+    if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP__PENDING_SPANS_MAX) {
+        djp__sub_relaxed(&recorder->decision_buffer_bytes, size);
+        local_decide_now(span, DJP_COUNT_BUFFER_FULL);
         return;
     }
-    djp_store_relaxed(&span->refs, 2u);
+    djp__store_relaxed(&span->refs, 2u);
     do {
         if (djp__trace_is_decided(word)) {
-            djp_store_relaxed(&span->refs, 1u);
-            djp_sub_relaxed(&recorder->decision_buffer_bytes, size);
-            local__follow(span, word);
+            djp__store_relaxed(&span->refs, 1u);
+            djp__sub_relaxed(&recorder->decision_buffer_bytes, size);
+            local_follow(span, word);
             return;
         }
         span->next = (djp_span *)word;
-    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, (uintptr_t)span));
+    } while (!djp__cas_weak_acq_rel(&local->state_word, &word, (uintptr_t)span));
     djp__count_in(recorder, local, DJP_COUNT_WAITED);
 }
 
 /* The root belongs to another process: this process exports none of the local trace. */
 static void
-local__leave_to_parent(djp__local_trace *local)
+local_leave_to_parent(djp__local_trace *local)
 {
-    uintptr_t word = djp_load_acquire(&local->state_word), fixed;
+    uintptr_t word = djp__load_acquire(&local->state_word), fixed;
     do {
         fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED],
                                 DJP_REASON_NONE);
-    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, fixed));
+    } while (!djp__cas_weak_acq_rel(&local->state_word, &word, fixed));
     if (!djp__trace_is_decided(word)) {
-        local__complete((djp_span *)word, DJP_REASON_NONE, 1);
+        local_complete((djp_span *)word, DJP_REASON_NONE, 1);
     }
 }
 
 /* Discards copies of another process's spans, which that process exports. */
 static void
-local__discard(djp_span *span)
+local_discard(djp_span *span)
 {
     djp__local_trace *local = span->local;
-    djp__count(span->recorder, DJP_COUNT_DROP(FORKED));
+    djp__count(span->recorder, DJP__COUNT_DROP(FORKED));
     if (span->is_root) {
-        local__leave_to_parent(local);
+        local_leave_to_parent(local);
     }
 }
 
 /* Whether rules apply: not if everything or nothing is sampled. */
 static inline int
-local__is_ruled(const djp__local_trace *local)
+local_is_ruled(const djp__local_trace *local)
 {
-    return !djp_local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
+    return !djp__local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
 }
 
 /* Notes the first rule that a span of the local trace matched. */
 static __attribute__((noinline)) void
-local__look(djp_span *span, djp__local_trace *local)
+local_look(djp_span *span, djp__local_trace *local)
 {
-    uint32_t noted = djp_load_relaxed(&local->flags);
-    if (djp__trace_flags_rule(noted) || !local__is_ruled(local)) {
+    uint32_t noted = djp__load_relaxed(&local->flags);
+    if (djp__trace_flags_rule(noted) || !local_is_ruled(local)) {
         return;
     }
     uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record)
                       << DJP__TRACE_FLAG_RULE_SHIFT;
     while (number != 0 && djp__trace_flags_rule(noted) == 0) {
-        if (djp_cas_weak_relaxed(&local->flags, &noted, noted | number)) {
+        if (djp__cas_weak_relaxed(&local->flags, &noted, noted | number)) {
             return;
         }
     }
@@ -447,45 +449,45 @@ local__look(djp_span *span, djp__local_trace *local)
 
 /* Notes the reasons of an ended span to sample its local trace. */
 static inline void
-local__note(djp_span *span, djp__local_trace *local)
+local_note(djp_span *span, djp__local_trace *local)
 {
     if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.sample_errors) {
-        djp_or_acq_rel(&local->flags, DJP__TRACE_FLAG_ERROR);
+        djp__or_acq_rel(&local->flags, DJP__TRACE_FLAG_ERROR);
     }
     if (__builtin_expect(span->recorder->rules != NULL, 0)) {
-        local__look(span, local);
+        local_look(span, local);
     }
 }
 
 /* The root's verdict. */
 static inline djp__verdict
-local__root(const djp_span *root, uint64_t duration_ns)
+local_trace_root(const djp_span *root, uint64_t duration_ns)
 {
     const djp__local_trace *local = root->local;
     djp_recorder *recorder = root->recorder;
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
-    if (__builtin_expect(recorder->rules != NULL, 0) && local__is_ruled(local)) {
-        uint32_t noted = djp_load_relaxed(&local->flags);
+    if (__builtin_expect(recorder->rules != NULL, 0) && local_is_ruled(local)) {
+        uint32_t noted = djp__load_relaxed(&local->flags);
         unsigned flags = (djp__trace_flags_reason(noted) ? DJP_TAIL_IS_SAMPLED : 0u) |
                          (noted & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
         return djp__tail_rules_root(recorder->rules, root->record, slow_ns, flags);
     }
     int slow = slow_ns > 0 && duration_ns > slow_ns &&
-               !(djp_load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
+               !(djp__load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
     return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
 }
 
 /* own: the root's verdict. Returns the final verdict; *tail is the tail reason. */
 static inline __attribute__((always_inline)) djp__verdict
-local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verdict *tail)
+local_close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verdict *tail)
 {
     uintptr_t word =
-        local__decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
+        local_decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
     djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
         uintptr_t over = djp__trace_bits[djp__trace_next[DJP__TRACE_EARLY][DJP__TRACE_ROOT_ENDS]];
-        djp_or_acq_rel(&local->state_word, over);
-        verdict = local__reconsider(local, word | over, *tail);
+        djp__or_acq_rel(&local->state_word, over);
+        verdict = local_reconsider(local, word | over, *tail);
         if (root->recorder->limit) {
             verdict = djp__local_limit_follow(root->recorder, verdict, 1);
         }
@@ -494,41 +496,41 @@ local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__ver
 }
 
 static inline djp_count
-local__publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict,
-                    djp__verdict tail)
+local_publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict,
+                   djp__verdict tail)
 {
     /* A trace sampled by its head still exports its tail reason. */
     int plain =
         djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
-    return local__publish(root, local, verdict, plain ? verdict : tail);
+    return local_publish(root, local, verdict, plain ? verdict : tail);
 }
 
 static void
-local__submit_root(djp_span *root, uint64_t duration_ns)
+local_submit_root(djp_span *root, uint64_t duration_ns)
 {
     djp__verdict tail,
-        verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
+        verdict = local_close(root, root->local, local_trace_root(root, duration_ns), &tail);
     djp__count_in(root->recorder, root->local,
-                  local__publish_root(root, root->local, verdict, tail));
+                  local_publish_root(root, root->local, verdict, tail));
 }
 
 /* The same for a late local trace, of which the span is the root or the leader. It is marked as
  * late only if a tail reason samples it; otherwise it continues the first one. */
 static __attribute__((noinline)) void
-local__submit_late(djp_span *root, djp__local_trace *local)
+local_submit_late(djp_span *root, djp__local_trace *local)
 {
     djp__verdict tail, verdict;
     if (local != root->local) {
-        local__note(root, local);
+        local_note(root, local);
     }
-    verdict = local__close(root, local, DJP_REASON_NONE, &tail);
+    verdict = local_close(root, local, DJP_REASON_NONE, &tail);
     root->record->local_root = DJP_ROOT_NOT;
     if (djp__verdict_counts_once(verdict)) {
         djp__count(root->recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
         djp__span_mark_late(root);
         root->record->local_root = DJP_ROOT_LATE;
     }
-    djp__count_in(root->recorder, local, local__publish_root(root, local, verdict, tail));
+    djp__count_in(root->recorder, local, local_publish_root(root, local, verdict, tail));
 }
 
 void
@@ -536,16 +538,16 @@ djp__local_trace_submit(djp_span *span, uint64_t duration_ns)
 {
     djp__local_trace *local = span->local;
     if (__builtin_expect(local->generation != djp__fork_generation(), 0)) {
-        local__discard(span);
+        local_discard(span);
         return;
     }
-    local__note(span, local);
+    local_note(span, local);
     if (span->is_root == DJP_SPAN_ROOT) {
-        local__submit_root(span, duration_ns);
+        local_submit_root(span, duration_ns);
     } else if (span->is_root == DJP_SPAN_CHILD) {
-        local__push(span);
+        local_push(span);
     } else {
-        local__submit_late(span, local);
+        local_submit_late(span, local);
     }
 }
 
@@ -554,8 +556,8 @@ djp__local_trace_abandon(djp_span *root)
 {
     djp__local_trace *local = root->is_root ? root->local : &root->own;
     if (local->generation == djp__fork_generation()) {
-        local__decide_early(local, DJP_REASON_NONE, 0);
+        local_decide_early(local, DJP_REASON_NONE, 0);
     } else {
-        local__leave_to_parent(local);
+        local_leave_to_parent(local);
     }
 }

@@ -14,15 +14,15 @@ djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word)
 }
 
 static void
-late__init(djp_span *span, const djp__local_trace *from, uintptr_t word)
+late_init(djp_span *span, const djp__local_trace *from, uintptr_t word)
 {
     djp__local_trace *local = &span->own;
     djp__verdict verdict = djp__trace_verdict(word);
     uint64_t raised = djp__verdict_threshold(verdict);
-    djp_store_relaxed(&local->refs, 1u);
-    djp_store_relaxed(&local->pending_spans, 0u);
-    djp_store_relaxed(&local->flags, 0u);
-    djp_store_relaxed(&local->state_word, (uintptr_t)0);
+    djp__store_relaxed(&local->refs, 1u);
+    djp__store_relaxed(&local->pending_spans, 0u);
+    djp__store_relaxed(&local->flags, 0u);
+    djp__store_relaxed(&local->state_word, (uintptr_t)0);
     local->generation = from->generation;
     local->root = span;
     local->threshold = raised ? raised : from->threshold;
@@ -32,13 +32,13 @@ late__init(djp_span *span, const djp__local_trace *from, uintptr_t word)
     local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;
     local->head_reason = djp__verdict_reason(verdict); /* possibly of a limit that dropped it */
     local->counter_set = from->counter_set;
-    djp_store_relaxed(&local->shared, 0u);
+    djp__store_relaxed(&local->shared, 0u);
 }
 
 void
 djp__late_begin(djp_span *span, djp__local_trace *from)
 {
-    late__init(span, from, djp_load_acquire(&from->state_word));
+    late_init(span, from, djp__load_acquire(&from->state_word));
     span->is_root = DJP_SPAN_LATE_ROOT;
     span->local = &span->own;
 }
@@ -46,16 +46,16 @@ djp__late_begin(djp_span *span, djp__local_trace *from)
 djp__local_trace *
 djp__late_lead(djp_span *span)
 {
-    uintptr_t word = djp_load_acquire(&span->local->state_word);
+    uintptr_t word = djp__load_acquire(&span->local->state_word);
     if (span->is_root || !djp__late_is_wanted(span->recorder, word)) {
         return NULL;
     }
     /* Rare; one thread may end the span while another one starts a child. */
     djp__tables_lock();
-    uint8_t marks = djp_load_relaxed(&span->marks);
+    uint8_t marks = djp__load_relaxed(&span->marks);
     if (!(marks & DJP_MARK_LEADS)) {
-        late__init(span, span->local, word);
-        djp_store_release(&span->marks, (uint8_t)(marks | DJP_MARK_LEADS));
+        late_init(span, span->local, word);
+        djp__store_release(&span->marks, (uint8_t)(marks | DJP_MARK_LEADS));
     }
     djp__tables_unlock();
     return &span->own;
@@ -68,14 +68,14 @@ djp__late_home(djp_span *parent, uintptr_t word)
     if (!djp__late_is_wanted(parent->recorder, word)) {
         return home;
     }
-    if (djp_load_acquire(&parent->marks) & DJP_MARK_LEADS) {
+    if (djp__load_acquire(&parent->marks) & DJP_MARK_LEADS) {
         home = &parent->own;
-    } else if (!parent->is_root && !djp_load_relaxed(&parent->ended)) {
+    } else if (!parent->is_root && !djp__load_relaxed(&parent->ended)) {
         home = djp__late_lead(parent);
     }
     if (home == NULL) {
         return NULL;
     }
-    word = djp_load_acquire(&home->state_word);
+    word = djp__load_acquire(&home->state_word);
     return djp__trace_is_over(word) && djp__late_is_wanted(parent->recorder, word) ? NULL : home;
 }

@@ -13,8 +13,7 @@ enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
 
 /* With a canary, "always on" is a ratio: that of the canary. */
 static void
-policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all,
-             uint64_t recorded)
+policy_fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t recorded)
 {
     memset(policy, 0, sizeof *policy);
     policy->threshold = threshold > recorded ? threshold : recorded;
@@ -25,7 +24,7 @@ policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_al
 
 /* Adds the tracestate of roots to a complete policy. */
 static void
-policy__complete(djp__policy *policy)
+policy_complete(djp__policy *policy)
 {
     if (!policy->always_on && !policy->drop_all) {
         policy->root_state = djp__ot_root_state(policy->threshold);
@@ -34,23 +33,23 @@ policy__complete(djp__policy *policy)
 
 /* The policy of the options with that canary. */
 static void
-policy__fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
+policy_fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
 {
-    const djp_recorder_options *options = &recorder->options;
-    policy__fill(policy, options->always_on ? 0 : options->threshold, options->always_on,
-                 options->drop_all, canary);
+    const djp__recorder_options *options = &recorder->options;
+    policy_fill(policy, options->always_on ? 0 : options->threshold, options->always_on,
+                options->drop_all, canary);
 }
 
 void
 djp__recorder_set_off(djp_recorder *recorder, int off)
 {
-    int muted = off || djp_load_relaxed(&recorder->policy)->drop_all;
+    int muted = off || djp__load_relaxed(&recorder->policy)->drop_all;
     int bits = (off ? DJP__RECORDER_OFF : 0) | (muted ? DJP__RECORDER_MUTED : 0);
-    if ((djp_load_relaxed(&recorder->state) & (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) == bits) {
+    if ((djp__load_relaxed(&recorder->state) & (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) == bits) {
         return;
     }
-    djp_or_seq_cst(&recorder->state, bits);
-    djp_and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
+    djp__or_seq_cst(&recorder->state, bits);
+    djp__and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
     if (bits == 0) {
         /* a reader that slept while recording was off wakes at the next span */
         djp__recorder_set_wake_level(recorder, 0);
@@ -60,13 +59,13 @@ djp__recorder_set_off(djp_recorder *recorder, int off)
 void
 djp__policies_init(djp_recorder *recorder)
 {
-    djp_store_relaxed(&recorder->canary, recorder->options.canary);
-    policy__fill_first(&recorder->first, recorder, recorder->options.canary);
-    policy__complete(&recorder->first);
+    djp__store_relaxed(&recorder->canary, recorder->options.canary);
+    policy_fill_first(&recorder->first, recorder, recorder->options.canary);
+    policy_complete(&recorder->first);
     recorder->policy_count = 1;
     recorder->slot.policy.tree = 1;
     recorder->configured = &recorder->first;
-    djp_store_release(&recorder->policy, &recorder->first);
+    djp__store_release(&recorder->policy, &recorder->first);
     djp__recorder_set_off(recorder, 0);
 }
 
@@ -84,7 +83,7 @@ djp__policies_free(djp_recorder *recorder)
 
 /* An existing policy that decides the same way; NULL if there is none. Under the tables lock. */
 static const djp__policy *
-policy__find(djp_recorder *recorder, const djp__policy *like)
+policy_find(djp_recorder *recorder, const djp__policy *like)
 {
     for (uint32_t i = 0; i < recorder->policy_count; i++) {
         const djp__policy *policy = i == 0 ? &recorder->first : recorder->policies[i];
@@ -99,13 +98,13 @@ policy__find(djp_recorder *recorder, const djp__policy *like)
 
 /* The last place is reserved for the policy that drops all. Under the tables lock. */
 static const djp__policy *
-policy__add(djp_recorder *recorder, const djp__policy *like)
+policy_add(djp_recorder *recorder, const djp__policy *like)
 {
-    uint32_t place = recorder->policy_count, end = DJP_POLICIES_MAX - (like->drop_all ? 0u : 1u);
+    uint32_t place = recorder->policy_count, end = DJP__POLICIES_MAX - (like->drop_all ? 0u : 1u);
     djp__policy *policy = place < end ? djp__calloc(1, sizeof *policy) : NULL;
     if (policy != NULL) {
         *policy = *like;
-        policy__complete(policy);
+        policy_complete(policy);
         recorder->policies[place] = policy;
         recorder->policy_count = place + 1;
     }
@@ -114,7 +113,7 @@ policy__add(djp_recorder *recorder, const djp__policy *like)
 
 /* The next ratio of the scale. */
 static double
-policy__round(double ratio)
+policy_round(double ratio)
 {
     double steps = round(-log2(ratio) * POLICY__STEPS);
     double last = (double)POLICY__STEPS * POLICY__HALVINGS;
@@ -123,7 +122,7 @@ policy__round(double ratio)
 
 /* Activates a policy; NULL: without memory, nothing changes. Under the tables lock. */
 static int
-policy__put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
+policy_put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
 {
     if (policy != NULL) {
         recorder->by_ratio = by_ratio;
@@ -138,27 +137,27 @@ djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
 {
     djp__policy like;
     uint64_t threshold = djp__threshold_of(ratio);
-    int drop_all = threshold == DJP_THRESHOLD_NEVER;
+    int drop_all = threshold == DJP__THRESHOLD_NEVER;
     djp__tables_lock();
-    policy__fill(&like, threshold, 0, drop_all, djp_load_relaxed(&recorder->canary));
-    const djp__policy *policy = policy__find(recorder, &like);
-    if (policy == NULL && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
-        policy__fill(&like, djp__threshold_of(policy__round(ratio)), 0, 0, like.recorded);
-        policy = policy__find(recorder, &like);
+    policy_fill(&like, threshold, 0, drop_all, djp__load_relaxed(&recorder->canary));
+    const djp__policy *policy = policy_find(recorder, &like);
+    if (policy == NULL && !drop_all && recorder->policy_count >= DJP__POLICIES_MAX / 2) {
+        policy_fill(&like, djp__threshold_of(policy_round(ratio)), 0, 0, like.recorded);
+        policy = policy_find(recorder, &like);
     }
-    return policy__put(recorder, policy != NULL ? policy : policy__add(recorder, &like), 1);
+    return policy_put(recorder, policy != NULL ? policy : policy_add(recorder, &like), 1);
 }
 
 const djp__policy *
 djp__policy_configured(djp_recorder *recorder)
 {
     djp__policy like;
-    uint64_t canary = djp_load_relaxed(&recorder->canary);
+    uint64_t canary = djp__load_relaxed(&recorder->canary);
     if (recorder->configured == &recorder->first && canary != recorder->first.recorded &&
         !recorder->first.drop_all) {
-        policy__fill_first(&like, recorder, canary);
-        const djp__policy *policy = policy__find(recorder, &like);
-        return policy != NULL ? policy : policy__add(recorder, &like);
+        policy_fill_first(&like, recorder, canary);
+        const djp__policy *policy = policy_find(recorder, &like);
+        return policy != NULL ? policy : policy_add(recorder, &like);
     }
     return recorder->configured;
 }
@@ -167,7 +166,7 @@ int
 djp__recorder_reset_ratio(djp_recorder *recorder)
 {
     djp__tables_lock();
-    return policy__put(recorder, djp__policy_configured(recorder), 0);
+    return policy_put(recorder, djp__policy_configured(recorder), 0);
 }
 
 void
@@ -175,10 +174,10 @@ djp__recorder_set_canary(djp_recorder *recorder, double canary)
 {
     uint64_t threshold = canary < 0 ? recorder->options.canary : djp__threshold_of(canary);
     djp__tables_lock();
-    if (recorder->policy_count >= DJP_POLICIES_MAX / 2 && canary > 0 && canary < 1) {
-        threshold = djp__threshold_of(policy__round(canary));
+    if (recorder->policy_count >= DJP__POLICIES_MAX / 2 && canary > 0 && canary < 1) {
+        threshold = djp__threshold_of(policy_round(canary));
     }
-    djp_store_relaxed(&recorder->canary, threshold);
+    djp__store_relaxed(&recorder->canary, threshold);
     djp__tables_unlock();
 }
 
@@ -203,22 +202,22 @@ djp__recorder_apply(djp_recorder *recorder, const djp__recorder_plan *plan)
 int
 djp__recorder_is_muted(const djp_recorder *recorder)
 {
-    return (djp_load_acquire(&recorder->state) & DJP__RECORDER_MUTED) != 0;
+    return (djp__load_acquire(&recorder->state) & DJP__RECORDER_MUTED) != 0;
 }
 
 int
 djp__recorder_has_tree(const djp_recorder *recorder)
 {
-    return djp_load_acquire(&recorder->policy)->tree;
+    return djp__load_acquire(&recorder->policy)->tree;
 }
 
 void
 djp__recorder_notify(djp_recorder *recorder)
 {
     uint64_t level = 0;
-    if (recorder != NULL && djp_load_relaxed(&recorder->wake_level) == 0 &&
+    if (recorder != NULL && djp__load_relaxed(&recorder->wake_level) == 0 &&
         recorder->options.wake &&
-        djp_cas_strong_acq_rel(&recorder->wake_level, &level, DJP_WAKE_NEVER)) {
+        djp__cas_strong_acq_rel(&recorder->wake_level, &level, DJP__WAKE_NEVER)) {
         djp__recorder_wake(recorder);
     }
 }
@@ -229,11 +228,11 @@ djp__recorder_try_start(djp_recorder *recorder)
     if (recorder == NULL) {
         return 0;
     }
-    if (djp_load_relaxed(&recorder->state) & DJP__RECORDER_FIRST) {
-        djp_and_seq_cst(&recorder->state, ~DJP__RECORDER_FIRST);
+    if (djp__load_relaxed(&recorder->state) & DJP__RECORDER_FIRST) {
+        djp__and_seq_cst(&recorder->state, ~DJP__RECORDER_FIRST);
         djp__recorder_wake(recorder);
     }
-    if (djp_load_relaxed(&recorder->state) & DJP__RECORDER_NO_STARTS) {
+    if (djp__load_relaxed(&recorder->state) & DJP__RECORDER_NO_STARTS) {
         djp__recorder_notify(recorder);
         return 0;
     }

@@ -17,14 +17,14 @@ void
 djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input)
 {
     djp__tree_slot *slot = &recorder->slot;
-    djp_add_seq_cst(&slot->readers, 1u);
-    djp_sampler *tree = djp_load_seq_cst(&slot->tree);
+    djp__add_seq_cst(&slot->readers, 1u);
+    djp_sampler *tree = djp__load_seq_cst(&slot->tree);
     if (tree != NULL) {
-        djp__head_decide_by_tree(out, tree, input, djp_load_relaxed(&recorder->canary));
+        djp__head_decide_by_tree(out, tree, input, djp__load_relaxed(&recorder->canary));
     } else {
         /* Replaced by a ratio a moment ago. */
         memset(out, 0, sizeof *out);
-        out->decision.threshold = DJP_THRESHOLD_NONE;
+        out->decision.threshold = DJP__THRESHOLD_NONE;
         const djp__policy *policy = &recorder->first;
         if (input->parent) {
             djp__head_decide(out, policy, recorder->options.parent_based, input->trace_id,
@@ -33,16 +33,16 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
             djp__head_decide_root(out, policy, input->trace_id);
         }
     }
-    djp_sub_acq_rel(&slot->readers, 1u);
+    djp__sub_acq_rel(&slot->readers, 1u);
 }
 
 /* Frees replaced trees, unless a thread may still use them. Under the tables lock. */
 static void
-policy_tree__reap(djp__tree_slot *slot)
+policy_tree_reap(djp__tree_slot *slot)
 {
     for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
         /* A reader that counts itself in from now on finds the new tree. */
-        if (djp_load_seq_cst(&slot->readers) == 0) {
+        if (djp__load_seq_cst(&slot->readers) == 0) {
             while (slot->retired != NULL) {
                 djp_sampler *tree = slot->retired;
                 slot->retired = tree->next;
@@ -60,7 +60,7 @@ policy_tree__reap(djp__tree_slot *slot)
 void
 djp__tree_slot_fini(djp__tree_slot *slot)
 {
-    djp_sampler_free(djp_load_relaxed(&slot->tree));
+    djp_sampler_free(djp__load_relaxed(&slot->tree));
     while (slot->retired != NULL) {
         djp_sampler *tree = slot->retired;
         slot->retired = tree->next;
@@ -71,26 +71,26 @@ djp__tree_slot_fini(djp__tree_slot *slot)
 void
 djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
 {
-    const djp_sampler *tree = policy->tree ? djp_load_relaxed(&recorder->slot.tree) : NULL;
-    djp_store_relaxed(&recorder->needs, tree != NULL ? tree->needs : 0u);
-    djp_store_release(&recorder->policy, policy);
-    djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->state) & DJP__RECORDER_OFF) != 0);
+    const djp_sampler *tree = policy->tree ? djp__load_relaxed(&recorder->slot.tree) : NULL;
+    djp__store_relaxed(&recorder->needs, tree != NULL ? tree->needs : 0u);
+    djp__store_release(&recorder->policy, policy);
+    djp__recorder_set_off(recorder, (djp__load_relaxed(&recorder->state) & DJP__RECORDER_OFF) != 0);
 }
 
 /* Under the tables lock. */
 static int
-policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
+policy_tree_replace(djp_recorder *recorder, djp_sampler *tree)
 {
     djp__tree_slot *slot = &recorder->slot;
-    djp_sampler *old = djp_load_relaxed(&slot->tree);
+    djp_sampler *old = djp__load_relaxed(&slot->tree);
     int same = tree && old != NULL && tree->text_size == old->text_size &&
                memcmp(tree->text, old->text, old->text_size) == 0;
-    policy_tree__reap(slot);
+    policy_tree_reap(slot);
     if (same || slot->retired_count >= POLICY_TREE__RETIRED) {
         djp_sampler_free(tree);
         return same ? 0 : DJP_ERETRY;
     }
-    djp_store_seq_cst(&slot->tree, tree);
+    djp__store_seq_cst(&slot->tree, tree);
     recorder->configured = tree != NULL ? &slot->policy : &recorder->first;
     const djp__policy *configured = recorder->by_ratio ? NULL : djp__policy_configured(recorder);
     if (configured != NULL) {
@@ -100,7 +100,7 @@ policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
         old->next = slot->retired;
         slot->retired = old;
         slot->retired_count++;
-        policy_tree__reap(slot);
+        policy_tree_reap(slot);
     }
     return 0;
 }
@@ -116,7 +116,7 @@ djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
         }
     }
     djp__tables_lock();
-    int result = policy_tree__replace(recorder, sampler);
+    int result = policy_tree_replace(recorder, sampler);
     djp__tables_unlock();
     return result;
 }
@@ -124,7 +124,7 @@ djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
 unsigned
 djp_recorder_needs(const djp_recorder *recorder)
 {
-    return recorder != NULL ? djp_load_relaxed(&recorder->needs) : 0;
+    return recorder != NULL ? djp__load_relaxed(&recorder->needs) : 0;
 }
 
 int
@@ -132,7 +132,7 @@ djp__recorder_sampler_text(char **out, djp_recorder *recorder)
 {
     *out = NULL;
     djp__tables_lock();
-    const djp_sampler *tree = djp_load_relaxed(&recorder->slot.tree);
+    const djp_sampler *tree = djp__load_relaxed(&recorder->slot.tree);
     char *text = tree != NULL ? djp__strdup(tree->text) : NULL;
     int result = tree && text == NULL ? DJP_ENOMEM : 0;
     djp__tables_unlock();

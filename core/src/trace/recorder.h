@@ -9,7 +9,7 @@
 
 struct djp_sampler;
 
-typedef struct djp_recorder_options {
+typedef struct djp__recorder_options {
     uint64_t ring_bytes;
     uint64_t decision_buffer_bytes; /* memory limit for undecided local traces */
     int drop_all; /* explicit ratio 0: ids and context only, nothing is recorded */
@@ -37,9 +37,9 @@ typedef struct djp_recorder_options {
     size_t tail_sampling_rule_count;
     uint64_t decision_wait_ns; /* longest wait for the end of a root; 0: no limit */
     uint64_t span_rate_limit; /* limit of sampled spans per second; 0: no limit */
-} djp_recorder_options;
+} djp__recorder_options;
 
-int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
+int djp__recorder_new(djp_recorder **out, const djp__recorder_options *options);
 djp_ring *djp__recorder_ring(djp_recorder *recorder);
 /* Enables wake: for 0 at the next commit, else when the ring holds that many bytes. */
 void djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes);

@@ -35,11 +35,11 @@ enum {
     DJP_SET_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_SET,
     DJP_SET_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_SET
 };
-#define DJP_COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
+#define DJP__COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
 _Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_SET, "the counters fit their bank");
 
-#define DJP_STRIPES 32u /* the first is shared by threads without a free one */
-#define DJP_WAKE_NEVER UINT64_MAX
+#define DJP__STRIPES 32u /* the first is shared by threads without a free one */
+#define DJP__WAKE_NEVER UINT64_MAX
 
 /* Bits of djp_recorder.state, the one place that defines whether recording is on: starts and ends
  * test these bits, worker and sender call djp__recorder_is_muted, and writers of operation logs
@@ -57,14 +57,14 @@ enum {
 
 /* Policies of a recorder, the first from its options; in the upper half only those of the scale are
  * added. */
-#define DJP_POLICIES_MAX 2048u
+#define DJP__POLICIES_MAX 2048u
 
 /* The sampler tree of a recorder. A deciding thread increments readers before it loads the tree, so
  * a replaced tree may be freed when readers is 0. */
 typedef struct djp__tree_slot {
     /* owned; written under the tables lock, sequentially consistent */
-    DJP_ATOMIC(djp_sampler *) tree;
-    DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
+    DJP__ATOMIC(djp_sampler *) tree;
+    DJP__ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
     djp_sampler *retired; /* owned, linked by next; under the tables lock */
     unsigned retired_count;
     djp__policy policy; /* selects the tree; constant */
@@ -73,8 +73,8 @@ typedef struct djp__tree_slot {
 typedef struct djp__stripe {
     /* Written by the owner with plain additions (release); the first stripe by any thread,
      * atomically. */
-    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
-    DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
+    _Alignas(64) DJP__ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
+    DJP__ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp__stripe;
 
 /* Attribute keys of failed spans (span_error.c). */
@@ -84,11 +84,11 @@ typedef struct djp__error_keys {
 void djp__error_keys_init(djp__error_keys *out);
 
 struct djp_recorder {
-    djp_recorder_options options;
-    DJP_ATOMIC(const djp__policy *) policy; /* active; written under the tables lock, release */
+    djp__recorder_options options;
+    DJP__ATOMIC(const djp__policy *) policy; /* active; written under the tables lock, release */
     djp__policy first; /* of the options */
     /* of later policies and of the tree; written under the tables lock, relaxed */
-    DJP_ATOMIC(uint64_t) canary;
+    DJP__ATOMIC(uint64_t) canary;
     djp_ring *ring;
     uint32_t record_max; /* in bytes; at most a quarter of the ring */
     uint8_t tail_rules; /* 1: errors, slowness or rules may sample a trace that the head drops */
@@ -96,8 +96,8 @@ struct djp_recorder {
     /* unique number of this recorder in this process; changed in a forked child */
     uint64_t serial;
     /* DJP__RECORDER_*; any thread; relaxed, sequentially consistent against `waking` */
-    DJP_ATOMIC(int) state;
-    DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
+    DJP__ATOMIC(int) state;
+    DJP__ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* the allocated block */
@@ -106,23 +106,23 @@ struct djp_recorder {
     struct djp__rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
     djp__error_keys error_keys;
-    /* Bytes at which wake is called; DJP_WAKE_NEVER: disabled. Any thread, sequentially
+    /* Bytes at which wake is called; DJP__WAKE_NEVER: disabled. Any thread, sequentially
      * consistent. */
-    _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
-    _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
+    _Alignas(64) DJP__ATOMIC(uint64_t) wake_level;
+    _Alignas(64) DJP__ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
     /* spans of the parent process not released yet; any thread, relaxed */
-    DJP_ATOMIC(uint64_t) inherited;
-    djp__stripe stripes[DJP_STRIPES];
+    DJP__ATOMIC(uint64_t) inherited;
+    djp__stripe stripes[DJP__STRIPES];
     /* all but the first; owned as long as the recorder, because local traces borrow from them.
      * Under the tables lock */
-    djp__policy *policies[DJP_POLICIES_MAX];
+    djp__policy *policies[DJP__POLICIES_MAX];
     uint32_t policy_count; /* with the first; under the tables lock */
     /* applies without a ratio: &first or that of the slot; under the tables lock */
     const djp__policy *configured;
     /* 1: a ratio is set and replaces `configured`; under the tables lock */
     int by_ratio;
     /* DJP_NEEDS_* of the active policy; written under the tables lock, relaxed */
-    DJP_ATOMIC(uint32_t) needs;
+    DJP__ATOMIC(uint32_t) needs;
     djp__tree_slot slot;
 };
 
@@ -138,7 +138,7 @@ typedef struct djp_thread {
     uint64_t token; /* unique number of this thread */
 } djp_thread;
 
-extern DJP_THREAD_LOCAL djp_thread djp__thread;
+extern DJP__THREAD_LOCAL djp_thread djp__thread;
 
 /* Observes the end of the thread, to return its blocks and stripes. */
 void djp__thread_register(djp_thread *thread);
@@ -155,8 +155,8 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
         djp__count_unclaimed(recorder, which, n);
         return;
     }
-    DJP_ATOMIC(uint64_t) *value = &thread->stripe->value[which];
-    djp_store_release(value, djp_load_relaxed(value) + n);
+    DJP__ATOMIC(uint64_t) *value = &thread->stripe->value[which];
+    djp__store_release(value, djp__load_relaxed(value) + n);
 }
 
 #define djp__count(recorder, which) djp__count_add((recorder), (uint32_t)(which), 1)
@@ -171,7 +171,7 @@ void djp__policies_free(djp_recorder *recorder);
 static inline const djp__policy *
 djp__recorder_policy(const djp_recorder *recorder)
 {
-    return djp_load_acquire(&recorder->policy);
+    return djp__load_acquire(&recorder->policy);
 }
 
 /* policy.c: sets whether recording is off, and the bits that follow from that and from the active
@@ -198,9 +198,9 @@ void djp__recorder_wake(djp_recorder *recorder);
 static inline void
 djp__recorder_committed(djp_recorder *recorder)
 {
-    uint64_t level = djp_load_seq_cst(&recorder->wake_level);
-    if (__builtin_expect(level != DJP_WAKE_NEVER, 0) && djp__ring_used(recorder->ring) >= level &&
-        djp_swap_seq_cst(&recorder->wake_level, DJP_WAKE_NEVER) != DJP_WAKE_NEVER &&
+    uint64_t level = djp__load_seq_cst(&recorder->wake_level);
+    if (__builtin_expect(level != DJP__WAKE_NEVER, 0) && djp__ring_used(recorder->ring) >= level &&
+        djp__swap_seq_cst(&recorder->wake_level, DJP__WAKE_NEVER) != DJP__WAKE_NEVER &&
         recorder->options.wake) {
         djp__recorder_wake(recorder);
     }

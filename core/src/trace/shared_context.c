@@ -24,14 +24,14 @@ static shared__entry *shared__table; /* created by the first share; under the ta
 static uint64_t shared__clock; /* under the tables lock */
 
 static shared__entry *
-shared__at(uint32_t number)
+shared_at(uint32_t number)
 {
     return &shared__table[number - 1];
 }
 
 /* The first entry of the set that a span id belongs to. */
 static shared__entry *
-shared__set(const uint8_t span_id[8])
+shared_set(const uint8_t span_id[8])
 {
     uint64_t word;
     memcpy(&word, span_id, sizeof word);
@@ -39,23 +39,23 @@ shared__set(const uint8_t span_id[8])
 }
 
 static void
-shared__remove(shared__entry *entry)
+shared_remove(shared__entry *entry)
 {
     if (entry->before) {
-        shared__at(entry->before)->behind = entry->behind;
+        shared_at(entry->before)->behind = entry->behind;
     } else {
-        djp_store_release(&entry->local->shared, entry->behind);
+        djp__store_release(&entry->local->shared, entry->behind);
     }
     if (entry->behind) {
-        shared__at(entry->behind)->before = entry->before;
+        shared_at(entry->behind)->before = entry->before;
     }
     memset(entry, 0, sizeof *entry);
 }
 
 static shared__entry *
-shared__find(const uint8_t trace_id[16], const uint8_t span_id[8])
+shared_find(const uint8_t trace_id[16], const uint8_t span_id[8])
 {
-    shared__entry *set = shared__set(span_id);
+    shared__entry *set = shared_set(span_id);
     for (unsigned i = 0; i < SHARED__WAYS; i++) {
         if (set[i].local && memcmp(set[i].span_id, span_id, 8) == 0 &&
             memcmp(set[i].trace_id, trace_id, 16) == 0) {
@@ -67,39 +67,39 @@ shared__find(const uint8_t trace_id[16], const uint8_t span_id[8])
 
 /* A free place in the set, or the oldest one's. */
 static shared__entry *
-shared__place(const uint8_t span_id[8])
+shared_place(const uint8_t span_id[8])
 {
-    shared__entry *set = shared__set(span_id), *oldest = set;
+    shared__entry *set = shared_set(span_id), *oldest = set;
     for (unsigned i = 1; i < SHARED__WAYS; i++) {
         oldest = set[i].age < oldest->age ? &set[i] : oldest;
     }
     if (oldest->local) {
-        shared__remove(oldest);
+        shared_remove(oldest);
     }
     return oldest;
 }
 
 static void
-shared__enter(djp__local_trace *local, const djp_span_record *identity)
+shared_enter(djp__local_trace *local, const djp__span_record *identity)
 {
-    shared__entry *entry = shared__place(identity->span_id);
+    shared__entry *entry = shared_place(identity->span_id);
     memcpy(entry->trace_id, identity->trace_id, sizeof entry->trace_id);
     memcpy(entry->span_id, identity->span_id, sizeof entry->span_id);
     entry->local = local;
     entry->age = ++shared__clock;
     uint32_t number = (uint32_t)(entry - shared__table) + 1;
-    entry->behind = djp_load_relaxed(&local->shared);
+    entry->behind = djp__load_relaxed(&local->shared);
     if (entry->behind) {
-        shared__at(entry->behind)->before = number;
+        shared_at(entry->behind)->before = number;
     }
-    djp_store_release(&local->shared, number);
+    djp__store_release(&local->shared, number);
 }
 
 void
 djp_span_share(djp_span *span)
 {
-    if (span == NULL || djp_local_is_silent(span->local) ||
-        djp_load_relaxed(&span->marks) & DJP_MARK_SHARED ||
+    if (span == NULL || djp__local_is_silent(span->local) ||
+        djp__load_relaxed(&span->marks) & DJP_MARK_SHARED ||
         span->local->generation != djp__fork_generation()) {
         return;
     }
@@ -107,11 +107,11 @@ djp_span_share(djp_span *span)
     if (shared__table == NULL) {
         shared__table = djp__calloc(SHARED__ENTRIES, sizeof *shared__table);
     }
-    const djp_span_record *identity = djp__span_identity(span);
-    if (shared__table != NULL && !shared__find(identity->trace_id, identity->span_id)) {
-        shared__enter(span->local, identity);
+    const djp__span_record *identity = djp__span_identity(span);
+    if (shared__table != NULL && !shared_find(identity->trace_id, identity->span_id)) {
+        shared_enter(span->local, identity);
     }
-    djp_store_release(&span->marks, (uint8_t)(djp_load_relaxed(&span->marks) | DJP_MARK_SHARED));
+    djp__store_release(&span->marks, (uint8_t)(djp__load_relaxed(&span->marks) | DJP_MARK_SHARED));
     djp__tables_unlock();
 }
 
@@ -119,8 +119,8 @@ void
 djp__shared_discard_all(djp__local_trace *local)
 {
     djp__tables_lock();
-    for (uint32_t number; (number = djp_load_relaxed(&local->shared)) != 0;) {
-        shared__remove(shared__at(number));
+    for (uint32_t number; (number = djp__load_relaxed(&local->shared)) != 0;) {
+        shared_remove(shared_at(number));
     }
     djp__tables_unlock();
 }
@@ -128,17 +128,17 @@ djp__shared_discard_all(djp__local_trace *local)
 /* Adds a block to a local trace, unless its last block is leaving or it belongs to another
  * process. */
 static djp__local_trace *
-shared__ref(const djp_span *span, const djp_span_context *parent)
+shared_ref(const djp_span *span, const djp_span_context *parent)
 {
-    shared__entry *entry = shared__table ? shared__find(parent->trace_id, parent->span_id) : NULL;
+    shared__entry *entry = shared__table ? shared_find(parent->trace_id, parent->span_id) : NULL;
     djp__local_trace *local = entry != NULL ? entry->local : NULL;
     if (local == NULL || local->generation != djp__fork_generation() ||
         local->root->recorder != span->recorder) {
         return NULL;
     }
-    uint32_t refs = djp_load_relaxed(&local->refs);
+    uint32_t refs = djp__load_relaxed(&local->refs);
     while (refs != 0) {
-        if (djp_cas_weak_acq_rel(&local->refs, &refs, refs + 1)) {
+        if (djp__cas_weak_acq_rel(&local->refs, &refs, refs + 1)) {
             return local;
         }
     }
@@ -149,12 +149,12 @@ int
 djp__shared_join(djp_span *span, const djp_span_context *parent)
 {
     djp__tables_lock();
-    djp__local_trace *local = shared__ref(span, parent);
+    djp__local_trace *local = shared_ref(span, parent);
     djp__tables_unlock();
     if (local == NULL) {
         return 0;
     }
-    uintptr_t word = djp_load_acquire(&local->state_word);
+    uintptr_t word = djp__load_acquire(&local->state_word);
     if (djp__trace_is_over(word) && djp__late_is_wanted(span->recorder, word)) {
         djp__late_begin(span, local);
         djp__local_trace_leave(local);

@@ -14,16 +14,16 @@
 #define BLOCK__IDLE_MAX 64
 #endif
 
-DJP_THREAD_LOCAL djp_thread djp__thread;
+DJP__THREAD_LOCAL djp_thread djp__thread;
 
 static pthread_once_t block__once = PTHREAD_ONCE_INIT;
 static pthread_key_t block__key;
 static int block__key_made; /* written inside block__once */
 /* The last token given out; any thread, relaxed. */
-static DJP_ATOMIC(uint64_t) block__last_token;
+static DJP__ATOMIC(uint64_t) block__last_token;
 
 static void
-block__thread_ends(void *argument)
+block_thread_ends(void *argument)
 {
     (void)argument;
     djp_thread *thread = &djp__thread;
@@ -37,18 +37,18 @@ block__thread_ends(void *argument)
 }
 
 static void
-block__make_key(void)
+block_make_key(void)
 {
-    block__key_made = pthread_key_create(&block__key, block__thread_ends) == 0;
+    block__key_made = pthread_key_create(&block__key, block_thread_ends) == 0;
 }
 
 void
 djp__thread_register(djp_thread *thread)
 {
-    pthread_once(&block__once, block__make_key);
+    pthread_once(&block__once, block_make_key);
     thread->registered = 1;
     if (thread->token == 0) {
-        thread->token = djp_add_relaxed(&block__last_token, 1) + 1;
+        thread->token = djp__add_relaxed(&block__last_token, 1) + 1;
     }
     if (block__key_made) {
         pthread_setspecific(block__key, thread);

@@ -11,11 +11,11 @@
 #include "sampling/head.h"
 
 /* Bytes of items in a block; a longer record moves to the heap. */
-#define DJP_SPAN_ITEM_BYTES 512u
-#define DJP_SPAN_INLINE_BYTES (sizeof(djp_span_record) + DJP_SPAN_ITEM_BYTES)
+#define DJP__SPAN_ITEM_BYTES 512u
+#define DJP__SPAN_INLINE_BYTES (sizeof(djp__span_record) + DJP__SPAN_ITEM_BYTES)
 
 /* Spans of one local trace that may wait for its decision. */
-#define DJP_PENDING_SPANS_MAX 100000u
+#define DJP__PENDING_SPANS_MAX 100000u
 
 /* The part of a trace that this process records under one local root. Lies in the root's block,
  * which outlives all spans of the local trace. Fields without a note on writers are set before the
@@ -23,17 +23,17 @@
 typedef struct djp__local_trace {
     /* Its state (local_trace_state.h); djp_span.next links waiting spans. Any thread,
      * compare-and-swap with acquire and release: a reader of a decision also sees its causes. */
-    DJP_ATOMIC(uintptr_t) state_word;
+    DJP__ATOMIC(uintptr_t) state_word;
     /* Number of its blocks, the root's included. Increments relaxed (the caller holds one),
      * decrements acquire-release. */
-    DJP_ATOMIC(uint32_t) refs;
-    DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
+    DJP__ATOMIC(uint32_t) refs;
+    DJP__ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
     /* DJP__TRACE_FLAG_* and, above them, the number of a matched rule. Any thread, relaxed; ordered
      * by state_word. */
-    DJP_ATOMIC(uint32_t) flags;
+    DJP__ATOMIC(uint32_t) flags;
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
-    /* exported by spans sampled by ratio or parent; may be DJP_THRESHOLD_NONE */
+    /* exported by spans sampled by ratio or parent; may be DJP__THRESHOLD_NONE */
     uint64_t threshold;
     uint64_t recorded; /* the same for those of adjusted count 1; 0 if everything is recorded */
     int64_t anchor; /* Unix minus monotonic time for all its spans */
@@ -45,12 +45,12 @@ typedef struct djp__local_trace {
     /* First of its entries in the table of shared spans (shared_context.c), from 1; 0: none.
      * Written under the tables lock, release; read, acquire, before refs when a block is released:
      * without an entry no new span can join. */
-    DJP_ATOMIC(uint32_t) shared;
+    DJP__ATOMIC(uint32_t) shared;
     /* with DJP_EXTRA_NOTES: a reference, until the root has the attributes */
     struct djp__sampler_notes *notes;
 } djp__local_trace;
 
-#define djp_local_is_silent(local) ((local)->counter_set == DJP_SET_DROP)
+#define djp__local_is_silent(local) ((local)->counter_set == DJP_SET_DROP)
 
 #define DJP__TRACE_FLAG_ERROR 1u
 #define DJP__TRACE_FLAG_LONG 2u /* the root is a connection: its duration is ignored */
@@ -68,12 +68,12 @@ enum { DJP_MARK_LEADS = 1, DJP_MARK_SHARED = 2 };
 /* The role of a span in its local trace. */
 enum { DJP_SPAN_CHILD = 0, DJP_SPAN_ROOT = 1, DJP_SPAN_LATE_ROOT = 2 };
 /* It began after the end of the local trace above (local_trace_late.c). */
-#define djp_local_is_late(local) ((local)->root->is_root != DJP_SPAN_ROOT)
+#define djp__local_is_late(local) ((local)->root->is_root != DJP_SPAN_ROOT)
 
 /* One thread at a time uses a span (djp/span.h); several read only `refs`, `ended`, `marks` and the
  * ids. */
 struct djp_span {
-    djp_span_record *record; /* &space or heap memory */
+    djp__span_record *record; /* &space or heap memory */
     uint32_t used; /* bytes of the record so far, a multiple of 8 */
     uint32_t capacity;
     uint32_t attributes; /* top-level attribute items that are alive */
@@ -83,10 +83,10 @@ struct djp_span {
     uint8_t is_root; /* DJP_SPAN_* */
     uint8_t explicit_start; /* start time given by the caller */
     uint8_t keys_unique; /* no key occurs twice among the attributes */
-    DJP_ATOMIC(uint8_t) ended; /* by its thread; relaxed */
-    DJP_ATOMIC(uint8_t) marks; /* DJP_MARK_*; written under the tables lock, release */
+    DJP__ATOMIC(uint8_t) ended; /* by its thread; relaxed */
+    DJP__ATOMIC(uint8_t) marks; /* DJP_MARK_*; written under the tables lock, release */
     /* The handle and the pending list; the last release returns the block. Acquire-release. */
-    DJP_ATOMIC(uint32_t) refs;
+    DJP__ATOMIC(uint32_t) refs;
     uint32_t dead_bytes; /* of items that were replaced */
     uint32_t lost; /* dropped attributes of events and links, counted only */
     uint64_t start_monotonic;
@@ -94,14 +94,14 @@ struct djp_span {
     djp__local_trace *local;
     djp_span *next; /* in the free list or in the pending list */
     djp__local_trace own;
-    uint64_t space[DJP_SPAN_INLINE_BYTES / 8];
+    uint64_t space[DJP__SPAN_INLINE_BYTES / 8];
 };
 
 /* The record at the start: its ids and flags do not change. */
-static inline const djp_span_record *
+static inline const djp__span_record *
 djp__span_identity(const djp_span *span)
 {
-    return (const djp_span_record *)(const void *)span->space;
+    return (const djp__span_record *)(const void *)span->space;
 }
 
 static inline char *
@@ -157,7 +157,7 @@ void djp__span_tell_error(djp_span *span);
  * NULL. */
 void djp__span_heed_error(djp_span *span, djp_key key, int failed);
 /* Interned by the first recorder; 0 before. Written relaxed. */
-extern DJP_ATOMIC(djp_key) djp__error_key;
+extern DJP__ATOMIC(djp_key) djp__error_key;
 
 /* span_block.c: allocates blocks. */
 djp_span *djp__span_block_take(void);

@@ -19,9 +19,9 @@ djp__span_grow(djp_span *span, size_t size)
     if (capacity < span->used + size) {
         capacity = span->used + size;
     }
-    capacity = djp_pad8(capacity > limit ? limit : capacity);
-    djp_span_record *own = (djp_span_record *)(void *)span->space;
-    djp_span_record *record = djp__realloc(span->record == own ? NULL : span->record, capacity);
+    capacity = djp__pad8(capacity > limit ? limit : capacity);
+    djp__span_record *own = (djp__span_record *)(void *)span->space;
+    djp__span_record *record = djp__realloc(span->record == own ? NULL : span->record, capacity);
     if (record == NULL) {
         return 0;
     }
@@ -43,7 +43,7 @@ djp__span_share(const djp_span *span)
 /* The header reference to the text at the offset: name, status description or tracestate; NULL if
  * none. */
 static uint32_t *
-span_room__reference(djp_span_record *record, uint32_t offset)
+span_room_reference(djp__span_record *record, uint32_t offset)
 {
     if (offset == record->name_at) {
         return &record->name_at;
@@ -57,15 +57,15 @@ span_room__reference(djp_span_record *record, uint32_t offset)
 void
 djp__span_sweep(djp_span *span)
 {
-    djp_span_record *record = span->record;
+    djp__span_record *record = span->record;
     uint32_t from = sizeof *record, to = from;
     while (from < span->used) {
-        const djp_item *item = (const djp_item *)(const void *)djp__span_at(span, from);
-        uint32_t bytes = (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+        const djp__item *item = (const djp__item *)(const void *)djp__span_at(span, from);
+        uint32_t bytes = (uint32_t)(sizeof *item + djp__pad8(djp__item_size(item)));
         uint32_t *reference = NULL;
-        int alive = djp_item_kind(item) != DJP_ITEM_TEXT;
+        int alive = djp__item_kind(item) != DJP_ITEM_TEXT;
         if (!alive) {
-            reference = span_room__reference(record, from + (uint32_t)sizeof *item);
+            reference = span_room_reference(record, from + (uint32_t)sizeof *item);
             alive = reference != NULL;
         }
         if (alive) {
@@ -82,19 +82,19 @@ djp__span_sweep(djp_span *span)
 }
 
 static void
-span_room__kill(djp_span *span, djp_item *item)
+span_room_kill(djp_span *span, djp__item *item)
 {
-    uint32_t size = djp_item_size(item);
+    uint32_t size = djp__item_size(item);
     item->key = 0;
-    item->head = djp_item_head(DJP_ITEM_TEXT, DJP_STRING, size);
-    span->dead_bytes += (uint32_t)(sizeof *item + djp_pad8(size));
+    item->head = djp__item_head(DJP_ITEM_TEXT, DJP_STRING, size);
+    span->dead_bytes += (uint32_t)(sizeof *item + djp__pad8(size));
     span->attributes--;
 }
 
 /* Removes all but the last attribute of each key among the items before end: from the back, with a
  * bit per key. */
 static void
-span_room__fold(djp_span *span, uint32_t end)
+span_room_fold(djp_span *span, uint32_t end)
 {
     uint32_t stack[SPAN_ROOM__STACK_ITEMS];
     uint64_t seen[DJP_KEY_LIMIT / 64 + 1];
@@ -106,20 +106,20 @@ span_room__fold(djp_span *span, uint32_t end)
             return;
         }
     }
-    for (uint32_t at = sizeof(djp_span_record); at < end;) {
-        const djp_item *item = (const djp_item *)(const void *)djp__span_at(span, at);
-        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE) {
+    for (uint32_t at = sizeof(djp__span_record); at < end;) {
+        const djp__item *item = (const djp__item *)(const void *)djp__span_at(span, at);
+        if (djp__item_kind(item) == DJP_ITEM_ATTRIBUTE) {
             offsets[count++] = at;
         }
-        at += (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+        at += (uint32_t)(sizeof *item + djp__pad8(djp__item_size(item)));
     }
     memset(seen, 0, sizeof seen);
     while (count-- > 0) {
-        djp_item *item = (djp_item *)(void *)djp__span_at(span, offsets[count]);
+        djp__item *item = (djp__item *)(void *)djp__span_at(span, offsets[count]);
         uint64_t bit = 1ull << (item->key % 64);
         uint64_t *word = &seen[item->key / 64];
         if (*word & bit) {
-            span_room__kill(span, item);
+            span_room_kill(span, item);
         }
         *word |= bit;
     }
@@ -132,7 +132,7 @@ int
 djp__span_tidy(djp_span *span)
 {
     if (!span->keys_unique) {
-        span_room__fold(span, span->used);
+        span_room_fold(span, span->used);
     }
     if (span->dead_bytes == 0) {
         return 0;
@@ -145,19 +145,19 @@ int
 djp__span_free_slot(djp_span *span, djp_key key, uint32_t end)
 {
     if (!span->keys_unique) {
-        span_room__fold(span, end);
+        span_room_fold(span, end);
         if (span->attributes < span->attribute_limit) {
             return 1;
         }
         span->keys_unique = 1;
     }
-    for (uint32_t at = sizeof(djp_span_record); at < end;) {
-        djp_item *item = (djp_item *)(void *)djp__span_at(span, at);
-        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key == key) {
-            span_room__kill(span, item);
+    for (uint32_t at = sizeof(djp__span_record); at < end;) {
+        djp__item *item = (djp__item *)(void *)djp__span_at(span, at);
+        if (djp__item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key == key) {
+            span_room_kill(span, item);
             return 1;
         }
-        at += (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+        at += (uint32_t)(sizeof *item + djp__pad8(djp__item_size(item)));
     }
     return 0;
 }

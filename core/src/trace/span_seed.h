@@ -26,13 +26,13 @@ int djp__span_is_sampled(const djp_span *span);
 /* Converts a time of the monotonic clock to the span's wall time. 0 for NULL. */
 uint64_t djp__span_unix_time(const djp_span *span, uint64_t monotonic);
 
-typedef struct djp_exception {
+typedef struct djp__exception {
     djp_text type, message, stacktrace;
     int escaped;
-} djp_exception;
+} djp__exception;
 /* As djp_span_record_exception; time_unix_ns 0 means now. */
-void
-djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
-                              const djp_attribute *attributes, size_t count);
+void djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns,
+                                   const djp__exception *exception, const djp_attribute *attributes,
+                                   size_t count);
 
 #endif

@@ -11,7 +11,7 @@ enum { VALUE__LEAST = 64 /* a text with less room is left out */ };
 
 /* Bytes that always hold max_chars characters. */
 static size_t
-value__bytes_for(size_t max_chars)
+value_bytes_for(size_t max_chars)
 {
     return max_chars > SIZE_MAX / 4 ? SIZE_MAX : max_chars * 4;
 }
@@ -19,13 +19,13 @@ value__bytes_for(size_t max_chars)
 /* Text that is too long or invalid: cut to the limit. The record has room for three bytes per
  * invalid one. */
 static int
-value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written)
+value_put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written)
 {
     /* A character has at most four bytes; this also bounds the work for huge text. */
-    size_t most = value__bytes_for(max_chars);
+    size_t most = value_bytes_for(max_chars);
     size_t size = text.size > most ? most : text.size;
     size_t share = djp__span_share(span);
-    if (size > share && !djp__span_has_room(span, djp_pad8(size))) {
+    if (size > share && !djp__span_has_room(span, djp__pad8(size))) {
         if (share < VALUE__LEAST) {
             return 0;
         }
@@ -40,12 +40,12 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
     if (valid) {
         size = djp__utf8_prefix(text.data, size, max_chars);
     }
-    size_t room = djp_pad8(valid ? size : 3 * size);
+    size_t room = djp__pad8(valid ? size : 3 * size);
     if (!valid && !djp__span_has_room(span, room) && share >= VALUE__LEAST) {
         size = size < share / 3
                    ? size
                    : share / 3; /* a split character is repaired like an invalid byte */
-        room = djp_pad8(3 * size);
+        room = djp__pad8(3 * size);
     }
     if (!djp__span_has_room(span, room)) {
         return 0;
@@ -57,7 +57,7 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
         size = djp__utf8_prefix(out, djp__utf8_repair(out, room, text.data, size, NULL), max_chars);
     }
     *written = (uint32_t)size;
-    span->used += (uint32_t)djp_pad8(size);
+    span->used += (uint32_t)djp__pad8(size);
     return 1;
 }
 
@@ -68,33 +68,33 @@ djp__span_put_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *wr
     if (!text.data || text.size == 0) {
         return 1;
     }
-    if (text.size > max_chars || text.size > DJP_RECORD_SIZE_MAX ||
-        !djp__span_has_room(span, djp_pad8(text.size)) ||
+    if (text.size > max_chars || text.size > DJP__RECORD_SIZE_MAX ||
+        !djp__span_has_room(span, djp__pad8(text.size)) ||
         (djp__copy_text(djp__span_at(span, span->used), text.data, text.size) &&
          !djp__utf8_valid(text.data, text.size))) {
-        return value__put_hard_text(span, text, max_chars, written);
+        return value_put_hard_text(span, text, max_chars, written);
     }
     *written = (uint32_t)text.size;
-    span->used += (uint32_t)djp_pad8(text.size);
+    span->used += (uint32_t)djp__pad8(text.size);
     return 1;
 }
 
 /* Reserves the head of an item, to fill in when its size is known. */
 static int
-value__open(djp_span *span)
+value_open(djp_span *span)
 {
-    if (!djp__span_has_room(span, sizeof(djp_item))) {
+    if (!djp__span_has_room(span, sizeof(djp__item))) {
         return 0;
     }
-    span->used += (uint32_t)sizeof(djp_item);
+    span->used += (uint32_t)sizeof(djp__item);
     return 1;
 }
 
 static void
-value__close(djp_span *span, uint32_t start, unsigned kind, unsigned type, djp_key key,
-             uint32_t size)
+value_close(djp_span *span, uint32_t start, unsigned kind, unsigned type, djp_key key,
+            uint32_t size)
 {
-    djp_item item = {key, djp_item_head(kind, type, size)};
+    djp__item item = {key, djp__item_head(kind, type, size)};
     memcpy(djp__span_at(span, start), &item, sizeof item);
 }
 
@@ -103,63 +103,63 @@ djp__span_put_text_item(djp_span *span, unsigned kind, unsigned type, djp_key ke
                         size_t max_chars, uint32_t *written)
 {
     uint32_t start = span->used;
-    if (!value__open(span) || !djp__span_put_text(span, text, max_chars, written)) {
+    if (!value_open(span) || !djp__span_put_text(span, text, max_chars, written)) {
         return 0;
     }
-    value__close(span, start, kind, type, key, *written);
+    value_close(span, start, kind, type, key, *written);
     return 1;
 }
 
 static int
-value__put_bytes(djp_span *span, djp_key key, djp_text bytes)
+value_put_bytes(djp_span *span, djp_key key, djp_text bytes)
 {
     uint32_t start = span->used;
     size_t size = bytes.data ? bytes.size : 0;
     if (span->value_limit != UINT32_MAX && size > span->value_limit) {
         size = span->value_limit;
     }
-    if (size > DJP_RECORD_SIZE_MAX || !value__open(span) ||
-        !djp__span_has_room(span, djp_pad8(size))) {
+    if (size > DJP__RECORD_SIZE_MAX || !value_open(span) ||
+        !djp__span_has_room(span, djp__pad8(size))) {
         return 0;
     }
     if (size > 0) {
         memcpy(djp__span_at(span, span->used), bytes.data, size);
     }
-    span->used += (uint32_t)djp_pad8(size);
-    value__close(span, start, DJP_ITEM_ATTRIBUTE, DJP_BYTES, key, (uint32_t)size);
+    span->used += (uint32_t)djp__pad8(size);
+    value_close(span, start, DJP_ITEM_ATTRIBUTE, DJP_BYTES, key, (uint32_t)size);
     return 1;
 }
 
 static int
-value__put_fixed(djp_span *span, djp_key key, unsigned type, const void *payload, size_t size)
+value_put_fixed(djp_span *span, djp_key key, unsigned type, const void *payload, size_t size)
 {
     uint32_t start = span->used;
-    if (!djp__span_has_room(span, sizeof(djp_item) + size)) {
+    if (!djp__span_has_room(span, sizeof(djp__item) + size)) {
         return 0;
     }
-    span->used += (uint32_t)(sizeof(djp_item) + size);
-    value__close(span, start, DJP_ITEM_ATTRIBUTE, type, key, (uint32_t)size);
+    span->used += (uint32_t)(sizeof(djp__item) + size);
+    value_close(span, start, DJP_ITEM_ATTRIBUTE, type, key, (uint32_t)size);
     if (size > 0) {
-        memcpy(djp__span_at(span, start + (uint32_t)sizeof(djp_item)), payload, size);
+        memcpy(djp__span_at(span, start + (uint32_t)sizeof(djp__item)), payload, size);
     }
     return 1;
 }
 
 static size_t
-value__text_limit(const djp_span *span)
+value_text_limit(const djp_span *span)
 {
     return span->value_limit == UINT32_MAX ? SIZE_MAX : span->value_limit;
 }
 
-static int value__put(djp_span *span, djp_key key, const djp_value *value, int depth);
+static int value_put(djp_span *span, djp_key key, const djp_value *value, int depth);
 
 static int
-value__put_children(djp_span *span, const djp_value *value, int depth)
+value_put_children(djp_span *span, const djp_value *value, int depth)
 {
     if (value->type == DJP_ARRAY) {
         size_t count = value->as.array.items ? value->as.array.count : 0;
         for (size_t i = 0; i < count; i++) {
-            if (!value__put(span, 0, &value->as.array.items[i], depth)) {
+            if (!value_put(span, 0, &value->as.array.items[i], depth)) {
                 return 0;
             }
         }
@@ -172,7 +172,7 @@ value__put_children(djp_span *span, const djp_value *value, int depth)
         uint32_t written;
         name.size = name.data ? djp__utf8_cut(name.data, name.size, DJP_KEY_SIZE_LIMIT) : 0;
         if (!djp__span_put_text_item(span, DJP_ITEM_KEY, DJP_STRING, 0, name, SIZE_MAX, &written) ||
-            !value__put(span, 0, &item->value, depth)) {
+            !value_put(span, 0, &item->value, depth)) {
             return 0;
         }
     }
@@ -180,43 +180,43 @@ value__put_children(djp_span *span, const djp_value *value, int depth)
 }
 
 static int
-value__put_nested(djp_span *span, djp_key key, const djp_value *value, int depth)
+value_put_nested(djp_span *span, djp_key key, const djp_value *value, int depth)
 {
     uint32_t start = span->used;
     if (depth >= DJP_VALUE_DEPTH_MAX) {
-        return value__put_fixed(span, key, DJP_EMPTY, NULL, 0);
+        return value_put_fixed(span, key, DJP_EMPTY, NULL, 0);
     }
-    if (!value__open(span) || !value__put_children(span, value, depth + 1)) {
+    if (!value_open(span) || !value_put_children(span, value, depth + 1)) {
         return 0;
     }
-    uint32_t size = span->used - start - (uint32_t)sizeof(djp_item);
-    value__close(span, start, DJP_ITEM_ATTRIBUTE, value->type, key, size);
+    uint32_t size = span->used - start - (uint32_t)sizeof(djp__item);
+    value_close(span, start, DJP_ITEM_ATTRIBUTE, value->type, key, size);
     return 1;
 }
 
 static int
-value__put(djp_span *span, djp_key key, const djp_value *value, int depth)
+value_put(djp_span *span, djp_key key, const djp_value *value, int depth)
 {
     int64_t flag;
     uint32_t written;
     switch (value->type) {
     case DJP_BOOL:
         flag = value->as.boolean != 0;
-        return value__put_fixed(span, key, DJP_BOOL, &flag, sizeof flag);
+        return value_put_fixed(span, key, DJP_BOOL, &flag, sizeof flag);
     case DJP_INT:
-        return value__put_fixed(span, key, DJP_INT, &value->as.integer, sizeof value->as.integer);
+        return value_put_fixed(span, key, DJP_INT, &value->as.integer, sizeof value->as.integer);
     case DJP_DOUBLE:
-        return value__put_fixed(span, key, DJP_DOUBLE, &value->as.real, sizeof value->as.real);
+        return value_put_fixed(span, key, DJP_DOUBLE, &value->as.real, sizeof value->as.real);
     case DJP_STRING:
         return djp__span_put_text_item(span, DJP_ITEM_ATTRIBUTE, DJP_STRING, key, value->as.text,
-                                       value__text_limit(span), &written);
+                                       value_text_limit(span), &written);
     case DJP_BYTES:
-        return value__put_bytes(span, key, value->as.text);
+        return value_put_bytes(span, key, value->as.text);
     case DJP_ARRAY:
     case DJP_MAP:
-        return value__put_nested(span, key, value, depth);
+        return value_put_nested(span, key, value, depth);
     case DJP_EMPTY:
-        return value__put_fixed(span, key, DJP_EMPTY, NULL, 0);
+        return value_put_fixed(span, key, DJP_EMPTY, NULL, 0);
     default:
         return 0; /* an unknown type */
     }
@@ -225,5 +225,5 @@ value__put(djp_span *span, djp_key key, const djp_value *value, int depth)
 int
 djp__span_put_value(djp_span *span, djp_key key, const djp_value *value)
 {
-    return value__put(span, key, value, 0);
+    return value_put(span, key, value, 0);
 }

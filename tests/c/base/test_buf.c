@@ -20,7 +20,7 @@ the_limit_is_the_last_byte(void **state)
 {
     (void)state;
     for (size_t size = 9; size <= 11; size++) {
-        djp_buf buf;
+        djp__buf buf;
         djp__buf_init(&buf, 10);
         djp__buf_append(&buf, "abcdefghijk", size);
         assert_int_equal(buf.failed, size > 10);
@@ -49,7 +49,7 @@ static void
 it_doubles(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     size_t capacity = 128;
     for (size_t size = 1; size <= 5000; size++) {
@@ -83,7 +83,7 @@ it_doubles(void **state)
 }
 
 static void
-wrote(djp_buf *buf, const char *want)
+wrote(djp__buf *buf, const char *want)
 {
     djp__buf_char(buf, '\0');
     assert_false(buf->failed);
@@ -120,7 +120,7 @@ doubles_in_every_form(void **state)
         {-INFINITY, "-Inf"},
         {NAN, "NaN"},
     };
-    djp_buf buf;
+    djp__buf buf;
     (void)state;
     djp__buf_init(&buf, 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -142,7 +142,7 @@ static void
 json_of_every_character(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     for (int c = 0; c < 0x80; c++) {
         char byte = (char)c, want[16];
@@ -172,7 +172,7 @@ json_of_long_bad_texts(void **state)
     for (size_t size = 250; size < 265; size++) {
         for (int kind = 0; kind < 3; kind++) {
             char text[300], want[1000] = "\"";
-            djp_buf buf;
+            djp__buf buf;
             memset(text, kind == 2 ? '\x80' : 'x', size);
             size_t at = 1;
             if (kind == 2) {
@@ -216,7 +216,7 @@ formats_of_every_length(void **state)
     (void)state;
     for (int size = 253; size <= 258; size++) {
         char text[300];
-        djp_buf buf;
+        djp__buf buf;
         memset(text, 'f', sizeof text);
         text[size] = '\0';
         djp__buf_init(&buf, 0);

@@ -66,13 +66,13 @@ tracks_the_kernel(void **state)
     }
 }
 
-static DJP_ATOMIC(int) stop;
+static DJP__ATOMIC(int) stop;
 
 static void *
 read_until_stopped(void *backward)
 {
     uint64_t last = 0;
-    while (!djp_load_relaxed(&stop)) {
+    while (!djp__load_relaxed(&stop)) {
         uint64_t now = djp__clock_monotonic();
         if (now < last) {
             ++*(int *)backward;
@@ -97,7 +97,7 @@ never_goes_back_under_refresh(void **state)
             nap(15);
         }
     }
-    djp_store_relaxed(&stop, 1);
+    djp__store_relaxed(&stop, 1);
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(backward[i], 0);

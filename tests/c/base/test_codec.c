@@ -16,7 +16,7 @@ percent_codes_of_every_byte(void **state)
 {
     (void)state;
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    djp_buf out, back;
+    djp__buf out, back;
     djp__buf_init(&out, 0);
     djp__buf_init(&back, 0);
     for (int c = 0; c < 256; c++) {
@@ -43,7 +43,7 @@ static void
 percent_codes_of_every_pair(void **state)
 {
     (void)state;
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     for (int first = 0; first < 256; first++) {
         for (int second = 0; second < 256; second++) {
@@ -82,7 +82,7 @@ static void
 base64_both_ways(void **state)
 {
     (void)state;
-    djp_buf out, back;
+    djp__buf out, back;
     djp__buf_init(&out, 0);
     djp__buf_init(&back, 0);
     uint8_t bytes[64];
@@ -125,7 +125,7 @@ static void
 base64_takes_nothing_else(void **state)
 {
     (void)state;
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     for (int c = 0; c < 256; c++) {
         char text[4] = {'A', 'A', (char)c, 'A'};

@@ -134,8 +134,8 @@ static void
 once_and_once_a_minute(void **state)
 {
     (void)state;
-    DJP_ATOMIC(int) flag = 0;
-    DJP_ATOMIC(uint64_t) guard = 0;
+    DJP__ATOMIC(int) flag = 0;
+    DJP__ATOMIC(uint64_t) guard = 0;
     assert_true(djp__once(&flag));
     assert_false(djp__once(&flag));
     mono_ns = 0; /* 0 would be: never */

@@ -21,9 +21,9 @@
 #include "base/thread.h"
 
 typedef struct parted {
-    djp_wake go;
-    djp_wake done;
-    DJP_ATOMIC(int) parted;
+    djp__wake go;
+    djp__wake done;
+    DJP__ATOMIC(int) parted;
     int opened; /* the number of the thread's file, in its own table */
     djp_file_id id;
     int still_ours;

@@ -48,8 +48,8 @@ note_child(void *user)
 }
 
 static char first_name = '1', second_name = '2';
-static djp_fork_hook first = {note_prepare, note_parent, note_child, &first_name, NULL};
-static djp_fork_hook second = {note_prepare, note_parent, note_child, &second_name, NULL};
+static djp__fork_hook first = {note_prepare, note_parent, note_child, &first_name, NULL};
+static djp__fork_hook second = {note_prepare, note_parent, note_child, &second_name, NULL};
 
 /* Forks and checks in both processes what ran. */
 static void
@@ -97,7 +97,7 @@ registering_twice_is_once(void **state)
     fork_and_expect("", "");
 }
 
-static DJP_ATOMIC(int) reading, read_enough;
+static DJP__ATOMIC(int) reading, read_enough;
 
 static int
 read_slowly(struct dl_phdr_info *module, size_t size, void *user)
@@ -105,8 +105,8 @@ read_slowly(struct dl_phdr_info *module, size_t size, void *user)
     (void)module;
     (void)size;
     (void)user;
-    djp_store_release(&reading, 1);
-    for (int i = 0; i < 1000 && !djp_load_acquire(&read_enough); i++) {
+    djp__store_release(&reading, 1);
+    for (int i = 0; i < 1000 && !djp__load_acquire(&read_enough); i++) {
         poll(NULL, 0, 10);
     }
     return 1;
@@ -132,7 +132,7 @@ a_thread_starts_while_another_reads_the_loaders_list(void **state)
     (void)state;
     pthread_t reader, started;
     assert_int_equal(pthread_create(&reader, NULL, read_the_loaders_list, NULL), 0);
-    while (!djp_load_acquire(&reading)) {
+    while (!djp__load_acquire(&reading)) {
         poll(NULL, 0, 1);
     }
     pid_t pid = fork();
@@ -145,7 +145,7 @@ a_thread_starts_while_another_reads_the_loaders_list(void **state)
     assert_int_equal(status, 0);
     assert_int_equal(djp__thread_start(&started, do_nothing, NULL, "parent"), 0);
     pthread_join(started, NULL);
-    djp_store_release(&read_enough, 1);
+    djp__store_release(&read_enough, 1);
     pthread_join(reader, NULL);
 }
 

@@ -12,10 +12,10 @@
 #include "base/json_scan.h"
 #include "base/str.h"
 
-static djp_json_scan
+static djp__json_scan
 scan_of(const char *text)
 {
-    djp_json_scan scan;
+    djp__json_scan scan;
     djp__json_scan_init(&scan, text, strlen(text));
     return scan;
 }
@@ -24,7 +24,7 @@ scan_of(const char *text)
 static int
 is_json(const char *text)
 {
-    djp_json_scan scan = scan_of(text);
+    djp__json_scan scan = scan_of(text);
     int good = djp__json_scan_skip(&scan);
     assert_int_equal(good, !scan.failed);
     return djp__json_scan_end(&scan);
@@ -35,7 +35,7 @@ string_is(const char *text, const char *want)
 {
     char out[64];
     size_t size = 99;
-    djp_json_scan scan = scan_of(text);
+    djp__json_scan scan = scan_of(text);
     int good = djp__json_scan_string(&scan, out, sizeof out - 1, &size);
     if (good != (want != NULL) ||
         (good && (size != strlen(want) || memcmp(out, want, size) != 0))) {
@@ -97,7 +97,7 @@ strings_are_cut(void **state)
         char out[16] = "?????????";
         size_t size;
         double number = 0;
-        djp_json_scan scan = scan_of(text);
+        djp__json_scan scan = scan_of(text);
         assert_true(djp__json_scan_enter(&scan, '['));
         assert_true(djp__json_scan_next(&scan, ']'));
         assert_true(djp__json_scan_string(&scan, out, room, &size));
@@ -119,7 +119,7 @@ static void
 number_is(const char *text, int good, double want)
 {
     double number = -99;
-    djp_json_scan scan = scan_of(text);
+    djp__json_scan scan = scan_of(text);
     int got = djp__json_scan_number(&scan, &number) && djp__json_scan_end(&scan);
     if (got != good || (good && number != want)) {
         fail_msg("%s: %d %g", text, got, number);
@@ -253,7 +253,7 @@ a_mistake_ends_the_walk(void **state)
     char out[8];
     size_t size;
     double number;
-    djp_json_scan scan = scan_of("[1 2, 3]");
+    djp__json_scan scan = scan_of("[1 2, 3]");
     assert_true(djp__json_scan_enter(&scan, '['));
     assert_true(djp__json_scan_next(&scan, ']'));
     assert_true(djp__json_scan_number(&scan, &number));

@@ -26,7 +26,7 @@ key_of(int number, size_t *size)
 }
 
 static void *
-get(const djp_map *map, int number)
+get(const djp__map *map, int number)
 {
     size_t size;
     const char *key = key_of(number, &size);
@@ -34,7 +34,7 @@ get(const djp_map *map, int number)
 }
 
 static int
-set(djp_map *map, int number, void *value)
+set(djp__map *map, int number, void *value)
 {
     size_t size;
     const char *key = key_of(number, &size);
@@ -42,7 +42,7 @@ set(djp_map *map, int number, void *value)
 }
 
 static void *
-take(djp_map *map, int number)
+take(djp__map *map, int number)
 {
     size_t size;
     const char *key = key_of(number, &size);
@@ -53,7 +53,7 @@ static void
 it_holds_what_was_set(void **state)
 {
     (void)state;
-    djp_map map;
+    djp__map map;
     djp__map_init(&map);
     assert_null(get(&map, 0));
     assert_null(take(&map, 0));
@@ -87,7 +87,7 @@ removal_leaves_the_others(void **state)
 {
     (void)state;
     for (int stride = 1; stride < 40; stride += 2) {
-        djp_map map;
+        djp__map map;
         char there[KEYS];
         memset(there, 1, sizeof there);
         djp__map_init(&map);
@@ -117,7 +117,7 @@ static void
 without_memory_nothing_is_lost(void **state)
 {
     (void)state;
-    djp_map map;
+    djp__map map;
     djp__map_init(&map);
     for (int i = 0; i < 60; i++) {
         for (long n = 1;; n++) {

@@ -40,7 +40,7 @@ static void
 arena_is_aligned_limited_and_reusable(void **state)
 {
     (void)state;
-    djp_arena arena;
+    djp__arena arena;
     djp__arena_init(&arena, 0);
     char *last = NULL;
     for (size_t i = 1; i < 3000; i += 7) {
@@ -75,7 +75,7 @@ static void
 map_agrees_with_a_list(void **state)
 {
     (void)state;
-    djp_map map;
+    djp__map map;
     int values[NAMES];
     void *expected[NAMES] = {NULL};
     djp__map_init(&map);
@@ -111,7 +111,7 @@ map_survives_no_memory(void **state)
 {
     (void)state;
     for (long n = 1; n < 20; n++) {
-        djp_map map;
+        djp__map map;
         int stored = 0;
         djp__map_init(&map);
         djp__alloc_fail_after(n);

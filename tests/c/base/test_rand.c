@@ -57,9 +57,9 @@ numbers_are_those_of_the_algorithm(void **state)
         assert_true(djp__rand64() == expected[i]);
     }
     uint64_t state64 = 1234567; /* splitmix64 */
-    assert_true(rand__splitmix(&state64) == 6457827717110365317ull);
-    assert_true(rand__splitmix(&state64) == 3203168211198807973ull);
-    assert_true(rand__splitmix(&state64) == 9817491932198370423ull);
+    assert_true(rand_splitmix(&state64) == 6457827717110365317ull);
+    assert_true(rand_splitmix(&state64) == 3203168211198807973ull);
+    assert_true(rand_splitmix(&state64) == 9817491932198370423ull);
 }
 
 static void

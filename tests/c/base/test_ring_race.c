@@ -22,8 +22,8 @@ interrupted(void)
     }
 }
 
-#undef djp_load_acquire
-#define djp_load_acquire(p) (interrupted(), atomic_load_explicit((p), memory_order_acquire))
+#undef djp__load_acquire
+#define djp__load_acquire(p) (interrupted(), atomic_load_explicit((p), memory_order_acquire))
 #include "base/ring.c"
 
 static djp_ring *shared_ring;

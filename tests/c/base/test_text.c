@@ -114,7 +114,7 @@ prefixes_count_characters(void **state)
 static char *
 shown(double value)
 {
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     djp__buf_double(&buf, value);
     return djp__buf_take(&buf, NULL);
@@ -224,7 +224,7 @@ slices_split_trim_and_compare(void **state)
 }
 
 static void
-check_made(djp_buf *buf, const char *expected)
+check_made(djp__buf *buf, const char *expected)
 {
     djp__buf_char(buf, '\0');
     assert_false(buf->failed);
@@ -262,7 +262,7 @@ short_texts_compare_as_words(void **state)
     (void)state;
     char text[17] = "PROPFINDPROPPATC", other[17];
     djp_text_words none = djp__text_words((djp_text){NULL, 0});
-    for (size_t size = 1; size <= DJP_TEXT_WORDS_SIZE; size++) {
+    for (size_t size = 1; size <= DJP__TEXT_WORDS_SIZE; size++) {
         djp_text_words words = djp__text_words((djp_text){text, size}), copy;
         assert_false(djp__text_words_equal(&words, &none));
         memcpy(other, text, sizeof other);
@@ -283,7 +283,7 @@ static void
 codes_go_both_ways(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     uint8_t bytes[3];
     djp__buf_init(&buf, 0);
     djp__buf_hex(&buf, "\x00\xab\xff", 3);
@@ -322,7 +322,7 @@ static void
 json_strings_are_escaped_and_repaired(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     djp__buf_json(&buf, "a\"b\\c\n\t\r\b\f\x01/\xc3\xa9", 14);
     check_made(&buf, "\"a\\\"b\\\\c\\n\\t\\r\\b\\f\\u0001/\xc3\xa9\"");
@@ -346,7 +346,7 @@ static void
 integers_and_formats(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 0);
     djp__buf_u64(&buf, 0);
     djp__buf_char(&buf, ' ');
@@ -367,7 +367,7 @@ static void
 limits_and_failures_stick(void **state)
 {
     (void)state;
-    djp_buf buf;
+    djp__buf buf;
     djp__buf_init(&buf, 10);
     djp__buf_text(&buf, "12345");
     djp__buf_text(&buf, "123456");

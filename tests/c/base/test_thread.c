@@ -15,15 +15,15 @@
 #include "base/thread.h"
 #include "djp/error.h"
 
-static djp_wake wake;
-static DJP_ATOMIC(int) woken;
+static djp__wake wake;
+static DJP__ATOMIC(int) woken;
 
 static void *
 sleep_without_deadline(void *argument)
 {
     (void)argument;
     int got = djp__wake_wait(&wake, UINT64_MAX);
-    djp_store_release(&woken, got ? 1 : -1);
+    djp__store_release(&woken, got ? 1 : -1);
     return NULL;
 }
 
@@ -40,18 +40,18 @@ a_sleeper_is_woken(void **state)
     for (int round = 0; round < 20; round++) {
         pthread_t thread;
         djp__wake_init(&wake);
-        djp_store_relaxed(&woken, 0);
+        djp__store_relaxed(&woken, 0);
         assert_int_equal(djp__thread_start(&thread, sleep_without_deadline, NULL, "sleeper"), 0);
-        while (djp_load_acquire(&wake.state) == 0) { /* until it sleeps */
+        while (djp__load_acquire(&wake.state) == 0) { /* until it sleeps */
             pause_ms(1);
         }
         pause_ms(2);
-        assert_int_equal(djp_load_acquire(&woken), 0);
+        assert_int_equal(djp__load_acquire(&woken), 0);
         djp__wake_notify(&wake);
-        for (int i = 0; i < 20000 && djp_load_acquire(&woken) == 0; i++) {
+        for (int i = 0; i < 20000 && djp__load_acquire(&woken) == 0; i++) {
             pause_ms(1);
         }
-        assert_int_equal(djp_load_acquire(&woken), 1);
+        assert_int_equal(djp__load_acquire(&woken), 1);
         pthread_join(thread, NULL);
     }
 }
@@ -74,7 +74,7 @@ static void *
 look_at_itself(void *argument)
 {
     pthread_sigmask(SIG_SETMASK, NULL, &seen_mask);
-    while (!djp_load_acquire((DJP_ATOMIC(int) *)argument)) { /* the name is given from outside */
+    while (!djp__load_acquire((DJP__ATOMIC(int) *)argument)) { /* the name is given from outside */
         pause_ms(1);
     }
     pthread_getname_np(pthread_self(), seen_name, sizeof seen_name);
@@ -89,13 +89,13 @@ threads_have_a_name_and_no_signals(void **state)
                                            {"sixteen letters!", "sixteen letters"}};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        DJP_ATOMIC(int) go = 0;
+        DJP__ATOMIC(int) go = 0;
         pthread_t thread;
         sigset_t before, after;
         pthread_sigmask(SIG_SETMASK, NULL, &before);
         assert_int_equal(djp__thread_start(&thread, look_at_itself, &go, names[i][0]), 0);
         pthread_sigmask(SIG_SETMASK, NULL, &after);
-        djp_store_release(&go, 1);
+        djp__store_release(&go, 1);
         void *result = NULL;
         pthread_join(thread, &result);
         assert_ptr_equal(result, &go);

@@ -241,9 +241,9 @@ always_wrong(void *user, const char *name)
 /* Whether the variable takes any text, so that no text of it is wrong; own: it is the variable of
  * our own name. */
 static int
-takes_any_text(djp_setting setting, const char *name, int own)
+takes_any_text(djp__setting setting, const char *name, int own)
 {
-    const djp_config_row *row = &djp__config_table[setting];
+    const djp__config_row *row = &djp__config_table[setting];
     if (setting == DJP_SETTING_SEMCONV && !own) {
         return 1;
     }
@@ -262,9 +262,9 @@ test_every_variable_survives_nonsense(void **unused)
 {
     (void)unused;
     for (int s = 0; s < DJP_SETTINGS; s++) {
-        const djp_config_row *row = &djp__config_table[s];
+        const djp__config_row *row = &djp__config_table[s];
         char own[DJP_CONFIG_NAME_MAX];
-        djp__config_own_name(own, (djp_setting)s);
+        djp__config_own_name(own, (djp__setting)s);
         for (size_t i = 0; i <= DJP_CONFIG_SOURCES_MAX; i++) {
             warnings list = {.count = 0};
             djp_options options;
@@ -275,7 +275,7 @@ test_every_variable_survives_nonsense(void **unused)
             assert_int_equal(
                 djp_config_resolve(&options, always_wrong, &name, NULL, 0, NULL, collect, &list),
                 DJP_OK);
-            int is_text = takes_any_text((djp_setting)s, name, i == 0);
+            int is_text = takes_any_text((djp__setting)s, name, i == 0);
             assert_int_equal(list.count, is_text ? 0 : 1);
             assert_int_equal(is_text || warned_of(&list, name), 1);
             warnings_clear(&list);
@@ -300,7 +300,7 @@ assert_variable_is_known(const char *name)
     assert_int_equal(djp_config_resolve_request(&options, &request), DJP_OK);
     int is_source = 0;
     for (int s = 0; s < DJP_SETTINGS; s++) {
-        const djp_config_source *sources = djp__config_table[s].sources;
+        const djp__config_source *sources = djp__config_table[s].sources;
         for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && sources[i].variable != NULL; i++) {
             is_source |= strcmp(sources[i].variable, name) == 0;
         }

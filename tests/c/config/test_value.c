@@ -12,7 +12,7 @@
 #include "config/config.h"
 
 static int
-parse(djp_config_value *out, const djp_config_row *row, djp_form form, const char *text)
+parse(djp__config_value *out, const djp__config_row *row, djp__form form, const char *text)
 {
     memset(out, 0x55, sizeof *out);
     return djp__config_parse(out, row, form, (djp_text){text, strlen(text)});
@@ -28,9 +28,9 @@ number(double value, const char *format)
 }
 
 static void
-whole_numbers_have_their_ends(const djp_config_row *row)
+whole_numbers_have_their_ends(const djp__config_row *row)
 {
-    djp_config_value value;
+    djp__config_value value;
     assert_int_equal(parse(&value, row, row->form, number(row->minimum, "%.0f")), 1);
     assert_true((double)value.number == row->minimum);
     assert_int_equal(parse(&value, row, row->form, number(row->maximum, "%.0f")), 1);
@@ -50,9 +50,9 @@ whole_numbers_have_their_ends(const djp_config_row *row)
 }
 
 static void
-ratios_have_their_ends(const djp_config_row *row)
+ratios_have_their_ends(const djp__config_row *row)
 {
-    djp_config_value value;
+    djp__config_value value;
     assert_int_equal(parse(&value, row, row->form, number(row->minimum, "%.17g")), 1);
     assert_true(value.real == row->minimum);
     assert_int_equal(parse(&value, row, row->form, number(row->maximum, "%.17g")), 1);
@@ -63,9 +63,9 @@ ratios_have_their_ends(const djp_config_row *row)
 }
 
 static void
-durations_have_their_ends(const djp_config_row *row, djp_form form, double scale)
+durations_have_their_ends(const djp__config_row *row, djp__form form, double scale)
 {
-    djp_config_value value;
+    djp__config_value value;
     assert_int_equal(parse(&value, row, form, number(row->minimum * scale, "%.15g")), 1);
     assert_true(value.number == (uint64_t)(row->minimum * 1e9 + 0.5));
     assert_int_equal(parse(&value, row, form, number(row->maximum * scale, "%.15g")), 1);
@@ -80,7 +80,7 @@ every_row_has_its_ends(void **state)
     int seen = 0;
     (void)state;
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        const djp_config_row *row = &djp__config_table[i];
+        const djp__config_row *row = &djp__config_table[i];
         switch (row->form) {
         case DJP_FORM_COUNT:
         case DJP_FORM_SIZE:
@@ -107,9 +107,9 @@ every_word_is_known(void **state)
 {
     (void)state;
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        const djp_config_row *row = &djp__config_table[i];
+        const djp__config_row *row = &djp__config_table[i];
         for (const djp_config_word *word = row->words; word && word->text; word++) {
-            djp_config_value value;
+            djp__config_value value;
             char capitals[64];
             snprintf(capitals, sizeof capitals, "%s", word->text);
             capitals[0] =
@@ -139,7 +139,7 @@ booleans_in_every_word(void **state)
     } cases[] = {{"true", 1, 1}, {"TRUE", 1, 1},  {"1", 1, -1},  {"yes", 1, -1},
                  {"on", 1, -1},  {"false", 0, 0}, {"0", 0, -1},  {"no", 0, -1},
                  {"oFF", 0, -1}, {"", -1, -1},    {"2", -1, -1}, {"tru", -1, -1}};
-    djp_config_value value;
+    djp__config_value value;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int good =
@@ -157,10 +157,10 @@ booleans_in_every_word(void **state)
 static void
 queues_of_spans_become_bytes(void **state)
 {
-    const djp_config_row *row = &djp__config_table[DJP_SETTING_RING_BYTES];
+    const djp__config_row *row = &djp__config_table[DJP_SETTING_RING_BYTES];
     uint64_t least = (uint64_t)row->minimum / DJP_CONFIG_SPAN_BYTES,
              most = (uint64_t)row->maximum / DJP_CONFIG_SPAN_BYTES;
-    djp_config_value value;
+    djp__config_value value;
     (void)state;
     assert_int_equal(parse(&value, row, DJP_FORM_SPANS, "0"), 0);
     assert_int_equal(parse(&value, row, DJP_FORM_SPANS, "x"), 0);
@@ -177,8 +177,8 @@ queues_of_spans_become_bytes(void **state)
 static void
 durations_are_rounded(void **state)
 {
-    const djp_config_row *row = &djp__config_table[DJP_SETTING_EXPORT_TIMEOUT];
-    djp_config_value value;
+    const djp__config_row *row = &djp__config_table[DJP_SETTING_EXPORT_TIMEOUT];
+    djp__config_value value;
     (void)state;
     assert_int_equal(parse(&value, row, DJP_FORM_SECONDS, "1.0000000004"), 1);
     assert_int_equal(value.number, 1000000000);
@@ -189,9 +189,9 @@ durations_are_rounded(void **state)
 }
 
 static void
-expects(const djp_config_row *row, djp_form form, const char *want)
+expects(const djp__config_row *row, djp__form form, const char *want)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__config_expectation(&out, row, form);
     djp__buf_char(&out, '\0');
@@ -203,8 +203,8 @@ static void
 what_is_expected(void **state)
 {
     static const djp_config_word words[] = {{"a", 1}, {"b", 2}, {"alias", 1}, {NULL, 0}};
-    djp_config_row row = {.minimum = 0.5, .maximum = 3600, .words = words};
-    djp_config_value value;
+    djp__config_row row = {.minimum = 0.5, .maximum = 3600, .words = words};
+    djp__config_value value;
     (void)state;
     expects(&row, DJP_FORM_BOOL, "true or false");
     expects(&row, DJP_FORM_TRUE, "true or false");

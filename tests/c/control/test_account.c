@@ -409,7 +409,7 @@ a_forked_child_begins_anew(void **state)
 static void
 the_status_says_it_all(void **state)
 {
-    djp_buf out;
+    djp__buf out;
     (void)state;
     options.price_per_million_spans = 2;
     options.price_per_gb = 4;

@@ -454,7 +454,7 @@ test_policies_are_bounded(void **state)
         double holds = 1 - (double)djp__recorder_policy(recorder)->threshold / 0x1p56;
         assert_true(holds > ratio * 0.97 && holds < ratio * 1.03);
     }
-    assert_in_range(recorder->policy_count, DJP_POLICIES_MAX / 2, DJP_POLICIES_MAX - 1);
+    assert_in_range(recorder->policy_count, DJP__POLICIES_MAX / 2, DJP__POLICIES_MAX - 1);
     assert_int_equal(djp__recorder_set_ratio(recorder, 1e-300), 0);
     assert_int_equal(djp__recorder_set_ratio(recorder, 0), 0);
 }
@@ -473,7 +473,7 @@ test_off_works_when_policies_are_used_up(void **state)
             djp__recorder_set_ratio(recorder, canary / 200.0 / (i + 1));
         }
     }
-    assert_true(recorder->policy_count >= DJP_POLICIES_MAX - 2);
+    assert_true(recorder->policy_count >= DJP__POLICIES_MAX - 2);
     assert_int_equal(djp_sdk_set_canary_ratio(sdk, 0.123), DJP_EUNSUPPORTED);
     assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
     assert_true(sampling("recording") == 0);
@@ -484,13 +484,13 @@ test_off_works_when_policies_are_used_up(void **state)
     assert_true(djp__ring_used(djp__recorder_ring(sdk->recorder)) == 0);
 }
 
-static DJP_ATOMIC(int) over;
+static DJP__ATOMIC(int) over;
 
 static void *
 record(void *user)
 {
     (void)user;
-    while (!djp_load_relaxed(&over)) {
+    while (!djp__load_relaxed(&over)) {
         djp_span *root = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("root"), NULL);
         djp_span_options below = {.parent = root};
         djp_span *child =
@@ -515,7 +515,7 @@ test_threads(void **state)
     options.sample_errors = 1;
     open_sdk(NULL);
     pthread_t threads[3];
-    djp_store_relaxed(&over, 0);
+    djp__store_relaxed(&over, 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, record, NULL), 0);
     }
@@ -526,7 +526,7 @@ test_threads(void **state)
     }
     djp_sdk_set_enabled(sdk, 1);
     djp_sdk_set_sample_ratio(sdk, 1);
-    djp_store_relaxed(&over, 1);
+    djp__store_relaxed(&over, 1);
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
     }

@@ -62,7 +62,7 @@ set_up(void **state)
     (void)state;
     memset(&options, 0, sizeof options);
     memset(&overrides, 0, sizeof overrides);
-    djp_recorder_options recorder = span_reader_options();
+    djp__recorder_options recorder = span_reader_options();
     recorder.always_on = 0;
     recorder.threshold = 1ull << 55;
     options.enabled = 1;
@@ -242,15 +242,15 @@ static void
 the_longest_file(void **state)
 {
     (void)state;
-    for (size_t size = DJP_OVERRIDES_FILE_MAX - 1; size <= DJP_OVERRIDES_FILE_MAX + 1; size++) {
+    for (size_t size = DJP__OVERRIDES_FILE_MAX - 1; size <= DJP__OVERRIDES_FILE_MAX + 1; size++) {
         char *text = calloc(1, size + 1);
         memset(text, '#', size);
         memcpy(text, "ratio=0.25\n", 11);
         put(text);
         warnings = 0;
         djp__overrides_init(&overrides, &host);
-        assert_true(holds().ratio == (size <= DJP_OVERRIDES_FILE_MAX ? 0.25 : 0.5));
-        assert_int_equal(warnings, size > DJP_OVERRIDES_FILE_MAX);
+        assert_true(holds().ratio == (size <= DJP__OVERRIDES_FILE_MAX ? 0.25 : 0.5));
+        assert_int_equal(warnings, size > DJP__OVERRIDES_FILE_MAX);
         memset(&overrides.file, 0, sizeof overrides.file);
         overrides.looked = 0;
         free(text);
@@ -359,12 +359,12 @@ the_file_wins_over_the_program_and_that_over_the_rest(void **state)
     assert_int_equal(djp__overrides_set_enabled(&overrides, 0), 0); /* as the file has it */
     assert_int_equal(djp__overrides_set_canary(&overrides, -1), DJP_EUNSUPPORTED);
     assert_true(djp__overrides_ratio(&overrides) == 0); /* muted */
-    file = (djp__override){-1, DJP_RATIO_UNSET, 0.1};
+    file = (djp__override){-1, DJP__RATIO_UNSET, 0.1};
     djp__overrides_set_file(&overrides, &file, DJP_LOG_INFO);
     assert_int_equal(djp__overrides_set_enabled(&overrides, 1), 0);
     assert_true(holds().ratio == 0.35 && holds().enabled);
     assert_true(djp__overrides_ratio(&overrides) == 0.1); /* the canary bounds it */
-    file.canary = DJP_RATIO_UNSET;
+    file.canary = DJP__RATIO_UNSET;
     djp__overrides_set_file(&overrides, &file, DJP_LOG_INFO);
     assert_int_equal(djp__overrides_set_canary(&overrides, 0.8), 0);
     assert_string_equal(holds().canary_by, "program");
@@ -373,12 +373,12 @@ the_file_wins_over_the_program_and_that_over_the_rest(void **state)
     assert_string_equal(holds().canary_by, "configuration");
     assert_int_equal(djp__overrides_set_ratio(&overrides, -1), 0);
     assert_true(holds().ratio == 0.6);
-    djp__overrides_set_target(&overrides, DJP_RATIO_UNSET, "target");
+    djp__overrides_set_target(&overrides, DJP__RATIO_UNSET, "target");
     assert_true(holds().ratio == 0.5);
     assert_string_equal(holds().ratio_by, "configuration");
     before = changes;
     /* neither asks for anything */
-    djp__overrides_set_target(&overrides, DJP_RATIO_UNSET, "budget");
+    djp__overrides_set_target(&overrides, DJP__RATIO_UNSET, "budget");
     assert_int_equal(changes, before);
 }
 
@@ -409,27 +409,27 @@ texts_of_the_file(void **state)
         int good, enabled;
         double ratio, canary;
     } cases[] = {
-        {"canary=0.5", 1, -1, DJP_RATIO_UNSET, 0.5},
+        {"canary=0.5", 1, -1, DJP__RATIO_UNSET, 0.5},
         {" Canary = 0 #\nratio=1", 1, -1, 1, 0},
         {"canary=1.5", 0, 0, 0, 0},
         {"canary", 0, 0, 0, 0},
         {"canary=", 0, 0, 0, 0},
-        {"", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"on", 1, 1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {" OFF \r\n", 1, 0, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSET},
-        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSET},
-        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSET},
-        {"of", 0, 0, 0, DJP_RATIO_UNSET},
-        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio", 0, 0, 0, DJP_RATIO_UNSET},
-        {"=0.1", 0, 0, 0, DJP_RATIO_UNSET},
-        {"on off", 0, 0, 0, DJP_RATIO_UNSET},
+        {"", 1, -1, DJP__RATIO_UNSET, DJP__RATIO_UNSET},
+        {"\n\n# nothing\n", 1, -1, DJP__RATIO_UNSET, DJP__RATIO_UNSET},
+        {"on", 1, 1, DJP__RATIO_UNSET, DJP__RATIO_UNSET},
+        {" OFF \r\n", 1, 0, DJP__RATIO_UNSET, DJP__RATIO_UNSET},
+        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP__RATIO_UNSET},
+        {"ratio = 0\n", 1, -1, 0, DJP__RATIO_UNSET},
+        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP__RATIO_UNSET},
+        {"of", 0, 0, 0, DJP__RATIO_UNSET},
+        {"on\nratio=", 0, 0, 0, DJP__RATIO_UNSET},
+        {"ratio=1.5", 0, 0, 0, DJP__RATIO_UNSET},
+        {"ratio=-0.1", 0, 0, 0, DJP__RATIO_UNSET},
+        {"ratio=nan", 0, 0, 0, DJP__RATIO_UNSET},
+        {"ratio=0.1x", 0, 0, 0, DJP__RATIO_UNSET},
+        {"ratio", 0, 0, 0, DJP__RATIO_UNSET},
+        {"=0.1", 0, 0, 0, DJP__RATIO_UNSET},
+        {"on off", 0, 0, 0, DJP__RATIO_UNSET},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__override out;

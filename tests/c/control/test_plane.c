@@ -59,7 +59,7 @@ set_up(void **state)
     options.canary_ratio = 1;
     options.overrides_file = "";
     options.budget_file = "";
-    djp_recorder_options recorder = span_reader_options();
+    djp__recorder_options recorder = span_reader_options();
     recorder.always_on = 0;
     recorder.threshold = djp__threshold_of(0.5);
     host = (djp__control_host){.options = &options,

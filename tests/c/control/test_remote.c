@@ -88,11 +88,11 @@ static int
 begin_test(void **state)
 {
     (void)state;
-    djp_recorder_options options = {.ring_bytes = 1 << 20,
-                                    .decision_buffer_bytes = 1 << 20,
-                                    .threshold = 1ull << 56,
-                                    .attribute_count_limit = 8,
-                                    .attribute_value_length_limit = UINT32_MAX};
+    djp__recorder_options options = {.ring_bytes = 1 << 20,
+                                     .decision_buffer_bytes = 1 << 20,
+                                     .threshold = 1ull << 56,
+                                     .attribute_count_limit = 8,
+                                     .attribute_value_length_limit = UINT32_MAX};
     return djp__recorder_new(&recorder, &options);
 }
 
@@ -249,8 +249,8 @@ months_of_changes_take_no_more_memory(void **state)
 /* ---- a server that changes its mind ---- */
 
 static int listener;
-static DJP_ATOMIC(int) answers;
-static DJP_ATOMIC(int) over;
+static DJP__ATOMIC(int) answers;
+static DJP__ATOMIC(int) over;
 
 /* One answer to each connection, every time another one; the last ones never come. */
 static void *
@@ -268,14 +268,14 @@ serve(void *ignored)
     };
     char request[2048], answer[1024];
     int last = -1;
-    for (int i = 0; !djp_load_acquire(&over); i++) {
+    for (int i = 0; !djp__load_acquire(&over); i++) {
         int connection = accept(listener, NULL, NULL);
         if (connection < 0) {
             break;
         }
-        if (djp_load_relaxed(&answers) >= 15) {
+        if (djp__load_relaxed(&answers) >= 15) {
             last = connection; /* left open without an answer */
-            djp_add_acq_rel(&answers, 1);
+            djp__add_acq_rel(&answers, 1);
             continue;
         }
         if (recv(connection, request, sizeof request, 0) > 0) {
@@ -285,7 +285,7 @@ serve(void *ignored)
                          "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
                          strlen(body), body);
             send(connection, answer, (size_t)size, MSG_NOSIGNAL);
-            djp_add_acq_rel(&answers, 1);
+            djp__add_acq_rel(&answers, 1);
         }
         close(connection);
     }
@@ -298,7 +298,7 @@ serve(void *ignored)
 static void *
 work(void *sdk)
 {
-    while (!djp_load_acquire(&over)) {
+    while (!djp__load_acquire(&over)) {
         djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("work"), NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
@@ -359,18 +359,18 @@ a_server_changes_its_mind_while_threads_record(void **state)
         pthread_create(&workers[i], NULL, work, sdk);
     }
     uint64_t deadline = djp__clock_monotonic() + MINUTE;
-    while (djp_load_acquire(&answers) < 16 && djp__clock_monotonic() < deadline) {
+    while (djp__load_acquire(&answers) < 16 && djp__clock_monotonic() < deadline) {
         char *text = NULL;
         assert_int_equal(djp_sdk_status_json(&text, &(size_t){0}, sdk), 0);
         assert_non_null(strstr(text, "\"remote\":{\"endpoint\""));
         djp_free(text);
         usleep(1000);
     }
-    assert_true(djp_load_acquire(&answers) >= 16);
+    assert_true(djp__load_acquire(&answers) >= 16);
     uint64_t began = djp__clock_monotonic();
     djp_sdk_shutdown(sdk, MINUTE); /* while a question hangs */
     assert_true(djp__clock_monotonic() - began < MINUTE / 2);
-    djp_store_release(&over, 1);
+    djp__store_release(&over, 1);
     for (int i = 0; i < 3; i++) {
         pthread_join(workers[i], NULL);
     }

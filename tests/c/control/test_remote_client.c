@@ -52,14 +52,14 @@ credentials_stay_with_their_host(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_options options = options_of(cases[i].sampling, cases[i].endpoint);
-        if (strategy_client_trusts(&options) != cases[i].trusted) {
+        if (remote_client_trusts(&options) != cases[i].trusted) {
             fail_msg("%s and %s", cases[i].sampling, cases[i].endpoint);
         }
         options.exporter = DJP_EXPORTER_FILE; /* its endpoint is never asked */
-        assert_false(strategy_client_trusts(&options));
+        assert_false(remote_client_trusts(&options));
         options.exporter = DJP_EXPORTER_OTLP;
         options.endpoint = NULL;
-        assert_false(strategy_client_trusts(&options));
+        assert_false(remote_client_trusts(&options));
     }
 }
 
@@ -129,7 +129,7 @@ judged(djp__strategy_client *client, long status, const char *type, const char *
     strcpy(client->head.content_type, type);
     djp__buf_clear(&client->exchange.response);
     djp__buf_text(&client->exchange.response, body);
-    strategy_client_judge(client, &answer);
+    remote_client_judge(client, &answer);
     if (answer.good) {
         djp__strategy_fini(&answer.strategy);
     }

@@ -38,7 +38,7 @@ static const char *
 describe(const djp__strategy *strategy)
 {
     static char text[160];
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__strategy_describe(&out, strategy);
     assert_true(out.size < sizeof text);

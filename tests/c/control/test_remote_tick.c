@@ -90,7 +90,7 @@ set_up(void **state)
     options.canary_ratio = 1;
     options.sampling_interval_ns = 60 * SECOND;
     options.overrides_file = "";
-    djp_recorder_options recorder = span_reader_options();
+    djp__recorder_options recorder = span_reader_options();
     recorder.always_on = 0;
     recorder.threshold = 1ull << 55;
     host = (djp__control_host){.options = &options,
@@ -176,7 +176,7 @@ an_answer_is_looked_for_in_steps(void **state)
     assert_int_equal(given_up, 1);
     assert_int_equal(asked, 1);
     assert_string_equal(remote.error, "it did not respond within 5 seconds");
-    assert_int_equal(djp_load_relaxed(&remote.failures), 1);
+    assert_int_equal(djp__load_relaxed(&remote.failures), 1);
     assert_false(remote.asking);
     /* The pause after a first failure: a second, in the middle of its spread. */
     assert_true(remote.next == now + 5 * SECOND - 1 + 20000000 + SECOND);
@@ -190,9 +190,9 @@ an_answer_holds_until_the_next(void **state)
     djp__remote_tick(&remote, SECOND);
     assert_true(ratio() == 0.25);
     assert_true(remote.next == 61 * SECOND);
-    assert_int_equal(djp_load_relaxed(&remote.requests), 1);
-    assert_int_equal(djp_load_relaxed(&remote.responses), 1);
-    assert_true(djp_load_relaxed(&remote.last_success_unix_ns) > 0);
+    assert_int_equal(djp__load_relaxed(&remote.requests), 1);
+    assert_int_equal(djp__load_relaxed(&remote.responses), 1);
+    assert_true(djp__load_relaxed(&remote.last_success_unix_ns) > 0);
     assert_string_equal(remote.strategy, "probability 0.25");
     djp__remote_tick(&remote, 61 * SECOND - 1);
     assert_int_equal(asked, 1);
@@ -229,18 +229,18 @@ what_is_said(void **state)
     assert_int_equal(last_level, DJP_LOG_WARN);
     assert_non_null(strstr(last, "gave no strategy: it broke."));
     assert_true(ratio() == 0.5); /* the previous overrides stay in force */
-    assert_int_equal(djp_load_relaxed(&remote.failures), 3);
-    assert_int_equal(djp_load_relaxed(&remote.consecutive_failures), 3);
+    assert_int_equal(djp__load_relaxed(&remote.failures), 3);
+    assert_int_equal(djp__load_relaxed(&remote.consecutive_failures), 3);
     answer_ratio(0.5);
     djp__remote_tick(&remote, now = remote.next);
     assert_non_null(strstr(last, "responds again: probability 0.5."));
-    assert_int_equal(djp_load_relaxed(&remote.consecutive_failures), 0);
-    assert_int_equal(djp_load_relaxed(&remote.failures), 3);
+    assert_int_equal(djp__load_relaxed(&remote.consecutive_failures), 0);
+    assert_int_equal(djp__load_relaxed(&remote.failures), 3);
     messages = 0;
     answer_failure("it broke again", 0);
     djp__remote_tick(&remote, now = remote.next);
     assert_int_equal(messages, 0); /* within the minute */
-    djp_store_relaxed(&remote.warned_at, (uint64_t)0);
+    djp__store_relaxed(&remote.warned_at, (uint64_t)0);
     djp__remote_tick(&remote, now = remote.next);
     assert_int_equal(messages, 1);
 }
@@ -268,10 +268,10 @@ a_forked_child_asks_for_itself(void **state)
     djp__remote_fork_child(&remote);
     assert_int_equal(abandoned, 1);
     assert_true(remote.next == 0 && !remote.asking && !remote.warned && remote.error[0] == '\0');
-    assert_int_equal(djp_load_relaxed(&remote.requests) + djp_load_relaxed(&remote.responses), 0);
+    assert_int_equal(djp__load_relaxed(&remote.requests) + djp__load_relaxed(&remote.responses), 0);
     assert_int_equal(
-        djp_load_relaxed(&remote.failures) + djp_load_relaxed(&remote.consecutive_failures), 0);
-    assert_true(djp_load_relaxed(&remote.warned_at) == 0);
+        djp__load_relaxed(&remote.failures) + djp__load_relaxed(&remote.consecutive_failures), 0);
+    assert_true(djp__load_relaxed(&remote.warned_at) == 0);
     /* what the parent was given still holds */
     assert_string_equal(remote.strategy, "probability 0.25");
     djp__remote_stop(&remote);
@@ -287,7 +287,7 @@ a_forked_child_asks_for_itself(void **state)
 static void
 the_status_has_it_all(void **state)
 {
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     djp__remote_status(&out, &remote);
@@ -299,7 +299,7 @@ the_status_has_it_all(void **state)
                   "\"last_error\":\"\"}");
     answer_failure("a \"b\"", 0);
     djp__remote_tick(&remote, SECOND);
-    djp_store_relaxed(&remote.last_success_unix_ns, (uint64_t)1700000000123456789ull);
+    djp__store_relaxed(&remote.last_success_unix_ns, (uint64_t)1700000000123456789ull);
     djp__buf_clear(&out);
     djp__remote_status(&out, &remote);
     djp__buf_char(&out, '\0');

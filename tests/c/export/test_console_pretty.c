@@ -17,7 +17,7 @@
 
 static djp__encoder *encoder;
 static rb_source source;
-static djp_buf out;
+static djp__buf out;
 
 static int
 set_up(void **state)
@@ -63,7 +63,7 @@ span_of(uint8_t t, uint8_t n, uint8_t p, uint64_t start, const char *name)
 static int
 add(const rb_span *span)
 {
-    djp_span_record *record = rb_record(span);
+    djp__span_record *record = rb_record(span);
     int result = djp__encoder_add(encoder, record);
     free(record);
     return result;
@@ -229,7 +229,7 @@ no_memory_costs_one_span(void **state)
     for (long n = 1; n < 30; n++) {
         add_one(1, 1, 0, 1, "first");
         rb_span span = span_of(1, 2, 1, 2, "second");
-        djp_span_record *record = rb_record(&span);
+        djp__span_record *record = rb_record(&span);
         djp__alloc_fail_after(n);
         int result = djp__encoder_add(encoder, record);
         djp__alloc_fail_after(0);

@@ -31,7 +31,7 @@ static const char *const note_severities[3] = {"NONE", "TRACE", "DEBUG"};
 static djp_key note_key;
 
 /* The first item. */
-static const djp_item *
+static const djp__item *
 note_body(const djp__walk *walk, const djp__encode_item *item)
 {
     (void)item;
@@ -60,7 +60,7 @@ note_read(djp__encode_item *item, djp__encoder *encoder)
     uint32_t first = (uint32_t)offsetof(note_record, items);
     djp__walk_begin(&encoder->walk, note, note->size);
     int rc = djp__walk_keys(&encoder->walk, first, note->size);
-    first = (uint32_t)((const char *)djp_item_next(djp__walk_item(&encoder->walk, first)) -
+    first = (uint32_t)((const char *)djp__item_next(djp__walk_item(&encoder->walk, first)) -
                        (const char *)note);
     item->attributes = djp__walk_attributes(&encoder->walk, first, note->size);
     item->made = item->own = (djp_text){NULL, 0};
@@ -89,10 +89,10 @@ static const djp__encode_signal note_signal = {
 static char *
 note_add_item(char *at, djp_key key, const char *text)
 {
-    djp_item head = {key, djp_item_head(DJP_ITEM_ATTRIBUTE, DJP_STRING, strlen(text))};
+    djp__item head = {key, djp__item_head(DJP_ITEM_ATTRIBUTE, DJP_STRING, strlen(text))};
     memcpy(at, &head, sizeof head);
     memcpy(at + sizeof head, text, strlen(text));
-    return at + sizeof head + djp_pad8(strlen(text));
+    return at + sizeof head + djp__pad8(strlen(text));
 }
 
 /* In a block of exactly its size. */
@@ -117,7 +117,7 @@ note_encode(djp__encoding encoding, size_t *size, djp__encode_rewrite rewrite, v
     static const djp_attribute resource[] = {
         {{"service.name", 12}, {DJP_STRING, {.text = {"orders", 6}}}}};
     djp__encoder *encoder;
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     note_record *note = note_new("hello", "v1");
     assert_int_equal(djp__encoder_new(&encoder, &note_signal, encoding, resource, 1), 0);
@@ -199,11 +199,11 @@ note_redact(void *user, const void *record)
 {
     note_record *copy = user;
     memcpy(copy, record, sizeof *copy);
-    const djp_item *body = (const djp_item *)(const void *)copy->items;
+    const djp__item *body = (const djp__item *)(const void *)copy->items;
     if (djp__key_entry(body->key)->class != 0) { /* a key whose values may leave as they are */
         return record;
     }
-    memcpy((char *)copy->items + sizeof(djp_item), "*****", 5);
+    memcpy((char *)copy->items + sizeof(djp__item), "*****", 5);
     return copy;
 }
 
@@ -244,7 +244,7 @@ damage_of_a_second_signal_writes_nothing(void **state)
     (void)state;
     for (int encoding = DJP__ENCODE_PROTOBUF; encoding <= DJP__ENCODE_PRETTY; encoding++) {
         djp__encoder *encoder;
-        djp_buf out;
+        djp__buf out;
         djp__buf_init(&out, 0);
         note_record *note = note_new("hello", "v1");
         note->items[0] |= UINT64_C(0xffff) << 32; /* the body's size */

@@ -11,7 +11,7 @@
 
 #include "export/emit_console.h"
 
-static djp_buf console_out;
+static djp__buf console_out;
 
 static void
 console_is(const char *expected)

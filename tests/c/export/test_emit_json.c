@@ -11,7 +11,7 @@
 #include "export/emit_json.h"
 
 static void
-emit_is(djp_buf *out, const char *expected)
+emit_is(djp__buf *out, const char *expected)
 {
     assert_int_equal(out->failed, 0);
     assert_int_equal(out->size, strlen(expected));
@@ -23,7 +23,7 @@ emit_is(djp_buf *out, const char *expected)
 static void
 an_empty_list_was_never_there(void **state)
 {
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     djp__otlp_json_open(&out, NULL, NULL);
@@ -48,7 +48,7 @@ zero_and_empty_are_left_out(void **state)
 {
     static const uint8_t none[8], some[8] = {0, 0, 0, 0, 0, 0, 0, 1};
     static const char *const words[] = {"UNSET"};
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     djp__otlp_json_text(&out, 1, "text", NULL, (djp_text){NULL, 0});

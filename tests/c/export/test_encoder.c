@@ -36,7 +36,7 @@ test_encoder(djp__encoding encoding)
 static void
 test_add(djp__encoder *encoder, const rb_span *span)
 {
-    djp_span_record *record = rb_record(span);
+    djp__span_record *record = rb_record(span);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     free(record);
 }
@@ -45,7 +45,7 @@ test_add(djp__encoder *encoder, const rb_span *span)
 static void
 test_compare(djp__encoder *encoder, rb_source *source, const rb_span *spans, size_t count)
 {
-    djp_buf ours, oracle;
+    djp__buf ours, oracle;
     djp__buf_init(&ours, 0);
     djp__buf_init(&oracle, 0);
     for (size_t i = 0; i < count; i++) {
@@ -113,7 +113,7 @@ test_depth(void **state)
         test_compare(encoder, &source, &span, 1);
         djp__encoder_free(encoder);
         span.attributes[2].value = rb_nested(&source, DJP_VALUE_DEPTH_MAX + 1, map);
-        djp_span_record *record = rb_record(&span);
+        djp__span_record *record = rb_record(&span);
         for (int encoding = DJP__ENCODE_PROTOBUF; encoding <= DJP__ENCODE_PRETTY; encoding++) {
             encoder = test_encoder((djp__encoding)encoding);
             assert_int_equal(djp__encoder_add(encoder, record), DJP_EPROTO);
@@ -145,9 +145,9 @@ test_many_map_keys(void **state)
     }
     djp_value map = {DJP_MAP, {.map = {items, COUNT}}};
     span.attributes[0].value = map;
-    djp_span_record *record = rb_record(&span);
+    djp__span_record *record = rb_record(&span);
     djp__encoder *encoder = test_encoder(DJP__ENCODE_CONSOLE);
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
@@ -180,7 +180,7 @@ test_damage(void **state)
         rb_span span;
         rb_source_init(&source, 1000 + seed);
         rb_span_random(&span, &source);
-        djp_span_record *record = rb_record(&span);
+        djp__span_record *record = rb_record(&span);
         uint8_t *bytes = (uint8_t *)record;
         uint32_t size = record->size;
         for (uint32_t at = 0; at < size && at < 3000; at++) {
@@ -197,7 +197,7 @@ test_damage(void **state)
         }
         free(record);
         rb_source_fini(&source);
-        djp_buf out;
+        djp__buf out;
         djp__buf_init(&out, 0);
         for (int i = 0; i < 3; i++) {
             djp__buf_clear(&out);
@@ -223,9 +223,9 @@ test_no_memory(void **state)
         rb_span_random(&span, &source);
     } while (span.event_count == 0 || span.link_count == 0 || span.count < 5 ||
              span.header.scope < 2);
-    djp_span_record *record = rb_record(&span);
+    djp__span_record *record = rb_record(&span);
     for (int encoding = 0; encoding < 3; encoding++) {
-        djp_buf right;
+        djp__buf right;
         int done = 0;
         djp__buf_init(&right, 0);
         djp__encoder *encoder = test_encoder((djp__encoding)encoding);
@@ -233,7 +233,7 @@ test_no_memory(void **state)
         assert_int_equal(djp__encoder_finish(encoder, &right), 0);
         djp__encoder_free(encoder);
         for (long n = 1; !done; n++) {
-            djp_buf out;
+            djp__buf out;
             djp__buf_init(&out, 0);
             djp__alloc_fail_after(n);
             int rc = djp__encoder_new(&encoder, &djp__otlp_trace, (djp__encoding)encoding,
@@ -279,7 +279,7 @@ test_resource_replaced(void **state)
     djp__encoder *encoder = test_encoder(DJP__ENCODE_JSON);
     assert_int_equal(djp__encoder_set_resource(encoder, &other, 1), 0);
     test_add(encoder, &span);
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     json *request = json_parse(out.data, out.size);
@@ -319,7 +319,7 @@ test_console_line(void **state)
     djp__encoder *encoder = test_encoder(DJP__ENCODE_CONSOLE);
     test_add(encoder, &span);
     test_add(encoder, &span);
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     char *end = memchr(out.data, '\n', out.size);
@@ -358,7 +358,7 @@ test_json_valid(void **state)
         for (uint64_t seed = 0; seed < 500; seed++) {
             rb_source source;
             rb_span span;
-            djp_buf out;
+            djp__buf out;
             rb_source_init(&source, 5000 + seed);
             djp__buf_init(&out, 0);
             rb_span_random(&span, &source);

@@ -357,7 +357,7 @@ static void
 memory_keeps_and_gives(void **state)
 {
     scene *s = *state;
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__transport_memory_new(&s->transport), 0);
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
@@ -384,7 +384,7 @@ memory_is_bounded(void **state)
     scene *s = *state;
     const size_t size = 10 << 20;
     char *data = calloc(1, size);
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_non_null(data);
     assert_int_equal(djp__transport_memory_new(&s->transport), 0);

@@ -12,7 +12,7 @@
 
 #include "export/json.h"
 
-static djp_buf json_out;
+static djp__buf json_out;
 
 static int
 json_begin(void **state)

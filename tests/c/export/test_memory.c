@@ -26,7 +26,7 @@ static void
 requests_come_back_with_their_sizes(void **state)
 {
     djp__transport *transport;
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__transport_memory_new(&transport), 0);
@@ -72,7 +72,7 @@ static void
 memory_that_fails_keeps_what_is_there(void **state)
 {
     djp__transport *transport;
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     djp__alloc_fail_after(1);
@@ -96,7 +96,7 @@ static void
 a_child_has_nothing_of_its_parent(void **state)
 {
     djp__transport *transport;
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__transport_memory_new(&transport), 0);

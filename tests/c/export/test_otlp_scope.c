@@ -15,7 +15,7 @@
 
 typedef struct scope_case {
     djp__walk walk;
-    djp_buf items, out;
+    djp__buf items, out;
     djp__otlp_scope parts;
 } scope_case;
 

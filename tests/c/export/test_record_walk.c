@@ -22,12 +22,12 @@ static void
 walk_put(walk_items *items, unsigned kind, djp_key key, unsigned type, const void *payload,
          size_t size)
 {
-    djp_item head = {key, djp_item_head(kind, type, size)};
+    djp__item head = {key, djp__item_head(kind, type, size)};
     char *at = (char *)items->words + items->size;
-    assert_true(items->size + sizeof head + djp_pad8(size) <= sizeof items->words);
+    assert_true(items->size + sizeof head + djp__pad8(size) <= sizeof items->words);
     memcpy(at, &head, sizeof head);
     memcpy(at + sizeof head, payload, size);
-    items->size += sizeof head + djp_pad8(size);
+    items->size += sizeof head + djp__pad8(size);
 }
 
 static void
@@ -45,8 +45,8 @@ walk_show(djp__walk_list list)
     static char shown[256];
     shown[0] = '\0';
     for (size_t i = list.first; i < list.first + list.count; i++) {
-        const djp_item *item = djp__walk_item(&walk, walk.offsets[i]);
-        strncat(shown, djp_item_payload(item), djp_item_size(item));
+        const djp__item *item = djp__walk_item(&walk, walk.offsets[i]);
+        strncat(shown, djp__item_payload(item), djp__item_size(item));
     }
     return shown;
 }
@@ -114,8 +114,8 @@ the_last_of_equal_map_keys_counts(void **state)
     djp__walk_list list = djp__walk_map(&walk, 0, (uint32_t)items.size);
     assert_int_equal(list.count, 3);
     assert_string_equal(walk_show(list), "otherk");
-    const djp_item *last = djp_item_next(djp__walk_item(&walk, walk.offsets[list.first + 2]));
-    assert_memory_equal(djp_item_payload(last), "5", 1);
+    const djp__item *last = djp__item_next(djp__walk_item(&walk, walk.offsets[list.first + 2]));
+    assert_memory_equal(djp__item_payload(last), "5", 1);
 }
 
 static void
@@ -146,7 +146,7 @@ scalars_have_eight_bytes(void **state)
                  {DJP_STRING, 3, 1}, {DJP_EMPTY, 0, 1},  {DJP_BYTES, 0, 1}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_item item = {0, djp_item_head(DJP_ITEM_ATTRIBUTE, cases[i].type, cases[i].size)};
+        djp__item item = {0, djp__item_head(DJP_ITEM_ATTRIBUTE, cases[i].type, cases[i].size)};
         assert_int_equal(djp__walk_scalar_ok(&item), cases[i].good);
     }
 }

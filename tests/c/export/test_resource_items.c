@@ -13,7 +13,7 @@
 #include "djp/error.h"
 #include "export/resource_items.h"
 
-static djp_buf out;
+static djp__buf out;
 
 static int
 set_up(void **state)
@@ -31,24 +31,24 @@ tear_down(void **state)
     return 0;
 }
 
-static const djp_item *
+static const djp__item *
 first(void)
 {
-    return (const djp_item *)(const void *)(out.data + DJP__RESOURCE_ITEMS_FROM);
+    return (const djp__item *)(const void *)(out.data + DJP__RESOURCE_ITEMS_FROM);
 }
 
 static void
-item_is(const djp_item *item, unsigned kind, unsigned type, const void *payload, size_t size)
+item_is(const djp__item *item, unsigned kind, unsigned type, const void *payload, size_t size)
 {
-    assert_int_equal(djp_item_kind(item), kind);
-    assert_int_equal(djp_item_type(item), type);
-    assert_int_equal(djp_item_size(item), size);
+    assert_int_equal(djp__item_kind(item), kind);
+    assert_int_equal(djp__item_type(item), type);
+    assert_int_equal(djp__item_size(item), size);
     if (size > 0) {
-        assert_memory_equal(djp_item_payload(item), payload, size);
+        assert_memory_equal(djp__item_payload(item), payload, size);
     }
     /* Padded with zeros up to the next one. */
-    const char *end = (const char *)djp_item_next(item);
-    for (const char *at = (const char *)djp_item_payload(item) + size; at < end; at++) {
+    const char *end = (const char *)djp__item_next(item);
+    for (const char *at = (const char *)djp__item_payload(item) + size; at < end; at++) {
         assert_int_equal(*at, 0);
     }
 }
@@ -64,10 +64,10 @@ items_of(djp_value value)
     return result;
 }
 
-static const djp_item *
+static const djp__item *
 value_item(void)
 {
-    return djp_item_next(first());
+    return djp__item_next(first());
 }
 
 static void
@@ -135,19 +135,19 @@ depth_is_bounded(void **state)
                                 : (djp_value){.type = DJP_ARRAY, .as.array = {&values[i - 1], 1}};
             }
             assert_int_equal(items_of(values[depth]), 0);
-            const djp_item *item = value_item();
+            const djp__item *item = value_item();
             int levels = 0;
-            while (djp_item_type(item) == (map ? DJP_MAP : DJP_ARRAY)) {
+            while (djp__item_type(item) == (map ? DJP_MAP : DJP_ARRAY)) {
                 levels++;
-                item = (const djp_item *)djp_item_payload(item);
+                item = (const djp__item *)djp__item_payload(item);
                 if (map) {
                     item_is(item, DJP_ITEM_KEY, DJP_STRING, "m", 1);
-                    item = djp_item_next(item);
+                    item = djp__item_next(item);
                 }
             }
             int kept = depth <= DJP_VALUE_DEPTH_MAX;
             assert_int_equal(levels, kept ? depth : DJP_VALUE_DEPTH_MAX);
-            assert_int_equal(djp_item_type(item), kept ? DJP_INT : DJP_EMPTY);
+            assert_int_equal(djp__item_type(item), kept ? DJP_INT : DJP_EMPTY);
         }
     }
 }
@@ -162,22 +162,22 @@ several_values_in_their_order(void **state)
                                   {{"\xff", 1}, {.type = DJP_MAP, .as.map = {NULL, 2}}}};
     (void)state;
     assert_int_equal(djp__resource_items(&out, attributes, 3), 0);
-    const djp_item *key = first(), *value = djp_item_next(key);
+    const djp__item *key = first(), *value = djp__item_next(key);
     item_is(key, DJP_ITEM_KEY, DJP_STRING, "a", 1);
-    assert_int_equal(djp_item_type(value), DJP_ARRAY);
-    assert_int_equal(djp_item_size(value), 32);
-    const djp_item *inner = (const djp_item *)djp_item_payload(value);
-    assert_int_equal(djp_item_type(inner), DJP_INT);
-    item_is(djp_item_next(inner), DJP_ITEM_ATTRIBUTE, DJP_STRING, "x", 1);
-    key = djp_item_next(value);
-    value = djp_item_next(key);
+    assert_int_equal(djp__item_type(value), DJP_ARRAY);
+    assert_int_equal(djp__item_size(value), 32);
+    const djp__item *inner = (const djp__item *)djp__item_payload(value);
+    assert_int_equal(djp__item_type(inner), DJP_INT);
+    item_is(djp__item_next(inner), DJP_ITEM_ATTRIBUTE, DJP_STRING, "x", 1);
+    key = djp__item_next(value);
+    value = djp__item_next(key);
     item_is(key, DJP_ITEM_KEY, DJP_STRING, "a", 1);
     item_is(value, DJP_ITEM_ATTRIBUTE, DJP_ARRAY, NULL, 0);
-    key = djp_item_next(value);
-    value = djp_item_next(key);
+    key = djp__item_next(value);
+    value = djp__item_next(key);
     item_is(key, DJP_ITEM_KEY, DJP_STRING, "\xef\xbf\xbd", 3);
     item_is(value, DJP_ITEM_ATTRIBUTE, DJP_MAP, NULL, 0);
-    assert_ptr_equal(djp_item_next(value), out.data + out.size);
+    assert_ptr_equal(djp__item_next(value), out.data + out.size);
     for (size_t i = 0; i < DJP__RESOURCE_ITEMS_FROM; i++) {
         assert_int_equal(out.data[i], 0);
     }
@@ -190,16 +190,16 @@ static void
 sizes_are_bounded(void **state)
 {
     (void)state;
-    char *text = calloc(1, DJP_ITEM_SIZE_MAX + 2u);
-    memset(text, 't', DJP_ITEM_SIZE_MAX + 1u);
-    for (size_t size = DJP_ITEM_SIZE_MAX - 1u; size <= DJP_ITEM_SIZE_MAX + 1u; size++) {
+    char *text = calloc(1, DJP__ITEM_SIZE_MAX + 2u);
+    memset(text, 't', DJP__ITEM_SIZE_MAX + 1u);
+    for (size_t size = DJP__ITEM_SIZE_MAX - 1u; size <= DJP__ITEM_SIZE_MAX + 1u; size++) {
         djp_attribute attributes[] = {{{"key", 3}, {.type = DJP_STRING, .as.text = {text, size}}},
                                       {{"next", 4}, {.type = DJP_EMPTY}}};
         assert_int_equal(djp__resource_items(&out, attributes, 2), 0);
-        int kept = size <= DJP_ITEM_SIZE_MAX;
-        assert_int_equal(djp_item_type(value_item()), kept ? DJP_STRING : DJP_EMPTY);
-        assert_int_equal(djp_item_size(value_item()), kept ? size : 0);
-        item_is(djp_item_next(value_item()), DJP_ITEM_KEY, DJP_STRING, "next", 4);
+        int kept = size <= DJP__ITEM_SIZE_MAX;
+        assert_int_equal(djp__item_type(value_item()), kept ? DJP_STRING : DJP_EMPTY);
+        assert_int_equal(djp__item_size(value_item()), kept ? size : 0);
+        item_is(djp__item_next(value_item()), DJP_ITEM_KEY, DJP_STRING, "next", 4);
     }
     free(text);
 }

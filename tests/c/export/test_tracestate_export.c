@@ -16,8 +16,8 @@ static const struct {
     uint64_t threshold;
     const char *out;
 } state_cases[] = {
-    {"", DJP_THRESHOLD_NONE, ""},
-    {"a=1,b=2", DJP_THRESHOLD_NONE, "a=1,b=2"},
+    {"", DJP__THRESHOLD_NONE, ""},
+    {"a=1,b=2", DJP__THRESHOLD_NONE, "a=1,b=2"},
     {"", 0, "ot=th:0"},
     {"", (uint64_t)1 << 55, "ot=th:8"},
     {"", 0xfd70a000000000, "ot=th:fd70a"},
@@ -26,13 +26,13 @@ static const struct {
     {"a=1,ot=th:c,b=2", 0xc0000000000000, "a=1,ot=th:c,b=2"},
     {"a=1,ot=th:c;rv:00000000000001,b=2", 0x80000000000000, "ot=th:8;rv:00000000000001,a=1,b=2"},
     {"a=1,ot=rv:00000000000001", 0x80000000000000, "ot=th:8;rv:00000000000001,a=1"},
-    {"a=1,ot=th:c,b=2", DJP_THRESHOLD_NONE, "a=1,b=2"},
-    {"ot=th:c", DJP_THRESHOLD_NONE, ""},
-    {"a=1,ot=x:y;th:c;rv:1", DJP_THRESHOLD_NONE, "ot=x:y;rv:1,a=1"},
-    {"a=1,ot=x:y", DJP_THRESHOLD_NONE, "a=1,ot=x:y"},
+    {"a=1,ot=th:c,b=2", DJP__THRESHOLD_NONE, "a=1,b=2"},
+    {"ot=th:c", DJP__THRESHOLD_NONE, ""},
+    {"a=1,ot=x:y;th:c;rv:1", DJP__THRESHOLD_NONE, "ot=x:y;rv:1,a=1"},
+    {"a=1,ot=x:y", DJP__THRESHOLD_NONE, "a=1,ot=x:y"},
     {"ot=th:c;th:8", 0x80000000000000, "ot=th:8"},
     {"ot=", 0, "ot=th:0"},
-    {"xot=th:c, ot=th:c", DJP_THRESHOLD_NONE, "xot=th:c"},
+    {"xot=th:c, ot=th:c", DJP__THRESHOLD_NONE, "xot=th:c"},
 };
 
 static void
@@ -40,7 +40,7 @@ test_tracestate(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof state_cases / sizeof state_cases[0]; i++) {
-        djp_buf out;
+        djp__buf out;
         djp__buf_init(&out, 0);
         djp__export_tracestate(&out, rb_text(state_cases[i].state), state_cases[i].threshold);
         djp__buf_char(&out, '\0');
@@ -54,7 +54,7 @@ static void
 test_tracestate_limits(void **state)
 {
     (void)state;
-    djp_buf in, out;
+    djp__buf in, out;
     djp__buf_init(&in, 0);
     djp__buf_init(&out, 0);
     for (int i = 0; i < 32; i++) {

@@ -35,7 +35,7 @@ static int
 routes_kept(const rig *r)
 {
     int count = 0;
-    for (djp__builtin_route *route = djp_load_relaxed(&r->builtin->routes); route;
+    for (djp__builtin_route *route = djp__load_relaxed(&r->builtin->routes); route;
          route = route->next) {
         count++;
     }

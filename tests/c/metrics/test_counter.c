@@ -97,7 +97,7 @@ enum { THREADS = 4, ROUNDS = 20000, VALUES = 40 };
 typedef struct storm {
     djp_registry *registry;
     djp_family *counters, *histograms, *gauges;
-    DJP_ATOMIC(int) stop;
+    DJP__ATOMIC(int) stop;
 } storm;
 
 static void *
@@ -119,7 +119,7 @@ static void *
 storm_scrape(void *argument)
 {
     storm *s = argument;
-    while (!djp_load_acquire(&s->stop)) {
+    while (!djp__load_acquire(&s->stop)) {
         char *text = NULL;
         size_t size;
         assert_int_equal(djp_registry_expose(&text, &size, s->registry, DJP_OPENMETRICS_1_0_0), 0);
@@ -134,7 +134,7 @@ static void *
 storm_churn(void *argument)
 {
     storm *s = argument;
-    for (int i = 0; !djp_load_acquire(&s->stop); i++) {
+    for (int i = 0; !djp__load_acquire(&s->stop); i++) {
         char value[32];
         djp_text text = {value, (size_t)snprintf(value, sizeof value, "churn%d", i % 1000)};
         djp_counter_add(djp_family_series(s->counters, &text), 1);
@@ -163,7 +163,7 @@ threads_lose_nothing(void **state)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    djp_store_release(&s.stop, 1);
+    djp__store_release(&s.stop, 1);
     pthread_join(scraper, NULL);
     pthread_join(churner, NULL);
     double total = 0, sum = 0;

@@ -133,7 +133,7 @@ the_target_gives_way_to_the_application(void **state)
     static const char *const names[] = {NULL, "target", "target_info", "targets"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         djp_registry *r = fixture_registry(0, 0);
-        djp_buf labels;
+        djp__buf labels;
         fixture_assert_hides(r, DJP_TEXT_0_0_4, "target_info");
         djp__buf_init(&labels, 0);
         djp__buf_text(&labels, "a=\"b\"");

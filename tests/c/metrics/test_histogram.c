@@ -118,7 +118,7 @@ exemplars_come_from_sampled_spans_only(void **state)
 typedef struct tear {
     djp_series *series;
     uint8_t byte;
-    DJP_ATOMIC(int) * stop;
+    DJP__ATOMIC(int) * stop;
 } tear;
 
 static void *
@@ -128,7 +128,7 @@ write_exemplars(void *argument)
     djp_span_context context = {.flags = DJP_FLAG_SAMPLED};
     memset(context.trace_id, t->byte, 16);
     memset(context.span_id, t->byte, 8);
-    while (!djp_load_acquire(t->stop)) {
+    while (!djp__load_acquire(t->stop)) {
         djp_histogram_observe_with_context(t->series, t->byte, &context);
     }
     return NULL;
@@ -140,7 +140,7 @@ exemplars_are_never_torn(void **state)
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
     double bounds[] = {1000};
-    DJP_ATOMIC(int) stop = 0;
+    DJP__ATOMIC(int) stop = 0;
     djp_series *series = histogram_of(r, "h", bounds, 1);
     tear tears[3];
     pthread_t threads[3];
@@ -163,7 +163,7 @@ exemplars_are_never_torn(void **state)
         }
         assert_true(exemplar.value == exemplar.trace_id[0]);
     }
-    djp_store_release(&stop, 1);
+    djp__store_release(&stop, 1);
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
     }

@@ -52,9 +52,9 @@ static void
 hooks_run_in_order_and_the_generation_changes(void **state)
 {
     (void)state;
-    djp_fork_hook first = {prepare, parent, child, "1", NULL};
-    djp_fork_hook second = {prepare, parent, child, "2", NULL};
-    djp_fork_hook third = {NULL, NULL, NULL, NULL, NULL};
+    djp__fork_hook first = {prepare, parent, child, "1", NULL};
+    djp__fork_hook second = {prepare, parent, child, "2", NULL};
+    djp__fork_hook third = {NULL, NULL, NULL, NULL, NULL};
     djp__fork_register(&first);
     djp__fork_register(&second);
     djp__fork_register(&third);
@@ -165,7 +165,7 @@ static void
 wakes_coalesce_and_time_out(void **state)
 {
     (void)state;
-    djp_wake wake;
+    djp__wake wake;
     pthread_t thread;
     djp__wake_init(&wake);
     uint64_t start = djp__clock_monotonic();
@@ -187,7 +187,7 @@ conditions_time_out(void **state)
 {
     (void)state;
     djp_mutex mutex;
-    djp_cond cond;
+    djp__cond cond;
     assert_int_equal(djp__mutex_init(&mutex), 0);
     assert_int_equal(djp__cond_init(&cond), 0);
     djp__mutex_lock(&mutex);
@@ -240,8 +240,8 @@ messages_are_filtered_and_remembered(void **state)
     assert_int_equal(count, 2);
     assert_string_equal(diag.last_error, "silent but kept");
     djp__diag_fini(&diag);
-    DJP_ATOMIC(int) once = 0;
-    DJP_ATOMIC(uint64_t) minute = 0;
+    DJP__ATOMIC(int) once = 0;
+    DJP__ATOMIC(uint64_t) minute = 0;
     assert_true(djp__once(&once));
     assert_false(djp__once(&once));
     assert_true(djp__every_minute(&minute));

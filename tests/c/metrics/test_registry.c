@@ -346,12 +346,12 @@ die_while_adding(void *argument)
     djp__family_entry *family = r->families[0]->entry;
     family->last = family->first;
     family->free_first = 12345;
-    djp_store_relaxed(&family->live, 77);
-    djp_store_relaxed(&family->version, 1);
-    DJP_ATOMIC(uint32_t) *places =
-        djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
-    djp_store_relaxed(&places[3], 0);
-    djp_store_relaxed(&places[5], 0);
+    djp__store_relaxed(&family->live, 77);
+    djp__store_relaxed(&family->version, 1);
+    DJP__ATOMIC(uint32_t) *places =
+        djp__segment_at(&r->segment, (uint32_t)(djp__load_relaxed(&family->table) >> 32));
+    djp__store_relaxed(&places[3], 0);
+    djp__store_relaxed(&places[5], 0);
     return NULL;
 }
 

@@ -31,9 +31,9 @@ both_allocators_end_without_overlap(void **state)
         assert_int_equal(at / 64, (at + 39) / 64);
         for (uint32_t stripe = 0; stripe < 2; stripe++) {
             for (int i = 0; i < 5; i++) {
-                assert_int_equal(djp_load_relaxed(&djp__segment_values(&segment, stripe, at)[i]),
+                assert_int_equal(djp__load_relaxed(&djp__segment_values(&segment, stripe, at)[i]),
                                  0);
-                djp_store_relaxed(&djp__segment_values(&segment, stripe, at)[i], UINT64_MAX);
+                djp__store_relaxed(&djp__segment_values(&segment, stripe, at)[i], UINT64_MAX);
             }
         }
         cell_last = at;

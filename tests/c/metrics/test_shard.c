@@ -34,26 +34,26 @@ place_of(djp_shard *cells, djp_series *series)
 static void
 add(double *cell, double amount)
 {
-    DJP_ATOMIC(uint64_t) *bits = (DJP_ATOMIC(uint64_t) *)(void *)cell;
-    djp_store_relaxed(bits,
-                      djp__double_to_bits(djp__bits_to_double(djp_load_relaxed(bits)) + amount));
+    DJP__ATOMIC(uint64_t) *bits = (DJP__ATOMIC(uint64_t) *)(void *)cell;
+    djp__store_relaxed(bits,
+                       djp__double_to_bits(djp__bits_to_double(djp__load_relaxed(bits)) + amount));
 }
 
-static DJP_ATOMIC(uint32_t) * word(double *cell, int which)
+static DJP__ATOMIC(uint32_t) * word(double *cell, int which)
 {
-    return (DJP_ATOMIC(uint32_t) *)(void *)cell + which;
+    return (DJP__ATOMIC(uint32_t) *)(void *)cell + which;
 }
 
 static void
 add_one(double *cell)
 {
-    djp_store_relaxed(word(cell, 0), djp_load_relaxed(word(cell, 0)) + 1);
+    djp__store_relaxed(word(cell, 0), djp__load_relaxed(word(cell, 0)) + 1);
 }
 
 static int
 removed(double *cell)
 {
-    return djp_load_acquire(word(cell, 1)) != 0;
+    return djp__load_acquire(word(cell, 1)) != 0;
 }
 
 static djp_series *
@@ -140,7 +140,7 @@ ones_may_wrap_around(void **state)
     djp_series *c = counter_of(r, "c");
     double *cell = place_of(cells, c);
     for (uint32_t i = 1; i <= 12; i++) {
-        djp_store_relaxed(word(cell, 0), i * 0x60000000u);
+        djp__store_relaxed(word(cell, 0), i * 0x60000000u);
         djp_registry_fold(r);
         assert_true(djp_series_value(c) == (double)i * 0x60000000u);
     }
@@ -347,10 +347,10 @@ flags_ask_for_exemplars(void **state)
     double bounds[] = {1, 2};
     djp_series *h = histogram_with(r, "h", bounds, 2);
     double *asked = place_of(with, h), *silent = place_of(without, h);
-    assert_true(djp_load_relaxed(word(asked, 0)) == 1 && djp_load_relaxed(word(silent, 0)) == 0);
-    djp_store_relaxed(word(asked, 0), 0);
+    assert_true(djp__load_relaxed(word(asked, 0)) == 1 && djp__load_relaxed(word(silent, 0)) == 0);
+    djp__store_relaxed(word(asked, 0), 0);
     djp_registry_fold(r);
-    assert_true(djp_load_relaxed(word(asked, 0)) == 1 && djp_load_relaxed(word(silent, 0)) == 0);
+    assert_true(djp__load_relaxed(word(asked, 0)) == 1 && djp__load_relaxed(word(silent, 0)) == 0);
     djp_span_context context = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
     djp__histogram_exemplar(h, 1.5, &context);
     djp__histogram_exemplar(h, NAN, &context);
@@ -426,7 +426,7 @@ enum { WRITES = 300000 };
 
 typedef struct writer {
     double *counter, *histogram;
-    DJP_ATOMIC(int) done;
+    DJP__ATOMIC(int) done;
 } writer;
 
 static void *
@@ -439,7 +439,7 @@ write_all(void *argument)
         add(&w->histogram[2 + i % 3], 1);
         add(&w->histogram[1], 0.5);
     }
-    djp_store_release(&w->done, 1);
+    djp__store_release(&w->done, 1);
     return NULL;
 }
 
@@ -458,7 +458,7 @@ nothing_goes_backwards_beside_a_writer(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, write_all, &writers[i]), 0);
     }
     uint64_t count = 0;
-    while (!djp_load_acquire(&writers[0].done) || !djp_load_acquire(&writers[1].done)) {
+    while (!djp__load_acquire(&writers[0].done) || !djp__load_acquire(&writers[1].done)) {
         djp_registry_fold(r);
         double value = djp_series_value(c);
         uint64_t seen = djp_series_count(h);
@@ -480,14 +480,14 @@ nothing_goes_backwards_beside_a_writer(void **state)
 typedef struct churn {
     djp_registry *registry;
     djp_family *family;
-    DJP_ATOMIC(int) stop;
+    DJP__ATOMIC(int) stop;
 } churn;
 
 static void *
 remove_and_fold(void *argument)
 {
     churn *c = argument;
-    while (!djp_load_acquire(&c->stop)) {
+    while (!djp__load_acquire(&c->stop)) {
         djp_family_clear(c->family);
         djp_registry_fold(c->registry);
         sched_yield();
@@ -514,7 +514,7 @@ binding_beside_removals_stays_sound(void **state)
             djp_shard_sweep(places, 64, cells);
         }
     }
-    djp_store_release(&c.stop, 1);
+    djp__store_release(&c.stop, 1);
     pthread_join(thread, NULL);
     djp_shard_end(cells);
     assert_true(djp_series_value(kept) == 20000);

@@ -13,7 +13,7 @@ typedef struct race {
     djp_shard *shard;
     int (*act)(struct race *race);
     pthread_t thread;
-    DJP_ATOMIC(int) ran, began, ended;
+    DJP__ATOMIC(int) ran, began, ended;
     int result, early;
 } race;
 
@@ -21,9 +21,9 @@ static void *
 race_act(void *argument)
 {
     race *it = argument;
-    djp_store_release(&it->began, 1);
+    djp__store_release(&it->began, 1);
     it->result = it->act(it);
-    djp_store_release(&it->ended, 1);
+    djp__store_release(&it->ended, 1);
     return NULL;
 }
 
@@ -33,19 +33,19 @@ static void
 race_collect(void *user)
 {
     race *it = user;
-    if (djp_load_relaxed(&it->ran)) {
+    if (djp__load_relaxed(&it->ran)) {
         return;
     }
-    djp_store_relaxed(&it->ran, 1);
+    djp__store_relaxed(&it->ran, 1);
     assert_int_equal(pthread_create(&it->thread, NULL, race_act, it), 0);
     struct timespec pause = {0, 1000000};
-    while (!djp_load_acquire(&it->began)) {
+    while (!djp__load_acquire(&it->began)) {
         nanosleep(&pause, NULL);
     }
     for (int i = 0; i < 30; i++) {
         nanosleep(&pause, NULL);
     }
-    it->early = djp_load_acquire(&it->ended);
+    it->early = djp__load_acquire(&it->ended);
 }
 
 /* Runs act beside a collection. Returns what act returned; it must not have gone on before the

@@ -33,12 +33,12 @@ snapshot_family(djp_registry *registry, djp_metric_type type, const char *name, 
 
 /* What a reader saw, as one line a series. */
 typedef struct snapshot_seen {
-    djp_buf out;
+    djp__buf out;
     size_t points;
 } snapshot_seen;
 
 static void
-snapshot_put(djp_buf *out, djp_text text)
+snapshot_put(djp__buf *out, djp_text text)
 {
     djp__buf_append(out, text.data, text.size);
     djp__buf_char(out, '|');

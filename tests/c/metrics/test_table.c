@@ -11,7 +11,7 @@
 static uint32_t
 places_of(const djp_family *family)
 {
-    return 1u << (djp_load_relaxed(&family->entry->table) & 31);
+    return 1u << (djp__load_relaxed(&family->entry->table) & 31);
 }
 
 /* It grows before three quarters are passed, and everything is found all the way. */
@@ -26,7 +26,7 @@ it_grows_in_time(void **state)
         /* The overflow series of the family is no part of it before it lives. */
         assert_true(f->entry->used * 4 <= places_of(f) * 3);
         assert_int_equal(f->entry->used, i + 1);
-        assert_int_equal(djp_load_relaxed(&f->entry->version) & 1, 0);
+        assert_int_equal(djp__load_relaxed(&f->entry->version) & 1, 0);
         uint32_t least = 16;
         while ((uint32_t)(i + 1) * 4 > least * 3) {
             least *= 2;
@@ -52,7 +52,7 @@ removed_marks_are_swept(void **state)
     for (int i = 0; i < 5; i++) {
         djp_gauge_set(fixture_numbered(f, i), i + 1);
     }
-    uint32_t version = djp_load_relaxed(&f->entry->version);
+    uint32_t version = djp__load_relaxed(&f->entry->version);
     for (int i = 100; i < 400; i++) {
         char value[32];
         snprintf(value, sizeof value, "v%d", i);
@@ -64,8 +64,8 @@ removed_marks_are_swept(void **state)
         }
     }
     assert_int_equal(places_of(f), 16);
-    assert_true(djp_load_relaxed(&f->entry->version) > version);
-    assert_int_equal(djp_load_relaxed(&f->entry->version) & 1, 0);
+    assert_true(djp__load_relaxed(&f->entry->version) > version);
+    assert_int_equal(djp__load_relaxed(&f->entry->version) & 1, 0);
     assert_int_equal(fixture_counters(r).refused, 0);
     djp_registry_free(r);
 }
@@ -158,12 +158,12 @@ die_in_the_middle(void *argument)
     djp_registry *r = argument;
     djp__registry_lock(r);
     djp__family_entry *family = r->families[0]->entry;
-    DJP_ATOMIC(uint32_t) *places =
-        djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
+    DJP__ATOMIC(uint32_t) *places =
+        djp__segment_at(&r->segment, (uint32_t)(djp__load_relaxed(&family->table) >> 32));
     for (uint32_t i = 0; i < 16; i++) {
-        djp_store_relaxed(&places[i], 0);
+        djp__store_relaxed(&places[i], 0);
     }
-    djp_store_relaxed(&family->version, djp_load_relaxed(&family->version) | 1);
+    djp__store_relaxed(&family->version, djp__load_relaxed(&family->version) | 1);
     family->used = 0;
     return NULL;
 }
@@ -184,7 +184,7 @@ a_table_of_a_dead_writer_is_made_anew(void **state)
     pthread_join(thread, NULL);
     djp__registry_lock(r);
     assert_int_equal(f->entry->used, 10);
-    assert_int_equal(djp_load_relaxed(&f->entry->version) & 1, 0);
+    assert_int_equal(djp__load_relaxed(&f->entry->version) & 1, 0);
     djp__registry_unlock(r);
     for (int i = 0; i < 10; i++) {
         assert_true(djp_series_value(fixture_numbered(f, i)) == i);

@@ -14,7 +14,7 @@
 static void
 text_is(djp_text text, int quote, const char *expected)
 {
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     djp__text_escape(&out, text, quote);
     assert_int_equal(out.failed, 0);
@@ -47,7 +47,7 @@ bad_bytes_are_repaired(void **state)
 static void
 memory_that_fails_is_told(void **state)
 {
-    djp_buf out;
+    djp__buf out;
     (void)state;
     djp__buf_init(&out, 0);
     djp__alloc_fail_after(1);

@@ -31,7 +31,7 @@ static int listener;
 static char endpoint[64];
 static char *answer; /* of every request; NULL: none comes */
 static size_t answer_size;
-static DJP_ATOMIC(int) connections, requests;
+static DJP__ATOMIC(int) connections, requests;
 static char last[4096]; /* request; whole once its answer is there */
 
 static void *
@@ -53,7 +53,7 @@ serve(void *argument)
         }
         size = 0;
         memcpy(last, text, whole + 1);
-        djp_add_acq_rel(&requests, 1);
+        djp__add_acq_rel(&requests, 1);
         if (answer) {
             send(fd, answer, answer_size, MSG_NOSIGNAL);
         }
@@ -69,7 +69,7 @@ accept_all(void *argument)
     (void)argument;
     while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         pthread_t thread;
-        djp_add_relaxed(&connections, 1);
+        djp__add_relaxed(&connections, 1);
         if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0) {
             pthread_detach(thread);
         }
@@ -310,10 +310,10 @@ redirects_are_not_followed(void **state)
     answers(head, 0);
     open_session(0);
     init_exchange(&exchange);
-    int before = djp_load_relaxed(&requests);
+    int before = djp__load_relaxed(&requests);
     run(0, &exchange);
     assert_int_equal(exchange.status, 302);
-    assert_int_equal(djp_load_relaxed(&requests), before + 1);
+    assert_int_equal(djp__load_relaxed(&requests), before + 1);
     djp__buf_fini(&exchange.response);
     close_session();
 }
@@ -352,7 +352,7 @@ lanes_have_connections_of_their_own(void **state)
     uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
     open_session(0);
     answers(OK, 1);
-    int before = djp_load_relaxed(&connections);
+    int before = djp__load_relaxed(&connections);
     for (unsigned lane = 0; lane < DJP__CURL_LANES_MAX; lane++) {
         init_exchange(&exchanges[lane]);
         djp__curl_session_begin(session, lane, &exchanges[lane]);
@@ -367,7 +367,7 @@ lanes_have_connections_of_their_own(void **state)
         assert_int_equal(exchanges[lane].sockets, 1);
         djp__buf_fini(&exchanges[lane].response);
     }
-    assert_int_equal(djp_load_relaxed(&connections) - before, DJP__CURL_LANES_MAX);
+    assert_int_equal(djp__load_relaxed(&connections) - before, DJP__CURL_LANES_MAX);
     close_session();
 }
 
@@ -377,14 +377,14 @@ an_exchange_may_be_given_up(void **state)
     (void)state;
     djp__curl_exchange exchange;
     char before[DESCRIPTORS], now[DESCRIPTORS];
-    int count = open_files(before), seen = djp_load_relaxed(&requests);
+    int count = open_files(before), seen = djp__load_relaxed(&requests);
     open_session(0);
     init_exchange(&exchange);
     free(answer);
     answer = NULL;
     djp__curl_session_begin(session, 0, &exchange);
     uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
-    while (djp_load_relaxed(&requests) == seen) {
+    while (djp__load_relaxed(&requests) == seen) {
         assert_int_equal(djp__curl_session_step(session), 1);
         djp__curl_session_wait(session, deadline);
     }

@@ -15,7 +15,7 @@
 #include "net/gzip.h"
 
 static void
-assert_unpacks_to(const djp_buf *packed, const uint8_t *data, size_t size)
+assert_unpacks_to(const djp__buf *packed, const uint8_t *data, size_t size)
 {
     z_stream stream = {0};
     uint8_t *out = malloc(size + 1);
@@ -53,7 +53,7 @@ bodies_of_all_sizes_come_back_whole(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (int random = 0; random < 2; random++) {
             uint8_t *data = malloc(sizes[i] + 1);
-            djp_buf out;
+            djp__buf out;
             assert_non_null(data);
             fill(data, sizes[i], random);
             djp__buf_init(&out, 0);
@@ -74,7 +74,7 @@ it_appends_and_does_not_disturb_what_is_there(void **state)
 {
     (void)state;
     djp__gzip *gzip;
-    djp_buf out;
+    djp__buf out;
     uint8_t data[3000];
     fill(data, sizeof data, 0);
     djp__buf_init(&out, 0);
@@ -82,7 +82,7 @@ it_appends_and_does_not_disturb_what_is_there(void **state)
     assert_int_equal(djp__gzip_new(&gzip), 0);
     assert_int_equal(djp__gzip_compress(gzip, &out, data, sizeof data), 0);
     assert_memory_equal(out.data, "12345", 5);
-    djp_buf rest = out;
+    djp__buf rest = out;
     rest.data += 5;
     rest.size -= 5;
     assert_unpacks_to(&rest, data, sizeof data);
@@ -113,7 +113,7 @@ out_of_memory_is_an_error_and_the_next_body_is_fine(void **state)
     assert_non_null(data);
     fill(data, 300000, 1);
     for (long n = 1; n <= 2; n++) {
-        djp_buf out;
+        djp__buf out;
         djp__buf_init(&out, 0);
         djp__alloc_fail_after(n);
         int code = djp__gzip_compress(gzip, &out, data, 300000);

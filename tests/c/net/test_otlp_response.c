@@ -188,7 +188,7 @@ test_status(void **state)
         assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, size), 1);
         assert_string_equal(message, "slow do");
         assert_true(delay == cases[i].delay);
-        djp_buf coded;
+        djp__buf coded;
         djp__buf_init(&coded, 0);
         djp__base64(&coded, bytes, size);
         djp_text text = {coded.data, coded.size};

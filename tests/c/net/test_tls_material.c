@@ -68,7 +68,7 @@ read_material(void)
 }
 
 static void
-holds(const djp_buf *buf, const char *text)
+holds(const djp__buf *buf, const char *text)
 {
     assert_int_equal(buf->size, strlen(text));
     assert_memory_equal(buf->data, text, buf->size);

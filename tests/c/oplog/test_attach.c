@@ -156,16 +156,16 @@ the_reader_is_awake_or_asleep(void **state)
     djp_oplog *log = log_new();
     assert_int_equal(djp__oplogs_attach(&one.oplogs, log), 0);
     assert_int_equal(log->control[DJP_OPLOG_ASLEEP], 1);
-    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], 0u); /* as the writer does */
+    djp__store_relaxed(&log->control[DJP_OPLOG_ASLEEP], 0u); /* as the writer does */
     djp_oplog_wake(log);
     assert_int_equal(one.wakes, 1);
     assert_int_equal(log->control[DJP_OPLOG_ASLEEP], 1);
-    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], 0u);
+    djp__store_relaxed(&log->control[DJP_OPLOG_ASLEEP], 0u);
     djp_oplog_wake(log);
     assert_int_equal(log->control[DJP_OPLOG_ASLEEP], 0);
     assert_int_equal(djp__oplogs_request_wake(&one.oplogs), 0);
     assert_int_equal(log->control[DJP_OPLOG_ASLEEP], 1);
-    djp_store_relaxed(&log->control[DJP_OPLOG_PUBLISHED], 1u); /* one unit of padding */
+    djp__store_relaxed(&log->control[DJP_OPLOG_PUBLISHED], 1u); /* one unit of padding */
     assert_int_equal(djp__oplogs_request_wake(&one.oplogs), 1);
     assert_int_equal(djp__oplogs_replay(&one.oplogs, 1), DJP__OPLOGS_MOVED);
     assert_int_equal(djp__oplogs_replay(&one.oplogs, 1), 0);

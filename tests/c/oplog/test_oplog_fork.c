@@ -35,7 +35,7 @@ static int
 child_of_fork(void)
 {
     alarm(15);
-    if (djp_load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]) != 0) {
+    if (djp__load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]) != 0) {
         return 1;
     }
     writer_end(&log_, 0, 0);

@@ -36,8 +36,8 @@ test_positions_wrap(void **state)
     sdk = helper_sdk(&options, transport);
     assert_int_equal(writer_open(&log_, 1024), 0);
     log_.at = UINT32_MAX - 2047;
-    djp_store_release(&log_.control[DJP_OPLOG_PUBLISHED], log_.at);
-    djp_store_release(&log_.control[DJP_OPLOG_CONSUMED], log_.at);
+    djp__store_release(&log_.control[DJP_OPLOG_PUBLISHED], log_.at);
+    djp__store_release(&log_.control[DJP_OPLOG_CONSUMED], log_.at);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), 0);
     for (uint32_t i = 0; i < 400; i++) {
         begin(0, i + 1, 0, "root");
@@ -107,12 +107,12 @@ test_attach(void **state)
     assert_int_equal(djp_oplog_size(log_.log), DJP_OPLOG_CONTROL_BYTES + 8192);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), DJP_EEXIST);
     assert_int_equal(djp_oplog_attach(log_.log, NULL), DJP_EINVAL);
-    uint32_t active = djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]);
+    uint32_t active = djp__load_acquire(&log_.control[DJP_OPLOG_ACTIVE]);
     assert_int_equal(active, DJP_OPLOG_TRACES | DJP_OPLOG_ALWAYS_ON);
-    assert_int_equal(djp_load_relaxed(&log_.control[DJP_OPLOG_VALUE_LIMIT]), UINT32_MAX);
-    assert_int_equal(djp_load_relaxed(&log_.control[DJP_OPLOG_EPOCH]), 1);
+    assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_VALUE_LIMIT]), UINT32_MAX);
+    assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_EPOCH]), 1);
     assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
-    assert_int_equal(djp_load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]), 0);
+    assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]), 0);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), DJP_ESHUTDOWN);
     djp_oplog_detach(log_.log);
     djp_oplog_wake(log_.log);
@@ -141,7 +141,7 @@ test_second_sdk(void **state)
     script_transport *other = script_new(NULL, NULL);
     djp_sdk *second = helper_sdk(&options, other);
     assert_int_equal(djp_oplog_attach(log_.log, second), 0);
-    assert_int_equal(djp_load_relaxed(&log_.control[DJP_OPLOG_EPOCH]), 2);
+    assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_EPOCH]), 2);
     writer_end(&log_, 1, 0);
     begin(0, 4, 0, "second");
     writer_text(&log_, 0, key, "1");
@@ -193,7 +193,7 @@ test_metrics_only(void **state)
     assert_int_equal(djp_sdk_new(&sdk, &options, NULL, NULL, NULL), 0);
     assert_int_equal(writer_open(&log_, 1 << 14), 0);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), 0);
-    assert_int_equal(djp_load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
+    assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
     writer_request request = {.slot = DJP_OP_NO_SLOT, .end = 1000, .bytes = -1, .status = 200};
     request.method = writer_symbol(&log_, "GET");
     for (int i = 0; i < 2000; i++) {
@@ -290,7 +290,7 @@ test_idle_worker_sleeps(void **state)
     uint64_t before = process_ns();
     helper_sleep(200 * MS);
     assert_true(process_ns() - before < 50 * MS);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ASLEEP]), 1);
+    assert_int_equal(djp__load_acquire(&log_.control[DJP_OPLOG_ASLEEP]), 1);
 }
 
 /* Spans that the head drops reach no ring; they must not wake the worker one by one. */
@@ -464,7 +464,7 @@ static void *
 write_until_detached(void *argument)
 {
     _Atomic unsigned *count = argument;
-    for (uint32_t i = 1; djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]) != 0; i++) {
+    for (uint32_t i = 1; djp__load_acquire(&log_.control[DJP_OPLOG_ACTIVE]) != 0; i++) {
         begin(0, i, 0, "root");
         writer_end(&log_, 0, 0);
         writer_publish(&log_);

@@ -27,11 +27,11 @@ test_log_decisions(void **state)
     open_with(&options, 4096);
     djp_oplog_roots half, tenth;
     djp_oplog_head(&half, log_.log);
-    uint32_t changes = djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]);
+    uint32_t changes = djp__load_acquire(&log_.control[DJP_OPLOG_HEAD]);
     log_root(0, 1, 0x00900000u, &half.sampled, "kept");
     log_root(1, 2, 0x00700000u, &half.unsampled, "dropped");
     assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0.0625), 0);
-    assert_int_not_equal(djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]), changes);
+    assert_int_not_equal(djp__load_acquire(&log_.control[DJP_OPLOG_HEAD]), changes);
     djp_oplog_head(&tenth, log_.log);
     assert_true(tenth.threshold == 0xf0ull << 48 && tenth.sampled.threshold == tenth.threshold);
     log_root(2, 3, 0x00900000u, &tenth.unsampled, "dropped");
@@ -53,17 +53,17 @@ test_log_off(void **state)
     options.sampler = DJP_SAMPLER_RATIO;
     options.metrics_enabled = 1;
     open_with(&options, 4096);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
+    assert_int_equal(djp__load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
                      DJP_OPLOG_TRACES | DJP_OPLOG_METRICS);
     djp_sdk_set_enabled(sdk, 0);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
+    assert_int_equal(djp__load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
     log_root(0, 1, 0xffffffu, NULL, "none");
     flush();
     assert_int_equal(script_spans(transport, NULL), 0);
     assert_true(dropped("switched_off") == 1);
     djp_sdk_set_enabled(sdk, 1);
     djp_sdk_set_sample_ratio(sdk, 0);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
+    assert_int_equal(djp__load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
                      DJP_OPLOG_TRACES | DJP_OPLOG_METRICS | DJP_OPLOG_DROP_ALL);
     djp_sdk_set_sample_ratio(sdk, 1);
     begin(0, 2, 0, "seen");

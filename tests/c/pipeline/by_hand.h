@@ -128,13 +128,13 @@ hand_add(hand *self, const char *text, unsigned count)
 static inline uint64_t
 hand_lost(const hand *self, djp__loss reason)
 {
-    return djp_load_relaxed(&self->pipeline.stats.lost[reason]);
+    return djp__load_relaxed(&self->pipeline.stats.lost[reason]);
 }
 
 static inline uint64_t
 hand_queued(const hand *self)
 {
-    return djp_load_relaxed(&self->pipeline.queue.count);
+    return djp__load_relaxed(&self->pipeline.queue.count);
 }
 
 #endif

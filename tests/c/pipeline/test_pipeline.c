@@ -62,7 +62,7 @@ a_flush_closes_it_at_once(void **state)
     hand hand;
     hand_init(&hand);
     hand_add(&hand, "event", 1);
-    djp_store_release(&hand.pipeline.flush_target, djp__ring_written(hand.events.ring));
+    djp__store_release(&hand.pipeline.flush_target, djp__ring_written(hand.events.ring));
     assert_int_equal(djp__pipeline_is_flushing(&hand.pipeline), 1);
     hand_batch(&hand, 1);
     assert_int_equal(hand_queued(&hand), 1);
@@ -124,7 +124,7 @@ a_muted_signal_drops_what_waits(void **state)
     hand_add(&hand, "event", 13); /* one request and three in the encoder */
     hand_batch(&hand, 1);
     hand_add(&hand, "event", 2);
-    djp_store_release(&hand.events.is_muted, 1);
+    djp__store_release(&hand.events.is_muted, 1);
     hand_batch(&hand, 2);
     assert_int_equal(hand_lost(&hand, DJP__LOSS_SWITCHED_OFF), 15);
     assert_int_equal(hand_queued(&hand), 0);

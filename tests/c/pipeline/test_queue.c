@@ -47,11 +47,11 @@ push(size_t bytes, uint64_t items, uint64_t end)
 static void
 counts(uint64_t count, uint64_t bytes, uint64_t items, uint64_t sending, uint64_t attempted)
 {
-    assert_int_equal(djp_load_relaxed(&queue.count), count);
-    assert_int_equal(djp_load_relaxed(&queue.bytes), bytes);
-    assert_int_equal(djp_load_relaxed(&queue.items), items);
+    assert_int_equal(djp__load_relaxed(&queue.count), count);
+    assert_int_equal(djp__load_relaxed(&queue.bytes), bytes);
+    assert_int_equal(djp__load_relaxed(&queue.items), items);
     assert_int_equal(queue.sending, sending);
-    assert_int_equal(djp_load_relaxed(&queue.attempted_items), attempted);
+    assert_int_equal(djp__load_relaxed(&queue.attempted_items), attempted);
 }
 
 static void

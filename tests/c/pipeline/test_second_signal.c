@@ -90,13 +90,13 @@ add_events(pair *self, const char *text, unsigned count)
 static uint64_t
 lost(const pair *self, djp__loss reason)
 {
-    return djp_load_relaxed(&self->events.pipeline->stats.lost[reason]);
+    return djp__load_relaxed(&self->events.pipeline->stats.lost[reason]);
 }
 
 static uint64_t
 exported(const pair *self)
 {
-    return djp_load_relaxed(&self->events.pipeline->stats.items_exported);
+    return djp__load_relaxed(&self->events.pipeline->stats.items_exported);
 }
 
 static uint64_t
@@ -104,7 +104,7 @@ lost_in_all(const djp__pipeline *pipeline)
 {
     uint64_t sum = 0;
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        sum += djp_load_relaxed(&pipeline->stats.lost[i]);
+        sum += djp__load_relaxed(&pipeline->stats.lost[i]);
     }
     return sum;
 }
@@ -256,7 +256,7 @@ what_cannot_be_sent_is_counted(void **state)
     add_events(&pair, "good", 1);
     assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), 0);
     /* An event that found no room is a loss, too. */
-    djp_add_relaxed(&pair.events.refused, 1);
+    djp__add_relaxed(&pair.events.refused, 1);
     assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), DJP_EIO);
     pair_end(&pair);
 }
@@ -268,14 +268,14 @@ a_signal_is_muted_alone(void **state)
     pair pair;
     djp_options options = helper_options();
     pair_start(&pair, &options, NULL, NULL);
-    djp_store_release(&pair.events.is_muted, 1);
+    djp__store_release(&pair.events.is_muted, 1);
     add_events(&pair, "quiet", 6);
     helper_spans(pair.sdk, "heard", 2);
     assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), DJP_EIO);
     assert_int_equal(lost(&pair, DJP__LOSS_SWITCHED_OFF), 6);
     assert_int_equal(script_spans(pair.spans, NULL), 2);
     assert_int_equal(count_text(pair.logs, "quiet"), 0);
-    djp_store_release(&pair.events.is_muted, 0);
+    djp__store_release(&pair.events.is_muted, 0);
     add_events(&pair, "loud", 1);
     assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), 0);
     assert_int_equal(count_text(pair.logs, "loud"), 1);

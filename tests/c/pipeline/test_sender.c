@@ -163,7 +163,7 @@ set_up(void **state)
     memset(&answer, 0, sizeof answer);
     operations.is_patient = 0;
     djp__worker_init(&worker);
-    djp_store_release(&worker.state, DJP__WORKER_WORKING);
+    djp__store_release(&worker.state, DJP__WORKER_WORKING);
     if (djp__diag_init(&diag, DJP_LOG_DEBUG, note, NULL) != 0) {
         return 1;
     }
@@ -214,7 +214,7 @@ run(djp__outcome how)
 static uint64_t
 lost(djp__loss reason)
 {
-    return djp_load_relaxed(&pipeline.stats.lost[reason]);
+    return djp__load_relaxed(&pipeline.stats.lost[reason]);
 }
 
 /* ---- success ---- */
@@ -230,14 +230,14 @@ what_arrives_is_counted(void **state)
     run(DJP__SENT);
     assert_int_equal(sends, 1);
     assert_true(deadline_given == 1010 * SECOND);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.items_exported), 5);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.requests_ok), 1);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.attempts), 1);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.retries), 0);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.wire_bytes), 33);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.last_latency_ns), 70 * MS);
-    assert_true(djp_load_relaxed(&pipeline.stats.last_success_unix_ns) == unix_ns);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.attempt_begun), 0);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.items_exported), 5);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.requests_ok), 1);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.attempts), 1);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.retries), 0);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.wire_bytes), 33);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.last_latency_ns), 70 * MS);
+    assert_true(djp__load_relaxed(&pipeline.stats.last_success_unix_ns) == unix_ns);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.attempt_begun), 0);
     assert_int_equal(pipeline.delivery.completed, 100);
     assert_int_equal(reports, 1);
     assert_string_equal(outcome, "");
@@ -254,7 +254,7 @@ what_the_receiver_turned_down_is_lost(void **state)
     answer.rejected = 2;
     strcpy(answer.message, "two are bad");
     run(DJP__SENT);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.items_exported), 3);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.items_exported), 3);
     assert_int_equal(lost(DJP__LOSS_REJECTED), 2);
     assert_int_equal(warnings, 1);
     assert_non_null(
@@ -262,14 +262,14 @@ what_the_receiver_turned_down_is_lost(void **state)
     push(5, 200);
     answer.rejected = 9; /* more than there were */
     run(DJP__SENT);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.items_exported), 3);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.items_exported), 3);
     assert_int_equal(lost(DJP__LOSS_REJECTED), 7);
     assert_int_equal(warnings, 1); /* one a minute */
     mono_ns += 60 * SECOND;
     push(5, 300);
     run(DJP__SEND_REJECTED);
     assert_int_equal(lost(DJP__LOSS_REJECTED), 12);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.requests_failed), 1);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.requests_failed), 1);
     assert_int_equal(pipeline.delivery.completed, 300);
     assert_string_equal(outcome, "rejected");
 }
@@ -297,10 +297,10 @@ failures_back_off(void **state)
         mono_ns = until;
         assert_true(djp__sender_next_due(&pipeline, mono_ns) <= mono_ns);
     }
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.consecutive_failures), 7);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.consecutive_failures), 7);
     run(DJP__SENT);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.retries), 7);
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.consecutive_failures), 0);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.retries), 7);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.consecutive_failures), 0);
     assert_true(pipeline.sender.wait_until == 0 && pipeline.sender.failing_since == 0);
     push(1, 200);
     run(DJP__SEND_RETRY); /* from the beginning again */
@@ -317,12 +317,12 @@ the_wish_of_the_receiver_is_kept(void **state)
     run(DJP__SEND_RETRY);
     uint64_t until = pipeline.sender.wait_until;
     assert_true(until >= mono_ns + 50 * SECOND && until <= mono_ns + 55 * SECOND);
-    djp_add_acq_rel(&pipeline.flush_requests, 1u); /* a flush does not shorten it ... */
+    djp__add_acq_rel(&pipeline.flush_requests, 1u); /* a flush does not shorten it ... */
     run(DJP__SENT);
     assert_int_equal(sends, 1);
     worker.end_deadline = mono_ns + SECOND; /* ... the end of the process does, once */
     pipeline.last = 100;
-    djp_add_acq_rel(&pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&pipeline.flush_requests, 1u);
     run(DJP__SEND_RETRY);
     assert_int_equal(sends, 2);
     run(DJP__SEND_RETRY);
@@ -337,7 +337,7 @@ a_flush_cuts_one_back_off_short(void **state)
     takes_ns = 0;
     run(DJP__SEND_RETRY);
     assert_int_equal(sends, 1);
-    djp_add_acq_rel(&pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&pipeline.flush_requests, 1u);
     assert_true(djp__sender_next_due(&pipeline, mono_ns) <= mono_ns);
     run(DJP__SEND_RETRY);
     assert_int_equal(sends, 2);
@@ -365,8 +365,8 @@ a_request_that_is_passed_over_is_given_up(void **state)
     }
     assert_int_equal(lost(DJP__LOSS_EXPORT_FAILED), 7);
     assert_string_equal(outcome, "export_failed");
-    assert_int_equal(djp_load_relaxed(&pipeline.stats.items_exported), 10);
-    assert_int_equal(djp_load_relaxed(&pipeline.queue.count), 0);
+    assert_int_equal(djp__load_relaxed(&pipeline.stats.items_exported), 10);
+    assert_int_equal(djp__load_relaxed(&pipeline.queue.count), 0);
     assert_int_equal(pipeline.delivery.completed, 110);
     /* Failures without a success between them give nothing up. */
     bad = push(7, 200);
@@ -401,7 +401,7 @@ a_request_that_is_never_answered_is_given_up(void **state)
     takes_ns = 10 * SECOND - 1;
     pipeline.sender.single_until = 0;
     run(DJP__SEND_ABORTED);
-    assert_int_equal(djp_load_relaxed(&pipeline.queue.count), 1);
+    assert_int_equal(djp__load_relaxed(&pipeline.queue.count), 1);
     assert_true(pipeline.sender.single_until == 0);
     assert_int_equal(pipeline.queue.head->timeouts, 0);
     /* A transport that waits for slow readers has no time limit. */
@@ -451,7 +451,7 @@ an_outage_is_said_once_it_lasts(void **state)
     run(DJP__SEND_RETRY);
     assert_int_equal(warnings, 1);
     /* a minute later, by the clock of messages */
-    djp_store_relaxed(&pipeline.outage_warned, (uint64_t)0);
+    djp__store_relaxed(&pipeline.outage_warned, (uint64_t)0);
     mono_ns += 40 * SECOND;
     run(DJP__SEND_RETRY);
     assert_int_equal(warnings, 2);
@@ -475,10 +475,10 @@ the_end_sends_what_was_there_and_no_more(void **state)
     run(DJP__SENT);
     assert_int_equal(sends, 1); /* what came later stays */
     worker.end_deadline = 0;
-    djp_store_release(&worker.stop, 1);
+    djp__store_release(&worker.stop, 1);
     run(DJP__SENT);
     assert_int_equal(sends, 1);
-    djp_store_release(&worker.stop, 0);
+    djp__store_release(&worker.stop, 0);
     pipeline.is_adopted = 0; /* the parent's queue */
     run(DJP__SENT);
     assert_int_equal(sends, 1);
@@ -503,10 +503,10 @@ a_further_lane_must_be_worth_it(void **state)
     assert_null(sender_next(&pipeline));
     push(1, 400); /* they pile up */
     assert_ptr_equal(sender_next(&pipeline), third);
-    djp_store_release(&pipeline.flush_target, (uint64_t)400); /* a flush waits */
+    djp__store_release(&pipeline.flush_target, (uint64_t)400); /* a flush waits */
     assert_non_null(sender_next(&pipeline));
     assert_int_equal(pipeline.queue.sending, 4);
-    assert_true(djp_load_relaxed(&pipeline.stats.attempt_begun) == mono_ns - 1); /* the oldest */
+    assert_true(djp__load_relaxed(&pipeline.stats.attempt_begun) == mono_ns - 1); /* the oldest */
     assert_true(djp__sender_next_due(&pipeline, mono_ns) <= mono_ns);
 }
 
@@ -554,7 +554,7 @@ what_is_wrong_for_people(void **state)
     (void)state;
     djp__sender_error(&pipeline, error, &when);
     assert_string_equal(error, "");
-    djp_store_relaxed(&pipeline.stats.attempt_begun, mono_ns);
+    djp__store_relaxed(&pipeline.stats.attempt_begun, mono_ns);
     mono_ns += 250 * MS - 1;
     djp__sender_error(&pipeline, error, &when);
     assert_string_equal(error, "");
@@ -562,7 +562,7 @@ what_is_wrong_for_people(void **state)
     djp__sender_error(&pipeline, error, &when);
     assert_string_equal(error, "http://receiver/: no response for 250 ms");
     assert_true(when == 0);
-    djp_store_relaxed(&pipeline.stats.attempt_begun, (uint64_t)0);
+    djp__store_relaxed(&pipeline.stats.attempt_begun, (uint64_t)0);
     push(1, 100);
     strcpy(answer.message, "refused");
     run(DJP__SEND_RETRY);

@@ -19,10 +19,10 @@ hand_fill(hand *self, unsigned requests)
 {
     for (unsigned i = 0; i < requests; i++) {
         hand_add(self, "event", 1);
-        djp_store_release(&self->pipeline.flush_target, djp__ring_written(self->events.ring));
+        djp__store_release(&self->pipeline.flush_target, djp__ring_written(self->events.ring));
         hand_batch(self, 1);
     }
-    djp_store_release(&self->pipeline.flush_target, (uint64_t)0);
+    djp__store_release(&self->pipeline.flush_target, (uint64_t)0);
     assert_int_equal(hand_queued(self), requests);
 }
 
@@ -109,7 +109,7 @@ after_a_failure_everything_waits(void **state)
     djp__sender_error(&hand.pipeline, error, &when);
     assert_string_equal(error, "busy");
     assert_true(when > 0);
-    djp_add_acq_rel(&hand.pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&hand.pipeline.flush_requests, 1u);
     assert_int_equal(hand_send_due(&hand, now), now);
     hand_step(&hand);
     hand_step(&hand);
@@ -117,7 +117,7 @@ after_a_failure_everything_waits(void **state)
     assert_int_equal(hand.pipeline.stats.retries, 0); /* another request than the first */
     /* It is back: nothing waits any longer. */
     hand.results[0].outcome = DJP__SENT;
-    djp_add_acq_rel(&hand.pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&hand.pipeline.flush_requests, 1u);
     hand_step(&hand);
     assert_int_equal(hand.pipeline.sender.wait_until, 0);
     assert_int_equal(hand.pipeline.stats.consecutive_failures, 0);
@@ -141,11 +141,11 @@ a_requested_wait_is_kept(void **state)
     hand_step(&hand);
     assert_int_equal(hand.pipeline.sender.is_requested, 1);
     assert_true(hand.pipeline.sender.wait_until > djp__clock_monotonic() + 3000 * SECOND);
-    djp_add_acq_rel(&hand.pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&hand.pipeline.flush_requests, 1u);
     hand_step(&hand);
     assert_int_equal(hand.attempts, 1);
     hand.worker.phase = DJP__PHASE_CLOSING;
-    djp_add_acq_rel(&hand.pipeline.flush_requests, 1u);
+    djp__add_acq_rel(&hand.pipeline.flush_requests, 1u);
     hand_step(&hand);
     assert_int_equal(hand.attempts, 2);
     hand_end(&hand);
@@ -179,14 +179,14 @@ nothing_leaves_when_it_must_stop(void **state)
     hand hand;
     hand_init(&hand);
     hand_fill(&hand, 2);
-    djp_store_release(&hand.worker.stop, 1);
+    djp__store_release(&hand.worker.stop, 1);
     hand_step(&hand);
     assert_int_equal(hand.attempts, 0);
-    djp_store_release(&hand.worker.stop, 0);
-    djp_store_release(&hand.events.is_muted, 1);
+    djp__store_release(&hand.worker.stop, 0);
+    djp__store_release(&hand.events.is_muted, 1);
     hand_step(&hand);
     assert_int_equal(hand.attempts, 0);
-    djp_store_release(&hand.events.is_muted, 0);
+    djp__store_release(&hand.events.is_muted, 0);
     /* The process ends, and what was recorded before the signal has been sent. */
     hand.worker.end_deadline = UINT64_MAX;
     hand.pipeline.last = 0;

@@ -186,7 +186,7 @@ bench_init(bench *self)
 static int
 state_of(bench *self)
 {
-    return djp_load_acquire(&self->worker.state);
+    return djp__load_acquire(&self->worker.state);
 }
 
 static void
@@ -285,12 +285,12 @@ a_child_has_no_worker(void **state)
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         bench self;
         bench_init(&self);
-        djp_store_relaxed(&self.worker.state, states[i]);
+        djp__store_relaxed(&self.worker.state, states[i]);
         self.worker.forks = 1;
         self.worker.is_joinable = 1;
-        djp_store_relaxed(&self.worker.transport, &self.transport);
-        djp_store_relaxed(&self.worker.fork_wanted, 1);
-        djp_store_relaxed(&self.worker.starts, (uint64_t)7);
+        djp__store_relaxed(&self.worker.transport, &self.transport);
+        djp__store_relaxed(&self.worker.fork_wanted, 1);
+        djp__store_relaxed(&self.worker.starts, (uint64_t)7);
         djp__worker_fork_child(&self.worker);
         assert_int_equal(state_of(&self), ABSENT);
         assert_int_equal(self.worker.forks, 0);
@@ -410,7 +410,7 @@ the_end_of_the_process_gives_up_what_is_sent(void **state)
     (void)state;
     bench self;
     bench_init(&self);
-    djp_store_release(&self.worker.state, WORKING);
+    djp__store_release(&self.worker.state, WORKING);
     djp__worker_begin_send(&self.worker, &self.transport, &self.sender);
     uint64_t now = djp__clock_monotonic();
     self.worker.end_deadline = now + 3600 * SECOND;
@@ -419,7 +419,7 @@ the_end_of_the_process_gives_up_what_is_sent(void **state)
     assert_int_equal(djp__worker_poll(&self.worker), DJP__SEND_GIVE_UP);
     djp__worker_end_send(&self.worker);
     assert_int_equal(state_of(&self), WORKING);
-    djp_store_release(&self.worker.state, ABSENT);
+    djp__store_release(&self.worker.state, ABSENT);
     djp__worker_fini(&self.worker);
 }
 

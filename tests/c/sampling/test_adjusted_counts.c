@@ -31,7 +31,7 @@ kinds_beyond_the_table_share_a_place(void **state)
     unsigned kept = 0;
     for (uint64_t i = 0; i < 100000; i++) {
         uint64_t kind = djp__hash(&i, sizeof i);
-        djp_tail_look look = {.kind = kind, .now_ns = BASE_NS};
+        djp__tail_look look = {.kind = kind, .now_ns = BASE_NS};
         kept += (unsigned)djp__tail_history_look(table, &look).rare;
         assert_false(djp__tail_history_look(table, &look).rare);
     }
@@ -40,7 +40,7 @@ kinds_beyond_the_table_share_a_place(void **state)
     assert_true(kept > 4000 && kept <= 4097); /* however many kinds there are */
     assert_true(counters.kinds_shared >= 2 * (100000 - kept) && counters.skipped == 0);
     /* A while later all places are free again. */
-    djp_tail_look look = {.kind = 12345678900ull, .now_ns = BASE_NS + 61 * S};
+    djp__tail_look look = {.kind = 12345678900ull, .now_ns = BASE_NS + 61 * S};
     assert_true(djp__tail_history_look(table, &look).rare);
     djp__tail_history_free(table);
 }
@@ -53,8 +53,8 @@ a_few_hundred_kinds_are_all_known(void **state)
     assert_int_equal(djp__tail_history_new(&table, 0, 60 * S), 0);
     for (int turn = 0; turn < 3; turn++) {
         for (uint64_t i = 0; i < 500; i++) {
-            djp_tail_look look = {.kind = djp__hash(&i, sizeof i),
-                                  .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
+            djp__tail_look look = {.kind = djp__hash(&i, sizeof i),
+                                   .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
             assert_int_equal(djp__tail_history_look(table, &look).rare, turn == 0);
         }
     }
@@ -94,9 +94,9 @@ the_slowest_part_is_what_was_asked_for(void **state)
         unsigned kept = 0, all = 200000;
         for (unsigned i = 0; i < all; i++) {
             double u = chance(), pace = i < all / 2 ? 10e6 : 40e6;
-            djp_tail_look look = {.route = 77,
-                                  .duration_ns =
-                                      (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
+            djp__tail_look look = {.route = 77,
+                                   .duration_ns =
+                                       (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
             if (djp__tail_history_look(table, &look).slowest) {
                 kept++;
                 sum_kept += (double)look.duration_ns;
@@ -121,7 +121,7 @@ the_slowest_part_has_a_ceiling(void **state)
     unsigned kept = 0;
     for (unsigned i = 0; i < 100000; i++) {
         /* ever slower */
-        djp_tail_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000};
+        djp__tail_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000};
         kept += (unsigned)djp__tail_history_look(table, &look).slowest;
     }
     assert_true(kept > 100 && kept <= 1250 + 8);
@@ -135,7 +135,7 @@ routes_beyond_the_table_are_forgotten_and_counted(void **state)
     djp_tail_history *table;
     assert_int_equal(djp__tail_history_new(&table, 0.01, 0), 0);
     for (uint64_t i = 0; i < 10000; i++) {
-        djp_tail_look look = {.route = djp__hash(&i, sizeof i), .duration_ns = 1000};
+        djp__tail_look look = {.route = djp__hash(&i, sizeof i), .duration_ns = 1000};
         djp__tail_history_look(table, &look);
     }
     djp_tail_history_counters counters;
@@ -156,10 +156,10 @@ enum { TRACES = 1000000 };
 
 enum { CLASSES = 8 };
 
-static djp_recorder_options
+static djp__recorder_options
 ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
@@ -226,10 +226,10 @@ record_simulated(djp_recorder *recorder, const simulated *trace, const djp_key k
 static void
 add_weights(djp_recorder *recorder, double roots[CLASSES], double spans[CLASSES])
 {
-    djp_span_record *record;
+    djp__span_record *record;
     while ((record = span_reader_take(recorder)) != NULL) {
         const char *class = span_reader_show(record, "class");
-        assert_true(class[0] == 'i' && record->threshold < DJP_THRESHOLD_NEVER);
+        assert_true(class[0] == 'i' && record->threshold < DJP__THRESHOLD_NEVER);
         double weight = 0x1p56 / (0x1p56 - (double)record->threshold);
         int which = atoi(class + 2);
         spans[which] += weight;
@@ -252,7 +252,7 @@ count_by_weights(uint64_t decision_buffer_bytes)
 {
     noise_state = 7;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options =
+    djp__recorder_options options =
         ruled("attribute tier=gold; route /c > 300ms; slowest 1%; rare 60s", rules);
     options.threshold = djp__threshold_of(0.1);
     options.decision_buffer_bytes = decision_buffer_bytes;

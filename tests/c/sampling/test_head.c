@@ -56,10 +56,10 @@ thresholds_of_ratios(void **state)
     assert_int_equal(djp__threshold_of(1), 0);
     assert_int_equal(djp__threshold_of(2), 0);
     assert_int_equal(djp__threshold_of(0.5), HALF);
-    assert_int_equal(djp__threshold_of(0), DJP_THRESHOLD_NEVER);
-    assert_int_equal(djp__threshold_of(-1), DJP_THRESHOLD_NEVER);
-    assert_int_equal(djp__threshold_of(0.0 / 0.0), DJP_THRESHOLD_NEVER);
-    assert_true(djp__threshold_of(1e-9) < DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(0), DJP__THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(-1), DJP__THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(0.0 / 0.0), DJP__THRESHOLD_NEVER);
+    assert_true(djp__threshold_of(1e-9) < DJP__THRESHOLD_NEVER);
 }
 
 static void
@@ -74,9 +74,9 @@ texts_of_thresholds(void **state)
     assert_string_equal(hex, "8");
     assert_int_equal(djp__threshold_hex(hex, 1), 14);
     assert_string_equal(hex, "00000000000001");
-    assert_int_equal(djp__threshold_hex(hex, DJP_THRESHOLD_NEVER - 1), 14);
+    assert_int_equal(djp__threshold_hex(hex, DJP__THRESHOLD_NEVER - 1), 14);
     assert_string_equal(hex, "ffffffffffffff");
-    assert_int_equal(djp__threshold_hex(hex, DJP_THRESHOLD_NEVER), 0);
+    assert_int_equal(djp__threshold_hex(hex, DJP__THRESHOLD_NEVER), 0);
     assert_string_equal(hex, "");
     static const struct {
         const char *text;
@@ -87,7 +87,7 @@ texts_of_thresholds(void **state)
                  {"c", 1, HALF | HALF >> 1},
                  {"00000000000001", 1, 1},
                  {"9a", 1, 0x9aull << 48},
-                 {"ffffffffffffff", 1, DJP_THRESHOLD_NEVER - 1},
+                 {"ffffffffffffff", 1, DJP__THRESHOLD_NEVER - 1},
                  {"", 0, 0},
                  {"000000000000001", 0, 0},
                  {"8A", 0, 0},
@@ -159,19 +159,19 @@ a_parent_s_threshold_must_agree(void **state)
                 head.decision.reason == DJP_REASON_PARENT);
     assert_string_equal(got, "ot=th:8;x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 1); /* sampled, but below it */
-    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP__THRESHOLD_NONE);
     assert_string_equal(got, "ot=x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 0); /* not sampled, but above it */
     assert_true(!head.decision.flag && head.decision.reason == DJP_REASON_NONE);
     assert_string_equal(got, "ot=x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 0);
-    assert_true(!head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
+    assert_true(!head.decision.flag && head.decision.threshold == DJP__THRESHOLD_NONE);
     assert_string_equal(got, "ot=th:8;x:1");
     head = decide(got, sizeof got, "ot=th:xyz", high, 1, 1); /* no threshold at all */
-    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP__THRESHOLD_NONE);
     assert_string_equal(got, "");
     head = decide(got, sizeof got, "ot=x:1", high, 1, 1);
-    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP__THRESHOLD_NONE);
     assert_string_equal(got, "ot=x:1");
 }
 
@@ -192,7 +192,7 @@ no_memory_for_a_tracestate(void **state)
     djp__alloc_fail_after(1);
     djp__head_decide(&head, &policy, 1, low, &parent);
     djp__alloc_fail_after(0);
-    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP__THRESHOLD_NONE);
     assert_ptr_equal(head.state, parent.state);
     djp_tracestate_unref(head.state);
     djp_tracestate_unref(parent.state);
@@ -212,7 +212,7 @@ the_edge_of_a_canary(void **state)
         djp__head_decide(&head, &policy, parent_based, id, &parent);
         assert_true(head.decision.flag && head.decision.outcome != DJP__OUTCOME_DROP &&
                     head.decision.recorded == HALF);
-        assert_int_equal(head.decision.threshold, parent_based ? DJP_THRESHOLD_NONE : HALF);
+        assert_int_equal(head.decision.threshold, parent_based ? DJP__THRESHOLD_NONE : HALF);
         uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
         djp__head_decide(&head, &policy, parent_based, below, &parent);
         assert_int_equal(head.decision.outcome, DJP__OUTCOME_DROP);

@@ -108,7 +108,7 @@ windows_learn_what_is_asked_for(void **state)
     now += SECOND / 32;
     look(2, DJP_RATE_SELF, 6);
     assert_int_equal(limit->window, window + 1);
-    rate_limit__route *route = rate_limit__find(limit, 2);
+    rate_limit__route *route = rate_limit_find(limit, 2);
     assert_int_equal(route->now[DJP_RATE_SELF], 6); /* its own place now */
     assert_int_equal(counted().shared, 2);
     assert_true(others->demand[DJP_RATE_SELF] == 20); /* in the first window at once */
@@ -137,14 +137,14 @@ places_become_free(void **state)
     look(1026, DJP_RATE_SELF, 1); /* another set */
     for (int i = 0; i < 60; i++) {
         now += SECOND;
-        look(DJP_RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
+        look(DJP__RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
         assert_int_equal(counted().routes, 1);
     }
     now += SECOND;
-    look(DJP_RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
+    look(DJP__RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
     assert_int_equal(counted().routes, 1);
     now += SECOND;
-    look(DJP_RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
+    look(DJP__RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
     assert_int_equal(counted().routes, 0);
     for (int i = 0; i < RATE_LIMIT__PLACES; i++) {
         assert_true(limit->table[i].hash == 0);
@@ -167,7 +167,7 @@ a_full_set_has_guests(void **state)
     assert_int_equal(counted().shared, 6);
     assert_int_equal(limit->table[RATE_LIMIT__OTHERS].now[DJP_RATE_SELF], 1);
     now += SECOND;
-    look(DJP_RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
+    look(DJP__RATE_ROUTE_UNKNOWN, DJP_RATE_SELF, 1);
     assert_int_equal(counted().routes, 4);
     assert_int_equal(counted().shared, 6);
     assert_int_equal(limit->table[RATE_LIMIT__UNKNOWN].now[DJP_RATE_SELF], 1);
@@ -181,7 +181,7 @@ the_division_is_fair(void **state)
     limit->table[0].demand[DJP_RATE_SELF] = 10;
     limit->table[1].demand[DJP_RATE_SELF] = 60;
     limit->table[2].demand[DJP_RATE_SELF] = 200;
-    rate_limit__divide(limit);
+    rate_limit_divide(limit);
     /* 95 are divided: 10, and 42.5 for each of the others. */
     assert_true(limit->table[0].part[DJP_RATE_SELF] == 1);
     assert_true(fabs(limit->table[1].part[DJP_RATE_SELF] - 42.5 / 60) < 1e-9);
@@ -190,24 +190,24 @@ the_division_is_fair(void **state)
     assert_int_equal(counted().level, 42);
     /* The head keeps a tenth of it where it asks for that much. */
     limit->table[3].demand[DJP_RATE_HEAD] = 1000;
-    rate_limit__divide(limit);
+    rate_limit_divide(limit);
     assert_true(fabs(limit->share[DJP_RATE_SELF] - (95 - 9.5 - 10) / 2) < 1e-9);
     assert_true(fabs(limit->table[3].part[DJP_RATE_HEAD] - 9.5 / 1000) < 1e-9);
     limit->table[3].demand[DJP_RATE_HEAD] = 5; /* and no more than it asks for */
-    rate_limit__divide(limit);
+    rate_limit_divide(limit);
     assert_true(fabs(limit->share[DJP_RATE_SELF] - (95 - 5 - 10) / 2.0) < 1e-9);
     assert_true(limit->table[3].part[DJP_RATE_HEAD] == 1);
     /* What no route asks for may be grown into: the most, and a part of what is left. */
     limit->table[1].demand[DJP_RATE_SELF] = limit->table[2].demand[DJP_RATE_SELF] = 20;
     limit->table[3].demand[DJP_RATE_HEAD] = 0;
-    rate_limit__divide(limit);
+    rate_limit_divide(limit);
     assert_true(fabs(limit->share[DJP_RATE_SELF] - (20 + 45.0 / 4)) < 1e-9);
     assert_true(fabs(limit->share[DJP_RATE_HEAD] - 45) < 1e-9);
     assert_true(limit->table[2].part[DJP_RATE_SELF] == 1);
     assert_true(counted().level == UINT64_MAX);
     /* Exactly what there is satisfies all. */
     limit->table[0].demand[DJP_RATE_SELF] = 55;
-    rate_limit__divide(limit);
+    rate_limit_divide(limit);
     assert_true(limit->table[0].part[DJP_RATE_SELF] == 1 && counted().level == UINT64_MAX);
 }
 
@@ -228,12 +228,12 @@ the_brake_before_the_bound(void **state)
         limit->share[DJP_RATE_SELF] = 30;
         route->part[DJP_RATE_SELF] = 1;
         route->passed[DJP_RATE_SELF] = 29;
-        assert_true(rate_limit__part(limit, route, DJP_RATE_SELF) == 1);
+        assert_true(rate_limit_part(limit, route, DJP_RATE_SELF) == 1);
         route->passed[DJP_RATE_SELF] = 30;
-        assert_true(fabs(rate_limit__part(limit, route, DJP_RATE_SELF) - cases[i].part) < 1e-9);
+        assert_true(fabs(rate_limit_part(limit, route, DJP_RATE_SELF) - cases[i].part) < 1e-9);
         route->passed[DJP_RATE_SELF] = 0;
         route->part[DJP_RATE_SELF] = 0.5;
-        assert_true(fabs(rate_limit__part(limit, route, DJP_RATE_SELF) - cases[i].part / 2) < 1e-9);
+        assert_true(fabs(rate_limit_part(limit, route, DJP_RATE_SELF) - cases[i].part / 2) < 1e-9);
     }
 }
 
@@ -242,17 +242,17 @@ thresholds_are_raised_by_the_part(void **state)
 {
     const uint64_t step = 1ull << 24;
     (void)state;
-    assert_true(rate_limit__raise(0, 1) == 0);
-    assert_true(rate_limit__raise(12345, 1) == 12345);
-    assert_true(rate_limit__raise(0, 0.5) == ALL / 2);
-    assert_true(rate_limit__raise(ALL / 2, 0.5) == ALL / 4 * 3);
-    assert_true(rate_limit__raise(0, 0) == ALL - step);
-    assert_true(rate_limit__raise(0, 1e-30) == ALL - step);
-    assert_true(rate_limit__raise(ALL / 2 + 1, 0.999999999999) % step == 0);
-    assert_true(rate_limit__raise(0, 0.999999) % step == 0);
+    assert_true(rate_limit_raise(0, 1) == 0);
+    assert_true(rate_limit_raise(12345, 1) == 12345);
+    assert_true(rate_limit_raise(0, 0.5) == ALL / 2);
+    assert_true(rate_limit_raise(ALL / 2, 0.5) == ALL / 4 * 3);
+    assert_true(rate_limit_raise(0, 0) == ALL - step);
+    assert_true(rate_limit_raise(0, 1e-30) == ALL - step);
+    assert_true(rate_limit_raise(ALL / 2 + 1, 0.999999999999) % step == 0);
+    assert_true(rate_limit_raise(0, 0.999999) % step == 0);
     /* Rounded up: never more than the part. */
     for (double part = 0.001; part < 1; part += 0.0137) {
-        uint64_t threshold = rate_limit__raise(0, part);
+        uint64_t threshold = rate_limit_raise(0, part);
         assert_true((double)threshold >= (1 - part) * (double)ALL - 1);
         assert_true((double)threshold <= (1 - part) * (double)ALL + (double)step);
     }
@@ -266,7 +266,7 @@ a_part_is_kept_by_the_random_bits(void **state)
     (void)state;
     limit->table[RATE_LIMIT__UNKNOWN].part[DJP_RATE_HEAD] = 0.25;
     djp__rate_look asked = {
-        .route = DJP_RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
+        .route = DJP__RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
     asked.random = ALL / 4 * 3 - 1;
     assert_int_equal(djp__rate_limit_look(limit, &asked, &threshold), DJP_RATE_LIMITED);
     assert_int_equal(limit->used, 0);
@@ -288,16 +288,16 @@ a_busy_limit_keeps_nothing(void **state)
     uint32_t mine = djp__fork_generation() + 1;
     (void)state;
     assert_int_equal(look(2, DJP_RATE_SELF, 7), DJP_RATE_KEPT);
-    djp_store_relaxed(&limit->owner, mine);
+    djp__store_relaxed(&limit->owner, mine);
     assert_int_equal(look(2, DJP_RATE_SELF, 1), DJP_RATE_BURST);
     assert_false(djp__rate_limit_take(limit, 1));
-    assert_int_equal(djp_load_relaxed(&limit->owner), mine);
+    assert_int_equal(djp__load_relaxed(&limit->owner), mine);
     /* The parent's holder, met between two stores: what the sum says is counted again. */
-    djp_store_relaxed(&limit->owner, mine + 7);
+    djp__store_relaxed(&limit->owner, mine + 7);
     limit->used = 5000;
     assert_int_equal(look(2, DJP_RATE_SELF, 1), DJP_RATE_KEPT);
     assert_int_equal(limit->used, 8);
-    assert_int_equal(djp_load_relaxed(&limit->owner), 0);
+    assert_int_equal(djp__load_relaxed(&limit->owner), 0);
 }
 
 static void

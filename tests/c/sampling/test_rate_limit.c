@@ -353,7 +353,7 @@ a_fork_in_the_middle_costs_the_child_nothing(void **state)
         uint64_t threshold;
         djp__rate_look look = {.route = 77, .spans = 7, .random = ALL - 1, .now_ns = START};
         assert_int_equal(djp__rate_limit_look(sim.limit, &look, &threshold), DJP_RATE_KEPT);
-        djp_store_relaxed(&sim.limit->owner, djp__fork_generation()); /* the parent's */
+        djp__store_relaxed(&sim.limit->owner, djp__fork_generation()); /* the parent's */
         sim.limit->used += torn[i];
         look.now_ns += 5 * SECOND;
         look.spans = asked[i];
@@ -365,7 +365,7 @@ a_fork_in_the_middle_costs_the_child_nothing(void **state)
 /* ---- in a recorder ---- */
 
 static void
-use_limit(djp_recorder_options options, uint64_t spans)
+use_limit(djp__recorder_options options, uint64_t spans)
 {
     options.span_rate_limit = spans;
     options.sample_errors = 1;
@@ -394,7 +394,7 @@ local_traces_are_limited_as_a_whole(void **state)
 {
     (void)state;
     for (int always = 0; always < 2; always++) {
-        djp_recorder_options options = ratio_options(1);
+        djp__recorder_options options = ratio_options(1);
         options.always_on = always;
         use_limit(options, 100);
         unsigned roots = 0, spans = 0;
@@ -409,7 +409,7 @@ local_traces_are_limited_as_a_whole(void **state)
             finish(child);
             finish(root);
             finish(late); /* follows, one at a time */
-            djp_span_record *record;
+            djp__span_record *record;
             uint64_t first = 1;
             while ((record = span_reader_take(recorder)) != NULL) {
                 first = first == 1 ? record->threshold : first;
@@ -436,7 +436,7 @@ static void
 early_decisions_are_limited_too(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-12);
+    djp__recorder_options options = ratio_options(1e-12);
     options.decision_buffer_bytes = 0;
     use_limit(options, 10);
     djp_span *root = root_at("/long", 1);

@@ -24,14 +24,14 @@ table_of(double slowest, uint64_t rare_ns)
 static int
 slow_look(djp_tail_history *table, uint64_t route, uint64_t duration_ns)
 {
-    djp_tail_look look = {.route = route, .duration_ns = duration_ns};
+    djp__tail_look look = {.route = route, .duration_ns = duration_ns};
     return djp__tail_history_look(table, &look).slowest;
 }
 
 static int
 rare_look(djp_tail_history *table, uint64_t kind, uint64_t now_ns, int kept)
 {
-    djp_tail_look look = {.kind = kind, .now_ns = now_ns, .kept = kept};
+    djp__tail_look look = {.kind = kind, .now_ns = now_ns, .kept = kept};
     return djp__tail_history_look(table, &look).rare;
 }
 
@@ -108,7 +108,7 @@ the_wanted_part_is_found(void **state)
     (void)state;
     for (unsigned edge = 40; edge < 60; edge++) {
         djp_tail_history *table = table_of(0.1, 0);
-        double end = (double)tail_history__edge(edge), shortest = end;
+        double end = (double)tail_history_edge(edge), shortest = end;
         int found = 0;
         for (unsigned i = 0; i < 8000; i++) {
             /* evenly up to the edge of a bucket */
@@ -128,14 +128,14 @@ static void
 buckets_and_their_edges_agree(void **state)
 {
     (void)state;
-    assert_int_equal(tail_history__bucket(0), 0);
-    assert_int_equal(tail_history__bucket(1023), 0);
+    assert_int_equal(tail_history_bucket(0), 0);
+    assert_int_equal(tail_history_bucket(1023), 0);
     for (unsigned i = 1; i < KEEP_TABLE__BUCKETS; i++) {
-        assert_true(tail_history__edge(i) > tail_history__edge(i - 1));
-        assert_int_equal(tail_history__bucket(tail_history__edge(i)), i);
-        assert_int_equal(tail_history__bucket(tail_history__edge(i) - 1), i - 1);
+        assert_true(tail_history_edge(i) > tail_history_edge(i - 1));
+        assert_int_equal(tail_history_bucket(tail_history_edge(i)), i);
+        assert_int_equal(tail_history_bucket(tail_history_edge(i) - 1), i - 1);
     }
-    assert_int_equal(tail_history__bucket(UINT64_MAX), KEEP_TABLE__BUCKETS - 1);
+    assert_int_equal(tail_history_bucket(UINT64_MAX), KEEP_TABLE__BUCKETS - 1);
 }
 
 /* Old durations lose weight: a route that became slow is normal after a while, and no count
@@ -148,11 +148,11 @@ the_past_fades(void **state)
     for (int i = 0; i < KEEP_TABLE__AGE - 1; i++) {
         slow_look(table, 2, MS);
     }
-    tail_history__route *route = tail_history__find_route(table, 2 | 1u);
+    tail_history__route *route = tail_history_find_route(table, 2 | 1u);
     assert_int_equal(route->total, KEEP_TABLE__AGE - 1);
     slow_look(table, 2, MS);
     assert_int_equal(route->total, KEEP_TABLE__AGE / 2);
-    assert_int_equal(route->bucket[tail_history__bucket(MS)], KEEP_TABLE__AGE / 2);
+    assert_int_equal(route->bucket[tail_history_bucket(MS)], KEEP_TABLE__AGE / 2);
     for (int i = 0; i < 4 * KEEP_TABLE__AGE; i++) {
         slow_look(table, 2, SECOND);
     }
@@ -261,27 +261,27 @@ a_busy_table_is_done_without(void **state)
     for (int i = 0; i < 64; i++) {
         slow_look(table, 2, i % 2 ? MS : SECOND);
     }
-    djp_tail_look look = {
+    djp__tail_look look = {
         .route = 2, .kind = 2, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
-    djp_store_relaxed(&table->owner, mine); /* another thread that never leaves */
-    djp_tail_found found = djp__tail_history_look(table, &look);
+    djp__store_relaxed(&table->owner, mine); /* another thread that never leaves */
+    djp__tail_found found = djp__tail_history_look(table, &look);
     assert_true(found.rare && !found.slowest); /* rather one too many */
     look.kept = 1;
     found = djp__tail_history_look(table, &look);
     assert_false(found.rare || found.slowest);
     assert_int_equal(counted(table).skipped, 2);
-    assert_int_equal(djp_load_relaxed(&table->owner), mine);
+    assert_int_equal(djp__load_relaxed(&table->owner), mine);
     /* The parent's thread that was inside when this process was forked will never leave: its lock
      * is no lock. */
-    djp_store_relaxed(&table->owner, mine + 1);
+    djp__store_relaxed(&table->owner, mine + 1);
     look.kept = 0;
     found = djp__tail_history_look(table, &look);
     assert_true(found.slowest);
     assert_int_equal(counted(table).skipped, 2);
-    assert_int_equal(djp_load_relaxed(&table->owner), 0);
+    assert_int_equal(djp__load_relaxed(&table->owner), 0);
     djp__tail_history_free(table);
     table = table_of(0.25, 0);
-    djp_store_relaxed(&table->owner, mine);
+    djp__store_relaxed(&table->owner, mine);
     found = djp__tail_history_look(table, &look);
     assert_false(found.rare || found.slowest); /* rare ones were not asked for */
     djp__tail_history_free(table);
@@ -296,11 +296,12 @@ one_trace_is_found_once(void **state)
     for (int i = 0; i < 64; i++) {
         slow_look(table, 2, i % 2 ? MS : SECOND);
     }
-    djp_tail_look look = {
+    djp__tail_look look = {
         .route = 2, .kind = 2 << 9, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
-    djp_tail_found found = djp__tail_history_look(table, &look);
+    djp__tail_found found = djp__tail_history_look(table, &look);
     assert_true(found.slowest && !found.rare);
-    look = (djp_tail_look){.route = 2, .kind = 2 << 9, .duration_ns = 1, .now_ns = 10 * SECOND + 1};
+    look =
+        (djp__tail_look){.route = 2, .kind = 2 << 9, .duration_ns = 1, .now_ns = 10 * SECOND + 1};
     found = djp__tail_history_look(table, &look);
     assert_false(found.slowest || found.rare);
     djp__tail_history_free(table);

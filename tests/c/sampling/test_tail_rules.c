@@ -23,10 +23,10 @@
 #define BASE_NS 1700000000000000000ull
 #define S 1000000000ull
 
-static djp_recorder_options
+static djp__recorder_options
 ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
@@ -39,7 +39,7 @@ static djp_recorder *
 recorder_of(const char *text)
 {
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled(text, rules);
+    djp__recorder_options options = ruled(text, rules);
     return span_reader_recorder(&options);
 }
 
@@ -162,7 +162,7 @@ reason_of(djp_recorder *recorder, size_t spans)
 {
     djp_text reason = {"", 0};
     size_t kept = 0;
-    djp_span_record *record;
+    djp__span_record *record;
     while ((record = span_reader_take(recorder)) != NULL) {
         kept++;
         assert_true(record->threshold == 0);
@@ -179,7 +179,7 @@ static void
 run_case(const json *item)
 {
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled(json_string(json_get(item, "rules"), ""), rules);
+    djp__recorder_options options = ruled(json_string(json_get(item, "rules"), ""), rules);
     const json *given = json_get(item, "options"), *list = json_get(item, "traces");
     options.slow_threshold_ns = (uint64_t)json_number(json_get(given, "slow_threshold"), 2) * S;
     options.sample_errors =
@@ -280,7 +280,7 @@ always_on_needs_no_rules(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled("name *; rare 1s", rules);
+    djp__recorder_options options = ruled("name *; rare 1s", rules);
     options.always_on = 1;
     djp_recorder *recorder = span_reader_recorder(&options);
     finish(start(recorder, NULL, "x"));
@@ -303,7 +303,7 @@ rules_rest_while_nothing_is_kept(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled("name gold; rare 1h", rules);
+    djp__recorder_options options = ruled("name gold; rare 1h", rules);
     options.drop_all = 1;
     options.wake = wake_nobody;
     djp_recorder *recorder = span_reader_recorder(&options);
@@ -327,9 +327,9 @@ the_reason_is_exported_by_its_name(void **state)
     (void)state;
     djp_recorder *recorder = recorder_of("checkout: name pay");
     finish(start(recorder, NULL, "pay"));
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     djp__encoder *encoder;
-    djp_buf out;
+    djp__buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, DJP__ENCODE_JSON, NULL, 0), 0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
@@ -352,7 +352,7 @@ no_memory_for_rules(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled("attribute a=b; name c; rare 1s; slowest 1%", rules);
+    djp__recorder_options options = ruled("attribute a=b; name c; rare 1s; slowest 1%", rules);
     for (long n = 1;; n++) {
         djp_recorder *recorder = NULL;
         djp__alloc_fail_after(n);
@@ -399,7 +399,7 @@ threads_share_rules(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled("attribute tier=gold; slowest 1%; rare 1h", rules);
+    djp__recorder_options options = ruled("attribute tier=gold; slowest 1%; rare 1h", rules);
     options.ring_bytes = 16u << 20;
     shared = span_reader_recorder(&options);
     pthread_t threads[THREADS];

@@ -35,7 +35,7 @@ thresholds_are_the_published_ones(void **state)
         assert_int_equal(djp__threshold_hex(text, threshold), strlen(cases[i].hex));
         assert_string_equal(text, cases[i].hex);
         assert_int_equal(djp__threshold_parse(&again, djp__text(text)), text[0] != '\0');
-        assert_true(text[0] == '\0' ? threshold == DJP_THRESHOLD_NEVER : again == threshold);
+        assert_true(text[0] == '\0' ? threshold == DJP__THRESHOLD_NEVER : again == threshold);
     }
     uint64_t value;
     static const char *const bad[] = {"", "E666", "123456789012345", "1g", " 1"};
@@ -72,8 +72,8 @@ other_keys_stay_when_a_threshold_is_set(void **state)
     assert_set("", 0xc0ull << 48, "ot=th:c");
     assert_set("ot=th:8", 0xc0ull << 48, "ot=th:c");
     assert_set("ot=th:8;rv:abcdef01234567,a=b", 0xc0ull << 48, "ot=th:c;rv:abcdef01234567,a=b");
-    assert_set("a=b,ot=rv:abcdef01234567;th:8", DJP_THRESHOLD_NONE, "ot=rv:abcdef01234567,a=b");
-    assert_set("ot=th:8", DJP_THRESHOLD_NONE, "");
+    assert_set("a=b,ot=rv:abcdef01234567;th:8", DJP__THRESHOLD_NONE, "ot=rv:abcdef01234567,a=b");
+    assert_set("ot=th:8", DJP__THRESHOLD_NONE, "");
 }
 
 static void

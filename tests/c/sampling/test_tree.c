@@ -51,7 +51,7 @@ parse(const char *text)
 static void
 decide_by(const char *text)
 {
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.sample_errors = 1;
     djp__recorder_free(recorder);
     recorder = span_reader_recorder(&options);
@@ -81,7 +81,7 @@ leaves_say_what_they_are_called(void **state)
     (void)state;
     decide_by("always_on");
     assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_int_equal(record->threshold, 0);
     assert_int_equal(record->reason, DJP_REASON_ALWAYS);
     free(record);
@@ -183,7 +183,7 @@ kind_of(const char *word)
 }
 
 static void
-check_added(const djp_span_record *record, const json *added, const char *name)
+check_added(const djp__span_record *record, const json *added, const char *name)
 {
     for (size_t i = 0; i < json_count(added); i++) {
         const json *want = &added->items[i];
@@ -266,7 +266,7 @@ roots_are_decided(void **state)
             snprintf(name, sizeof name, "%s, root %zu", json_string(json_get(item, "case"), ""), k);
             int sampled = json_get(given, "sampled")->boolean;
             seen have = run_root(given);
-            djp_span_record *record = span_reader_take(recorder);
+            djp__span_record *record = span_reader_take(recorder);
             if (have.sampled != sampled || have.recording != (recording ? recording->boolean : 1) ||
                 (record != NULL) != (kept ? kept->boolean : sampled) ||
                 strcmp(have.state, json_string(json_get(given, "state"), have.state)) != 0) {
@@ -285,9 +285,9 @@ roots_are_decided(void **state)
 /* ---- weights ---- */
 
 static double
-weight_of(const djp_span_record *record)
+weight_of(const djp__span_record *record)
 {
-    return 72057594037927936.0 / (double)(DJP_THRESHOLD_NEVER - record->threshold);
+    return 72057594037927936.0 / (double)(DJP__THRESHOLD_NEVER - record->threshold);
 }
 
 static void
@@ -296,7 +296,7 @@ weights_count_true(void **state)
     (void)state;
     static const char *const names[] = {"a", "b", "c"};
     double counted[3] = {0, 0, 0};
-    djp_span_record *record;
+    djp__span_record *record;
     decide_by("rule_based(name(\"a\") => probability(0.1), name(\"b*\") => probability(0.01), any "
               "=> always_on)");
     for (int i = 0; i < 150000; i++) {
@@ -342,13 +342,13 @@ the_same_text_changes_nothing(void **state)
     span_reader_drain(recorder);
 }
 
-static DJP_ATOMIC(int) stop;
+static DJP__ATOMIC(int) stop;
 
 static void *
 decide_for_long(void *unused)
 {
     (void)unused;
-    while (!djp_load_relaxed(&stop)) {
+    while (!djp__load_relaxed(&stop)) {
         djp_span *span = djp_span_start(recorder, DJP_TEXT("a"), NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
@@ -376,7 +376,7 @@ trees_are_replaced_while_threads_decide(void **state)
         refused += result != 0;
         assert_true(result == 0 || result == DJP_ERETRY);
     }
-    djp_store_relaxed(&stop, 1);
+    djp__store_relaxed(&stop, 1);
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
     }

@@ -36,7 +36,7 @@ parse_text(const char *text)
 static int
 parse_repeated(const char *begin, const char *part, size_t count, const char *end)
 {
-    djp_buf text;
+    djp__buf text;
     djp_sampler_error error;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, begin);
@@ -69,7 +69,7 @@ levels_are_bounded(void **state)
 {
     (void)state;
     for (size_t depth = DJP_SAMPLER_DEPTH_MAX - 2; depth <= DJP_SAMPLER_DEPTH_MAX + 1; depth++) {
-        djp_buf text;
+        djp__buf text;
         djp_sampler_error error;
         djp__buf_init(&text, 0);
         for (size_t i = 0; i + 1 < depth; i++) {

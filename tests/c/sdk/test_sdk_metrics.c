@@ -304,8 +304,8 @@ test_not_asked_for(void **state)
     script_fini(transport);
 }
 
-static DJP_ATOMIC(int) over;
-static DJP_ATOMIC(int) answered;
+static DJP__ATOMIC(int) over;
+static DJP__ATOMIC(int) answered;
 
 static int
 connect_to(struct sockaddr_in *address)
@@ -323,7 +323,7 @@ keep_scraping(void *address)
 {
     static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     char answer[4096];
-    while (!djp_load_relaxed(&over)) {
+    while (!djp__load_relaxed(&over)) {
         int fd = connect_to(address);
         if (fd < 0) {
             helper_sleep(MS / 10);
@@ -334,7 +334,7 @@ keep_scraping(void *address)
         for (ssize_t got; (got = recv(fd, answer, sizeof answer, 0)) > 0;) {
             size += (int)got;
         }
-        djp_add_relaxed(&answered, size > 0);
+        djp__add_relaxed(&answered, size > 0);
         close(fd);
     }
     return NULL;
@@ -354,7 +354,7 @@ test_scrapes_at_start_and_end(void **state)
     close(fd);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, keep_scraping, &address), 0);
-    for (int i = 0; i < 1000 && (i < 10 || djp_load_relaxed(&answered) < 5); i++) {
+    for (int i = 0; i < 1000 && (i < 10 || djp__load_relaxed(&answered) < 5); i++) {
         djp_options options = helper_options();
         options.metrics_enabled = 1;
         options.prometheus_host = "127.0.0.1";
@@ -368,9 +368,9 @@ test_scrapes_at_start_and_end(void **state)
         djp_sdk_free(sdk);
         script_fini(transport);
     }
-    djp_store_relaxed(&over, 1);
+    djp__store_relaxed(&over, 1);
     pthread_join(thread, NULL);
-    assert_true(djp_load_relaxed(&answered) >= 5);
+    assert_true(djp__load_relaxed(&answered) >= 5);
 }
 
 int

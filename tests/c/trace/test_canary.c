@@ -9,10 +9,10 @@
 
 #define QUARTER (1ull << 54)
 
-static djp_recorder_options
+static djp__recorder_options
 canary_options(double ratio, double canary)
 {
-    djp_recorder_options options = ratio_options(ratio);
+    djp__recorder_options options = ratio_options(ratio);
     options.canary = djp__threshold_of(canary);
     options.parent_based = 1;
     options.sample_errors = 1;
@@ -61,7 +61,7 @@ outcome(djp_span *root, int fails)
     }
     finish(child);
     finish(root);
-    djp_span_record *record;
+    djp__span_record *record;
     uint64_t threshold = dropped;
     while ((record = span_reader_take(recorder)) != NULL) {
         assert_true(threshold == dropped || threshold == record->threshold);
@@ -99,9 +99,9 @@ a_ratio_above_the_canary_keeps_what_is_inside(void **state)
     use(canary_options(1, 0.75));
     assert_true(outcome(root_of(QUARTER - 1, NULL), 0) == dropped);
     assert_true(outcome(root_of(QUARTER, NULL), 0) == QUARTER);
-    djp_recorder_options always = canary_options(1, 0.75);
+    djp__recorder_options always = canary_options(1, 0.75);
     always.always_on = 1;
-    always.threshold = DJP_THRESHOLD_NEVER; /* means nothing with always_on */
+    always.threshold = DJP__THRESHOLD_NEVER; /* means nothing with always_on */
     use(always);
     assert_true(outcome(root_of(QUARTER - 1, NULL), 0) == dropped);
     assert_true(outcome(root_of(QUARTER, NULL), 0) == QUARTER);
@@ -154,7 +154,7 @@ below_a_parent_its_flag_goes_on(void **state)
     expect_below(QUARTER, 1, "ot=th:0", 0, 1, QUARTER);
     expect_below(3 * QUARTER, 1, "ot=th:8", 0, 1, 2 * QUARTER);
     expect_below(3 * QUARTER, 1, "ot=th:8", 1, 1, QUARTER);
-    expect_below(QUARTER, 1, "", 0, 1, DJP_THRESHOLD_NONE); /* unknown stays unknown */
+    expect_below(QUARTER, 1, "", 0, 1, DJP__THRESHOLD_NONE); /* unknown stays unknown */
     expect_below(QUARTER, 0, "", 0, 1, dropped);
     expect_below(QUARTER, 0, "", 1, 1, QUARTER);
     /* The randomness of the tracestate counts where it is given. */
@@ -180,7 +180,7 @@ another_canary_holds_from_then_on(void **state)
     djp__recorder_set_canary(recorder, -1);
     assert_int_equal(djp__recorder_reset_ratio(recorder), 0);
     assert_ptr_equal(djp__recorder_policy(recorder), first);
-    for (int i = 0; i < 3 * (int)DJP_POLICIES_MAX; i++) { /* any number of them fits */
+    for (int i = 0; i < 3 * (int)DJP__POLICIES_MAX; i++) { /* any number of them fits */
         djp__recorder_set_canary(recorder, (i + 1) / 7000.0);
         assert_int_equal(djp__recorder_reset_ratio(recorder), 0);
     }
@@ -219,7 +219,7 @@ weights_know_of_the_canary(void **state)
             djp_span_set_status(root, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         }
         finish(root);
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         if (record != NULL) {
             counted[fails] += 0x1p56 / (0x1p56 - (double)record->threshold);
             free(record);

@@ -60,7 +60,7 @@ the_ratio_is_kept_without_bias(void **state)
             assert_null(context.state);
         }
         finish(span);
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record != NULL, sampled);
         if (record != NULL) {
             assert_int_equal(record->reason, DJP_REASON_RATIO);
@@ -94,7 +94,7 @@ an_error_anywhere_keeps_the_whole_local_trace(void **state)
     assert_int_equal(context.flags, DJP_FLAG_RANDOM); /* downstream hears what the head said */
     djp_span_end(root, 0);
     for (int i = 0; i < 3; i++) {
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_memory_equal(record->trace_id, context.trace_id, 16);
         assert_int_equal(record->trace_flags, DJP_FLAG_RANDOM);
         assert_true(record->threshold == 0);
@@ -124,7 +124,7 @@ a_slow_root_keeps_the_local_trace(void **state)
         djp_span_end(root, 1000 + 2000000000u + (uint64_t)slow);
         djp_span_release(root);
         assert_int_equal(counters().by_reason[DJP_REASON_SLOW], slow * 2);
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record != NULL, slow);
         free(record);
         record = span_reader_take(recorder);
@@ -141,20 +141,20 @@ errors_that_the_ratio_keeps_weigh_one(void **state)
     (void)state;
     use(ratio_options(0.5));
     djp_span_context context = remote(0xf0000000000000ull, 0, NULL);
-    djp_recorder_options options = ratio_options(0.5);
+    djp__recorder_options options = ratio_options(0.5);
     options.parent_based = 0;
     use(options);
     djp_span *root = start_under(&context);
     end_in_error(start(root));
     finish(root);
     for (int i = 0; i < 2; i++) {
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_true(record->threshold == 0);
         assert_int_equal(record->trace_flags, DJP_FLAG_SAMPLED);
         free(record);
     }
     finish(start_under(&context));
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_true(record->threshold == 0x80000000000000ull);
     assert_int_equal(record->reason, DJP_REASON_RATIO);
     free(record);
@@ -181,9 +181,9 @@ always_on_streams_without_waiting(void **state)
     use(span_reader_options());
     djp_span *root = start(NULL);
     end_in_error(start(root));
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_non_null(record);
-    assert_true(record->threshold == DJP_THRESHOLD_NONE);
+    assert_true(record->threshold == DJP__THRESHOLD_NONE);
     free(record);
     finish(root);
     record = span_reader_take(recorder);
@@ -202,14 +202,14 @@ parents_decide_by_their_flag(void **state)
         uint64_t threshold; /* of the kept span; 1: not kept */
         const char *sent; /* tracestate that goes on */
     } cases[] = {
-        {1, NULL, DJP_THRESHOLD_NONE, ""},
-        {3, "vendor=1", DJP_THRESHOLD_NONE, "vendor=1"},
+        {1, NULL, DJP__THRESHOLD_NONE, ""},
+        {3, "vendor=1", DJP__THRESHOLD_NONE, "vendor=1"},
         {1, "ot=th:8", 0x80000000000000ull, "ot=th:8"},
         {3, "a=b,ot=x:y;th:c", 0xc0000000000000ull, "a=b,ot=x:y;th:c"},
-        {1, "ot=th:f", DJP_THRESHOLD_NONE, ""}, /* R is below: inconsistent */
-        {1, "ot=th:f;k:v,a=b", DJP_THRESHOLD_NONE, "ot=k:v,a=b"},
+        {1, "ot=th:f", DJP__THRESHOLD_NONE, ""}, /* R is below: inconsistent */
+        {1, "ot=th:f;k:v,a=b", DJP__THRESHOLD_NONE, "ot=k:v,a=b"},
         {1, "ot=th:f;rv:ffffffffffffff", 0xf0000000000000ull, "ot=th:f;rv:ffffffffffffff"},
-        {1, "ot=th:zz", DJP_THRESHOLD_NONE, ""},
+        {1, "ot=th:zz", DJP__THRESHOLD_NONE, ""},
         {0, NULL, 1, ""},
         {2, "ot=th:f", 1, "ot=th:f"}, /* consistent: not sampled, R below */
         {0, "ot=th:8,a=b", 1, "a=b"},
@@ -223,7 +223,7 @@ parents_decide_by_their_flag(void **state)
         assert_int_equal(own.flags, cases[i].flags);
         assert_true(djp__text_equal(djp_tracestate_text(own.state), cases[i].sent));
         finish(root);
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record == NULL, cases[i].threshold == 1);
         if (record != NULL) {
             assert_true(record->threshold == cases[i].threshold);
@@ -239,8 +239,8 @@ parents_decide_by_their_flag(void **state)
         end_in_error(failing);
         record = span_reader_take(recorder);
         assert_int_equal(record->reason, DJP_REASON_ERROR);
-        int unknown = cases[i].threshold == DJP_THRESHOLD_NONE;
-        assert_true(record->threshold == (unknown ? DJP_THRESHOLD_NONE : 0));
+        int unknown = cases[i].threshold == DJP__THRESHOLD_NONE;
+        assert_true(record->threshold == (unknown ? DJP__THRESHOLD_NONE : 0));
         free(record);
         djp_span_context_clear(&parent);
         assert_int_equal(tear_down(NULL), 0);
@@ -252,7 +252,7 @@ static void
 a_ratio_without_parents_rewrites_the_threshold(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(0.25);
+    djp__recorder_options options = ratio_options(0.25);
     options.parent_based = 0;
     use(options);
     static const struct {
@@ -281,7 +281,7 @@ static void
 without_tail_rules_nothing_waits(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.sample_errors = 0;
     options.slow_threshold_ns = 0;
     use(options);
@@ -300,7 +300,7 @@ static void
 drop_all_gives_ids_and_keeps_nothing(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.drop_all = 1;
     use(options);
     djp_span_context parent = remote(5, 3, "a=b"), own;
@@ -324,7 +324,7 @@ static void
 overflow_decides_by_the_head(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.decision_buffer_bytes = 10000;
     use(options);
     djp_span *root = start(NULL);
@@ -352,7 +352,7 @@ static void
 spans_of_one_local_trace_are_bounded_in_number(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.decision_buffer_bytes = UINT64_MAX / 2;
     use(options);
     djp_span *root = start(NULL);
@@ -394,7 +394,7 @@ static void
 a_full_ring_is_counted(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.ring_bytes = 4096;
     use(options);
     for (int i = 0; i < 100; i++) {

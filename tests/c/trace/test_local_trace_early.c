@@ -13,19 +13,19 @@
 
 #define S 1000000000ull
 
-static djp_recorder_options
+static djp__recorder_options
 options_of(double ratio)
 {
-    djp_recorder_options options = ratio_options(ratio);
+    djp__recorder_options options = ratio_options(ratio);
     options.decision_wait_ns = 60 * S;
     return options;
 }
 
 /* The same where the time that has passed does not decide. */
-static djp_recorder_options
+static djp__recorder_options
 patient_of(double ratio)
 {
-    djp_recorder_options options = options_of(ratio);
+    djp__recorder_options options = options_of(ratio);
     options.slow_threshold_ns = 12 * 3600 * S;
     return options;
 }
@@ -61,7 +61,7 @@ a_root_that_lives_for_hours_is_not_waited_for(void **state)
     assert_int_equal(counters().decided_on_timeout, 1); /* once for a local trace */
     finish_in(root, 24 * 3600, 0);
     /* The root is slow by any measure and is kept, alone. */
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_int_equal(record->reason, DJP_REASON_SLOW);
     assert_true(record->threshold == 0);
     free(record);
@@ -90,7 +90,7 @@ static void
 the_head_decides_where_nothing_is_known(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(0.5);
+    djp__recorder_options options = options_of(0.5);
     options.slow_threshold_ns = 0;
     use(options);
     unsigned handed_on = 0;
@@ -125,7 +125,7 @@ a_root_that_is_slow_by_now_keeps_its_spans(void **state)
     finish_in(start(root), 62, 0);
     finish_in(root, 63, 0);
     for (int i = 0; i < 2; i++) {
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_true(record && record->threshold == 0);
         assert_int_equal(record->reason, i ? DJP_REASON_SLOW : DJP_REASON_NONE);
         free(record);
@@ -138,7 +138,7 @@ static void
 a_limit_above_the_age_is_not_reached_by_it(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 90 * S;
     use(options);
     djp_span *root = start(NULL);
@@ -169,7 +169,7 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-        djp_recorder_options options = options_of(1e-12);
+        djp__recorder_options options = options_of(1e-12);
         options.tail_sampling_rules = rules;
         options.tail_sampling_rule_count =
             djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
@@ -200,7 +200,7 @@ connections_are_not_slow_by_their_length(void **state)
         assert_int_equal(tear_down(NULL), 0);
     }
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.tail_sampling_rules = rules;
     options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
@@ -225,7 +225,7 @@ an_error_after_the_decision_is_not_lost(void **state)
 {
     (void)state;
     for (int by_memory = 0; by_memory < 2; by_memory++) {
-        djp_recorder_options options = patient_of(1e-12);
+        djp__recorder_options options = patient_of(1e-12);
         options.decision_buffer_bytes = by_memory ? 0 : options.decision_buffer_bytes;
         use(options);
         djp_span *root = start(NULL);
@@ -233,7 +233,7 @@ an_error_after_the_decision_is_not_lost(void **state)
         finish_in(start(root), 62, 0);
         assert_int_equal(span_reader_drain(recorder), 0);
         finish_in(start(root), 63, 1);
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record->status, DJP_STATUS_ERROR);
         assert_true(record->threshold == 0);
         free(record);
@@ -260,13 +260,13 @@ static void
 the_roots_own_error_after_the_decision_is_not_lost(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 0;
     use(options);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
     finish_in(root, 62, 1);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_true(record && record->reason == DJP_REASON_ERROR && record->threshold == 0);
     free(record);
 }
@@ -281,7 +281,7 @@ weights_change_with_the_reason(void **state)
     uint64_t threshold = djp__threshold_of(0.9999);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     if (record != NULL) { /* all but never absent */
         assert_true(record->threshold == threshold);
         free(record);
@@ -301,7 +301,7 @@ a_rule_after_the_decision_keeps(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
     options.tail_sampling_rule_count =
@@ -321,7 +321,7 @@ static void
 no_age_waits_for_ever(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.decision_wait_ns = 0;
     use(options);
     djp_span *root = start(NULL);
@@ -373,7 +373,7 @@ static void
 a_hundred_thousand_spans_and_an_error(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.decision_buffer_bytes = UINT64_MAX / 2;
     options.ring_bytes = 64u << 20;
     use(options);
@@ -430,7 +430,7 @@ static void
 threads_lose_no_error(void **state)
 {
     (void)state;
-    djp_recorder_options options = options_of(1e-12);
+    djp__recorder_options options = options_of(1e-12);
     options.ring_bytes = 16u << 20;
     use(options);
     pthread_t threads[THREADS];
@@ -444,7 +444,7 @@ threads_lose_no_error(void **state)
         pthread_barrier_wait(&barrier);
         finish_in(shared_root, 200, 0);
         unsigned errors = 0, roots = 0;
-        djp_span_record *record;
+        djp__span_record *record;
         while ((record = span_reader_take(recorder)) != NULL) {
             errors += record->status == DJP_STATUS_ERROR;
             roots += record->local_root;

@@ -21,12 +21,12 @@ end_failed(djp_span *span)
 }
 
 static int
-is_marked_late(const djp_span_record *record)
+is_marked_late(const djp__span_record *record)
 {
     djp_key late = djp_key_intern(DJP_TEXT("sampling.late"));
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
-         item = djp_item_next(item)) {
-        if (item->key == late && djp_item_type(item) == DJP_BOOL) {
+    for (const djp__item *item = djp__record_first(record); item < djp__record_end(record);
+         item = djp__item_next(item)) {
+        if (item->key == late && djp__item_type(item) == DJP_BOOL) {
             return 1;
         }
     }
@@ -37,7 +37,7 @@ is_marked_late(const djp_span_record *record)
 static void
 take_late(int first)
 {
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_non_null(record);
     assert_true(record->threshold == 0);
     assert_int_equal(record->local_root == DJP_ROOT_LATE, first);
@@ -144,7 +144,7 @@ static void
 weights_of_late_errors_are_true(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(0.25);
+    djp__recorder_options options = ratio_options(0.25);
     options.ring_bytes = 16u << 20;
     use(options);
     uint64_t head = djp__threshold_of(0.25);
@@ -156,7 +156,7 @@ weights_of_late_errors_are_true(void **state)
         finish(start(root));
         end_failed(open);
         djp_span_release(root);
-        djp_span_record *record;
+        djp__span_record *record;
         while ((record = span_reader_take(recorder)) != NULL) {
             double weight = 1 / (1 - (double)record->threshold / (double)(1ull << 56));
             assert_true(record->threshold == 0 || record->threshold == head);
@@ -191,7 +191,7 @@ rules_keep_late_spans(void **state)
 {
     (void)state;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.sample_errors = 0;
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
@@ -218,7 +218,7 @@ static void
 nothing_is_rescued_where_nothing_may_leave(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(0);
+    djp__recorder_options options = ratio_options(0);
     options.drop_all = 1;
     use(options);
     djp_span *root = start(NULL);
@@ -232,7 +232,7 @@ static void
 memory_of_late_spans_is_bounded(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.decision_buffer_bytes = 64 * 1024;
     use(options);
     djp_span *root = start(NULL);
@@ -301,7 +301,7 @@ a_context_of_this_process_joins_its_trace(void **state)
         finish(root);
         assert_int_equal(span_reader_drain(recorder), shared ? 3 : 1);
         end_failed(start_by_context(&context)); /* the trace is gone: one of its own */
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record->local_root, DJP_ROOT_OF_TRACE);
         assert_memory_equal(record->parent_id, context.span_id, 8);
         assert_memory_equal(record->trace_id, context.trace_id, 16);
@@ -344,7 +344,7 @@ another_recorders_context_joins_nothing(void **state)
 {
     (void)state;
     djp_recorder *other;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     assert_int_equal(djp__recorder_new(&other, &options), 0);
     use(ratio_options(1e-9));
     djp_span *root = djp_span_start(other, DJP_TEXT("root"), NULL);
@@ -380,7 +380,7 @@ many_shared_spans_are_bounded(void **state)
     }
     end_failed(start_by_context(&context));
     finish(root);
-    djp_span_record *record;
+    djp__span_record *record;
     unsigned kept = 0;
     while ((record = span_reader_take(recorder)) != NULL) {
         kept++;
@@ -393,7 +393,7 @@ many_shared_spans_are_bounded(void **state)
 
 typedef struct thread_work {
     djp_span *root, *task;
-    DJP_ATOMIC(int) * go;
+    DJP__ATOMIC(int) * go;
 } thread_work;
 
 static void *
@@ -402,7 +402,7 @@ work_below(void *argument)
     thread_work *work = argument;
     djp_span_context context;
     djp_span_get_context(&context, work->root);
-    while (!djp_load_acquire(work->go)) {
+    while (!djp__load_acquire(work->go)) {
     }
     for (int i = 0; i < 200; i++) {
         djp_span *span = start(i % 2 ? work->task : work->root);
@@ -423,11 +423,11 @@ static void
 ends_and_starts_may_race(void **state)
 {
     (void)state;
-    djp_recorder_options options = ratio_options(1e-9);
+    djp__recorder_options options = ratio_options(1e-9);
     options.ring_bytes = 16u << 20;
     use(options);
     for (int round = 0; round < 20; round++) {
-        DJP_ATOMIC(int) go = 0;
+        DJP__ATOMIC(int) go = 0;
         djp_span *root = start(NULL);
         thread_work work = {root, start(root), &go};
         djp_span_share(root);
@@ -435,7 +435,7 @@ ends_and_starts_may_race(void **state)
         for (int i = 0; i < 3; i++) {
             assert_int_equal(pthread_create(&threads[i], NULL, work_below, &work), 0);
         }
-        djp_store_release(&go, 1);
+        djp__store_release(&go, 1);
         djp_span_end(root, 0);
         djp_span_end(work.task, 0);
         for (int i = 0; i < 3; i++) {

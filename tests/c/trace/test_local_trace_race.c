@@ -26,8 +26,8 @@ interrupted(void)
     }
 }
 
-#undef djp_cas_weak_acq_rel
-#define djp_cas_weak_acq_rel(p, expected, v)               \
+#undef djp__cas_weak_acq_rel
+#define djp__cas_weak_acq_rel(p, expected, v)              \
     (interrupted(), atomic_compare_exchange_weak_explicit( \
                         (p), (expected), (v), memory_order_acq_rel, memory_order_acquire))
 #include "trace/local_trace.c"
@@ -49,9 +49,9 @@ static void
 an_error_during_the_decision_is_kept(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = DJP_THRESHOLD_NEVER;
+    options.threshold = DJP__THRESHOLD_NEVER;
     options.sample_errors = 1;
     recorder = span_reader_recorder(&options);
     djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
@@ -91,9 +91,9 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
 {
     (void)state;
     for (root_fails = 0; root_fails < 2; root_fails++) {
-        djp_recorder_options options = span_reader_options();
+        djp__recorder_options options = span_reader_options();
         options.always_on = 0;
-        options.threshold = DJP_THRESHOLD_NEVER;
+        options.threshold = DJP__THRESHOLD_NEVER;
         options.sample_errors = 1;
         recorder = span_reader_recorder(&options);
         djp_recorder_counters counters;
@@ -128,10 +128,10 @@ a_trace_that_was_sampled_early_is_not_late(void **state)
 {
     (void)state;
     for (int sampled = 0; sampled < 2; sampled++) {
-        djp_recorder_options options = span_reader_options();
+        djp__recorder_options options = span_reader_options();
         options.always_on = 0;
         /* of 2^56: nearly all, or nearly none */
-        options.threshold = sampled ? 1 : DJP_THRESHOLD_NEVER - 1;
+        options.threshold = sampled ? 1 : DJP__THRESHOLD_NEVER - 1;
         options.sample_errors = 1;
         options.decision_buffer_bytes = 1; /* no child waits */
         recorder = span_reader_recorder(&options);
@@ -180,9 +180,9 @@ static void
 a_forked_child_forgets_spans_that_wait(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = DJP_THRESHOLD_NEVER;
+    options.threshold = DJP__THRESHOLD_NEVER;
     options.sample_errors = 1;
     recorder = span_reader_recorder(&options);
     djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), NULL);

@@ -18,7 +18,7 @@ typedef struct trace {
 static int
 state_of(const trace *it)
 {
-    return djp__trace_state(djp_load_acquire(&it->local->state_word));
+    return djp__trace_state(djp__load_acquire(&it->local->state_word));
 }
 
 static void
@@ -49,7 +49,7 @@ end_child_too_late(trace *it)
 static void
 enter(trace *it, int state)
 {
-    djp_recorder_options options = ratio_options(state == DJP__TRACE_FIXED ? 1 : 0.5);
+    djp__recorder_options options = ratio_options(state == DJP__TRACE_FIXED ? 1 : 0.5);
     options.always_on = state == DJP__TRACE_FIXED;
     options.sample_errors = state != DJP__TRACE_FIXED;
     options.decision_wait_ns = UINT64_C(60000000000);
@@ -79,7 +79,7 @@ leave(trace *it)
     if (it->root_is_open) {
         djp_span_release(it->root);
     }
-    djp_span_record *record;
+    djp__span_record *record;
     while ((record = span_reader_take(recorder)) != NULL) {
         free(record);
     }

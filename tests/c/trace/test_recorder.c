@@ -174,7 +174,7 @@ work(void *argument)
     return NULL;
 }
 
-static DJP_ATOMIC(int) reading;
+static DJP__ATOMIC(int) reading;
 
 static void *
 read_all(void *argument)
@@ -183,18 +183,18 @@ read_all(void *argument)
     do {
         *count += span_reader_drain(recorder);
         sched_yield();
-    } while (djp_load_acquire(&reading));
+    } while (djp__load_acquire(&reading));
     *count += span_reader_drain(recorder);
     return NULL;
 }
 
 static void
-torture(djp_recorder_options options, unsigned rounds, unsigned steps)
+torture(djp__recorder_options options, unsigned rounds, unsigned steps)
 {
     recorder = span_reader_recorder(&options);
     unsigned read = 0;
     pthread_t reader, threads[THREADS];
-    djp_store_release(&reading, 1);
+    djp__store_release(&reading, 1);
     assert_int_equal(pthread_create(&reader, NULL, read_all, &read), 0);
     for (unsigned round = 0; round < rounds; round++) {
         worker workers[THREADS] = {{0}};
@@ -214,7 +214,7 @@ torture(djp_recorder_options options, unsigned rounds, unsigned steps)
         }
         finish(root);
     }
-    djp_store_release(&reading, 0);
+    djp__store_release(&reading, 0);
     pthread_join(reader, NULL);
     djp_recorder_counters c = counters();
     assert_int_equal(c.live, 0);
@@ -239,7 +239,7 @@ static void
 threads_lose_and_tear_nothing_when_deciding_late(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(0.3);
     torture(options, 12, 1500);
@@ -249,7 +249,7 @@ static void
 threads_lose_and_tear_nothing_at_tight_limits(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(0.5);
     options.ring_bytes = 16384;
@@ -265,7 +265,7 @@ static void
 one_thread_without_memory(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(0.5);
     recorder = span_reader_recorder(&options);
@@ -308,7 +308,7 @@ static void
 counts_are_exact_over_many_threads(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     recorder = span_reader_recorder(&options);
     pthread_t threads[50];
     for (int round = 0; round < 4; round++) {
@@ -338,7 +338,7 @@ static void
 the_reader_is_woken_once_per_arming(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.wake = wake;
     options.wake_user = &woken;
     recorder = span_reader_recorder(&options);
@@ -364,9 +364,9 @@ static void
 closing_counts_what_comes_later(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = DJP_THRESHOLD_NEVER;
+    options.threshold = DJP__THRESHOLD_NEVER;
     recorder = span_reader_recorder(&options);
     djp_span *root = start(NULL);
     finish(start(root));
@@ -384,17 +384,17 @@ closing_counts_what_comes_later(void **state)
 }
 
 typedef struct slow_wake {
-    DJP_ATOMIC(int) entered;
-    DJP_ATOMIC(int) left;
+    DJP__ATOMIC(int) entered;
+    DJP__ATOMIC(int) left;
 } slow_wake;
 
 static void
 wake_slowly(void *user)
 {
     slow_wake *notes = user;
-    djp_store_release(&notes->entered, 1);
+    djp__store_release(&notes->entered, 1);
     usleep(50000);
-    djp_store_release(&notes->left, 1);
+    djp__store_release(&notes->left, 1);
 }
 
 static void *
@@ -412,7 +412,7 @@ freeing_waits_for_the_callback(void **state)
     (void)state;
     slow_wake notes = {0, 0};
     pthread_t thread;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.wake = wake_slowly;
     options.wake_user = &notes;
     djp_recorder *recorder = span_reader_recorder(&options);
@@ -420,16 +420,16 @@ freeing_waits_for_the_callback(void **state)
     djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), NULL);
     djp__recorder_set_wake_level(recorder, 0);
     assert_int_equal(pthread_create(&thread, NULL, end_in_thread, early), 0);
-    while (!djp_load_acquire(&notes.entered)) {
+    while (!djp__load_acquire(&notes.entered)) {
         sched_yield();
     }
     djp__recorder_free(recorder);
-    assert_int_equal(djp_load_acquire(&notes.left), 1);
+    assert_int_equal(djp__load_acquire(&notes.left), 1);
     pthread_join(thread, NULL);
-    djp_store_release(&notes.entered, 0);
+    djp__store_release(&notes.entered, 0);
     djp__recorder_set_wake_level(recorder, 0);
     djp_span_end(late, 0);
-    assert_int_equal(djp_load_acquire(&notes.entered), 0);
+    assert_int_equal(djp__load_acquire(&notes.entered), 0);
     djp_span_release(early);
     djp_span_release(late);
 }
@@ -438,7 +438,7 @@ static void
 a_recorder_outlives_its_spans(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     recorder = span_reader_recorder(&options);
     djp_span *root = start(NULL);
     djp_span *child = start(root);
@@ -481,7 +481,7 @@ in_child(djp_span *root, djp_span *open)
     EXPECT(counters().dropped[DJP__DROP_FORKED] == 2);
     EXPECT(span_reader_drain(recorder) == 0);
     finish(mine);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     EXPECT(record && memcmp(record->trace_id, above.trace_id, 16) == 0);
     free(record);
     record = span_reader_take(recorder);
@@ -494,7 +494,7 @@ in_child(djp_span *root, djp_span *open)
     djp__recorder_free(recorder); /* parked: the parent's spans are still held */
     djp_span_release(open);
     djp_span_release(root);
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     recorder = span_reader_recorder(&options);
     djp__recorder_free(recorder);
     _exit(0);
@@ -504,7 +504,7 @@ static void
 a_forked_child_starts_afresh(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__threshold_of(1e-9);
     recorder = span_reader_recorder(&options);
@@ -534,7 +534,7 @@ static void
 a_span_of_another_recorder_is_a_local_parent(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     djp_recorder *first = span_reader_recorder(&options);
     options.always_on = 0;
     options.threshold = djp__threshold_of(0.5);
@@ -547,7 +547,7 @@ a_span_of_another_recorder_is_a_local_parent(void **state)
     djp_span_release(root);
     finish(child);
     assert_int_equal(span_reader_drain(first), 1);
-    djp_span_record *record = span_reader_take(second);
+    djp__span_record *record = span_reader_take(second);
     assert_int_equal(record->local_root, 1);
     assert_int_equal(record->parent_remote, 0);
     assert_int_equal(record->reason, DJP_REASON_PARENT);

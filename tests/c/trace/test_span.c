@@ -38,7 +38,7 @@ a_root_has_ids_times_and_a_name(void **state)
     assert_int_equal(djp_span_is_recording(span), 0);
     assert_int_equal(djp_span_end(span, 0), 0); /* a second end does nothing */
     djp_span_release(span);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_memory_equal(record->trace_id, context.trace_id, 16);
     assert_memory_equal(record->span_id, context.span_id, 8);
     assert_memory_equal(record->parent_id, "\0\0\0\0\0\0\0\0", 8);
@@ -49,7 +49,7 @@ a_root_has_ids_times_and_a_name(void **state)
     assert_int_equal(record->trace_flags, context.flags);
     assert_int_equal(record->local_root, 1);
     assert_int_equal(record->reason, DJP_REASON_ALWAYS);
-    assert_true(record->threshold == DJP_THRESHOLD_NONE);
+    assert_true(record->threshold == DJP__THRESHOLD_NONE);
     assert_true(djp__text_equal(span_reader_name(record), "GET /orders"));
     free(record);
     assert_null(span_reader_take(recorder));
@@ -70,7 +70,7 @@ given_times_are_kept(void **state)
     assert_true(djp_span_end(span, 0) > 1600000000ull * 1000000000u);
     djp_span_release(span);
     for (int i = 0; i < 3; i++) {
-        djp_span_record *record = span_reader_take(recorder);
+        djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record->start_unix_ns, 1000);
         assert_true(i != 0 || record->end_unix_ns == 1500);
         assert_true(i != 1 || record->end_unix_ns == 1000);
@@ -91,7 +91,7 @@ children_continue_their_parent(void **state)
     assert_memory_equal(above.trace_id, below.trace_id, 16);
     assert_memory_not_equal(above.span_id, below.span_id, 8);
     djp_span_end(parent, 0);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     free(record);
     /* An ended parent is still a parent; a released one leaves its children whole. */
     djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), &options);
@@ -138,7 +138,7 @@ every_kind_of_value_is_kept(void **state)
     djp_span_set_value(span, key("map"), &map);
     djp_value hollow = {.type = DJP_ARRAY, .as.array = {NULL, 3}};
     djp_span_set_value(span, key("hollow"), &hollow);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_string_equal(span_reader_show(record, "s"), "s:h\xc3\xa9llo");
     assert_string_equal(span_reader_show(record, "empty"), "s:");
     assert_string_equal(span_reader_show(record, "null"), "s:");
@@ -170,10 +170,10 @@ strings_of_every_length_come_back(void **state)
         memcpy(exact, text, size);
         djp_span_set_string(span, key("text"), (djp_text){exact, size});
         free(exact);
-        djp_span_record *record = finish(span);
-        const djp_item *item = span_reader_attribute(record, "text");
-        assert_int_equal(djp_item_size(item), size);
-        assert_memory_equal(djp_item_payload(item), text, size);
+        djp__span_record *record = finish(span);
+        const djp__item *item = span_reader_attribute(record, "text");
+        assert_int_equal(djp__item_size(item), size);
+        assert_memory_equal(djp__item_payload(item), text, size);
         assert_int_equal(record->name_size, size);
         free(record);
     }
@@ -192,14 +192,14 @@ nesting_ends_at_the_depth_limit(void **state)
     djp_span *span = start("deep");
     djp_span_set_value(span, key("deep"), &values[0]);
     djp_span_set_value(span, key("fits"), &values[LEVELS - DJP_VALUE_DEPTH_MAX]);
-    djp_span_record *record = finish(span);
-    const djp_item *item = span_reader_attribute(record, "deep");
+    djp__span_record *record = finish(span);
+    const djp__item *item = span_reader_attribute(record, "deep");
     int depth = 0;
-    for (; djp_item_type(item) == DJP_ARRAY; depth++) {
-        item = djp_item_payload(item);
+    for (; djp__item_type(item) == DJP_ARRAY; depth++) {
+        item = djp__item_payload(item);
     }
     assert_int_equal(depth, DJP_VALUE_DEPTH_MAX);
-    assert_int_equal(djp_item_type(item), DJP_EMPTY);
+    assert_int_equal(djp__item_type(item), DJP_EMPTY);
     assert_non_null(strstr(span_reader_show(record, "fits"), "i:1"));
     free(record);
 }
@@ -229,7 +229,7 @@ status_follows_its_rules(void **state)
                                 (djp_text){text, 2});
         }
         djp_span_set_status(span, (djp_status_code)77, DJP_TEXT("odd"));
-        djp_span_record *record = finish(span);
+        djp__span_record *record = finish(span);
         assert_int_equal(record->status, cases[i].status);
         assert_true(djp__text_equal(span_reader_status_text(record), cases[i].text));
         free(record);
@@ -251,7 +251,7 @@ names_may_change_until_the_end(void **state)
     djp_span_add_event(span, DJP_TEXT("late"), 0, NULL, 0);
     djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("late"));
     djp_span_release(span);
-    djp_span_record *record = span_reader_take(recorder);
+    djp__span_record *record = span_reader_take(recorder);
     assert_true(djp__text_equal(span_reader_name(record), "third"));
     assert_int_equal(record->attribute_items, 1);
     assert_int_equal(record->event_items + record->status + record->dropped_attributes, 0);
@@ -271,12 +271,12 @@ links_without_ids_are_kept_for_what_they_say(void **state)
     djp_span_add_link(span, NULL, &pair, 1);
     djp_span_add_link(span, &empty, &pair, 1);
     djp_span_add_link(span, &stated, NULL, 0);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->link_items, 2);
     assert_int_equal(record->dropped_links, 2);
     assert_string_equal(span_reader_show_in(span_reader_item(record, DJP_ITEM_LINK, 0), "a"),
                         "i:1");
-    const djp_link_head *to = djp_item_payload(span_reader_item(record, DJP_ITEM_LINK, 1));
+    const djp__link_head *to = djp__item_payload(span_reader_item(record, DJP_ITEM_LINK, 1));
     assert_int_equal(to->state_size, 8);
     assert_memory_equal(to->trace_id, empty.trace_id, 16);
     free(record);
@@ -287,7 +287,7 @@ static void
 events_and_links_keep_their_own_attributes(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.event_attribute_count_limit = 2;
     options.link_attribute_count_limit = 1;
     options.event_count_limit = 2;
@@ -312,20 +312,20 @@ events_and_links_keep_their_own_attributes(void **state)
     djp_span_add_link(span, &context, pairs, 2);
     djp_span_add_link(span, &context, NULL, 0);
     djp_span_add_link(span, NULL, NULL, 0);
-    djp_span_record *record = finish(span);
-    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
-    const djp_event_head *head = djp_item_payload(event);
+    djp__span_record *record = finish(span);
+    const djp__item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    const djp__event_head *head = djp__item_payload(event);
     assert_int_equal(head->time_unix_ns, 77);
     assert_int_equal(head->dropped_attributes, 3);
     assert_int_equal(span_reader_count_in(event), 2);
     assert_string_equal(span_reader_show_in(event, "b"), "i:2");
     assert_string_equal(span_reader_show_in(event, "a"), "i:3");
-    head = djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1));
+    head = djp__item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1));
     assert_true(head->time_unix_ns + 1000000 > before && head->time_unix_ns < before + 1000000000);
     assert_int_equal(record->event_items, 2);
     assert_int_equal(record->dropped_events, 1);
-    const djp_item *link = span_reader_item(record, DJP_ITEM_LINK, 0);
-    const djp_link_head *to = djp_item_payload(link);
+    const djp__item *link = span_reader_item(record, DJP_ITEM_LINK, 0);
+    const djp__link_head *to = djp__item_payload(link);
     assert_memory_equal(to->trace_id, context.trace_id, 16);
     assert_memory_equal(to->span_id, context.span_id, 8);
     assert_int_equal(to->flags, 0x303);
@@ -358,8 +358,8 @@ exceptions_are_events(void **state)
     memset(huge, 'm', 10 << 20);
     djp_text huge_text = {huge, 10 << 20};
     djp_span_record_exception(span, huge_text, huge_text, huge_text, 0, NULL, 0);
-    djp_span_record *record = finish(span);
-    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    djp__span_record *record = finish(span);
+    const djp__item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
     assert_true(djp__text_equal(span_reader_event_name(event), "exception"));
     assert_string_equal(span_reader_show_in(event, "exception.type"), "s:ValueError");
     assert_string_equal(span_reader_show_in(event, "exception.message"), "s:mine");
@@ -406,7 +406,7 @@ null_does_nothing(void **state)
     djp_span_set_value(span, key("v"), NULL);
     djp_value odd = {.type = (djp_value_type)99};
     djp_span_set_value(span, key("v"), &odd);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->kind, DJP_KIND_INTERNAL);
     assert_int_equal(record->name_size, 0);
     assert_int_equal(record->dropped_attributes, 2);

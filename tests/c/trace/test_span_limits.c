@@ -27,13 +27,13 @@ bad_text_is_repaired_everywhere(void **state)
     djp_span_add_event(span, DJP_TEXT("e\xff"), 5, &pair, 1);
     djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("s\xff"));
     djp_span_set_string(span, djp_key_intern(DJP_TEXT("bad\xffkey")), DJP_TEXT("v"));
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_true(djp__text_equal(span_reader_name(record), "n\xef\xbf\xbd"));
     assert_string_equal(span_reader_show(record, "a"), "s:x\xef\xbf\xbdy");
     assert_string_equal(span_reader_show(record, "b"), "s:\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     assert_string_equal(span_reader_show(record, "m"), "{k\xef\xbf\xbd=s:v\xef\xbf\xbd}");
     assert_string_equal(span_reader_show(record, "bad\xef\xbf\xbdkey"), "s:v");
-    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    const djp__item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
     assert_true(djp__text_equal(span_reader_event_name(event), "e\xef\xbf\xbd"));
     assert_string_equal(span_reader_show_in(event, "k\xef\xbf\xbd"), "s:v\xef\xbf\xbd");
     assert_true(djp__text_equal(span_reader_status_text(record), "s\xef\xbf\xbd"));
@@ -44,7 +44,7 @@ static void
 length_limits_cut_text_and_bytes(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.attribute_value_length_limit = 3;
     with_options(options);
     djp_span *span = start("a long name is not cut");
@@ -59,7 +59,7 @@ length_limits_cut_text_and_bytes(void **state)
                          {.type = DJP_BYTES, .as.text = {"1234", 4}}};
     djp_value array = {.type = DJP_ARRAY, .as.array = {items, 2}};
     djp_span_set_value(span, key("nested"), &array);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_string_equal(span_reader_show(record, "ascii"), "s:abc");
     assert_string_equal(span_reader_show(record, "wide"), "s:\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
     assert_string_equal(span_reader_show(record, "bad"), "s:\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
@@ -74,7 +74,7 @@ static void
 the_count_limit_drops_new_keys_and_updates_old_ones(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.attribute_count_limit = 4;
     with_options(options);
     djp_span *span = start("limited");
@@ -94,7 +94,7 @@ the_count_limit_drops_new_keys_and_updates_old_ones(void **state)
     djp_span_set_int(span, 0, 5);
     djp_span_set_int(span, 0xfffffff0u, 5);
     djp_span_drop_attribute(span);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->attribute_items, 4);
     assert_string_equal(span_reader_show(record, "repeated"), "s:\xef\xbf\xbd");
     assert_string_equal(span_reader_show(record, "k0"), "i:0");
@@ -112,7 +112,7 @@ static void
 a_limit_of_nothing_keeps_nothing(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.attribute_count_limit = options.event_count_limit = options.link_count_limit = 0;
     with_options(options);
     djp_span *span = start("none");
@@ -122,7 +122,7 @@ a_limit_of_nothing_keeps_nothing(void **state)
     djp_span_context context;
     djp_span_get_context(&context, span);
     djp_span_add_link(span, &context, NULL, 0);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->attribute_items + record->event_items + record->link_items, 0);
     assert_int_equal(record->dropped_attributes, 2);
     assert_int_equal(record->dropped_events, 1);
@@ -134,7 +134,7 @@ static void
 the_last_of_many_values_wins_in_bounded_memory(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.attribute_count_limit = UINT32_MAX;
     with_options(options);
     static char text[4096];
@@ -149,9 +149,9 @@ the_last_of_many_values_wins_in_bounded_memory(void **state)
             djp_span_update_name(span, (djp_text){text, (size_t)(i / 100)});
         }
     }
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_string_equal(span_reader_show(record, "progress"), "i:99999");
-    assert_int_equal(djp_item_size(span_reader_attribute(record, "text")), 99990 % 4096);
+    assert_int_equal(djp__item_size(span_reader_attribute(record, "text")), 99990 % 4096);
     assert_int_equal(record->name_size, 990);
     assert_int_equal(record->dropped_attributes, 0);
     free(record);
@@ -167,7 +167,7 @@ ten_thousand_attributes_are_bounded(void **state)
         size_t size = (size_t)snprintf(name, sizeof name, "many.%d", i);
         djp_span_set_int(span, djp_key_intern((djp_text){name, size}), i);
     }
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->attribute_items, 128);
     assert_int_equal(record->dropped_attributes, 10000 - 128);
     assert_string_equal(span_reader_show(record, "many.127"), "i:127");
@@ -178,7 +178,7 @@ static void
 what_does_not_fit_a_record_is_counted(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.ring_bytes = 64 << 10; /* records of 16 KiB at most */
     with_options(options);
     char *huge = malloc(10 << 20);
@@ -200,18 +200,18 @@ what_does_not_fit_a_record_is_counted(void **state)
     djp_attribute big = {{"big", 3}, {.type = DJP_STRING, .as.text = {huge, 1 << 20}}};
     djp_span_add_event(span, DJP_TEXT("attribute is cut"), 0, &big, 1);
     djp_span_set_int(span, key("after"), 1);
-    djp_span_record *record = finish(span);
+    djp__span_record *record = finish(span);
     assert_int_equal(record->name_size, 4096);
-    assert_int_equal(djp_item_size(span_reader_attribute(record, "fits")), 3000);
+    assert_int_equal(djp__item_size(span_reader_attribute(record, "fits")), 3000);
     /* A text that does not fit is cut to half of what is left. */
-    assert_in_range(djp_item_size(span_reader_attribute(record, "huge")), 3500, 5000);
-    assert_in_range(djp_item_size(span_reader_attribute(record, "next")), 1700, 2500);
-    assert_in_range(djp_item_size(span_reader_attribute(record, "bad")), 200, 1250);
+    assert_in_range(djp__item_size(span_reader_attribute(record, "huge")), 3500, 5000);
+    assert_in_range(djp__item_size(span_reader_attribute(record, "next")), 1700, 2500);
+    assert_in_range(djp__item_size(span_reader_attribute(record, "bad")), 200, 1250);
     assert_string_equal(span_reader_show(record, "after"), "i:1");
     assert_int_equal(record->dropped_attributes, 2); /* bytes and the array are whole or nothing */
     assert_int_equal(record->event_items, 2);
     assert_int_equal(
-        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))
+        ((const djp__event_head *)djp__item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))
             ->dropped_attributes,
         0);
     assert_true(record->size <= 16 << 10);

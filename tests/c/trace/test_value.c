@@ -40,7 +40,7 @@ within_limits(void (*act)(void))
         }                              \
     } while (0)
 
-static djp_span_record *
+static djp__span_record *
 recorded(const djp_value *value)
 {
     djp_span *span = start("nested");
@@ -48,8 +48,8 @@ recorded(const djp_value *value)
     djp_span_set_int(span, key("behind"), 7);
     djp_span_end(span, 0);
     djp_span_release(span);
-    djp_span_record *record = span_reader_take(recorder);
-    EXPECT(record && record->size <= DJP_RECORD_SIZE_MAX);
+    djp__span_record *record = span_reader_take(recorder);
+    EXPECT(record && record->size <= DJP__RECORD_SIZE_MAX);
     EXPECT(span_reader_attribute(record, "behind") != NULL);
     return record;
 }
@@ -60,14 +60,14 @@ an_array_in_itself(void)
     djp_value self = {.type = DJP_ARRAY};
     self.as.array.items = &self;
     self.as.array.count = 1;
-    djp_span_record *record = recorded(&self);
-    const djp_item *item = span_reader_attribute(record, "v");
+    djp__span_record *record = recorded(&self);
+    const djp__item *item = span_reader_attribute(record, "v");
     int levels = 0;
-    while (item != NULL && djp_item_type(item) == DJP_ARRAY && djp_item_size(item) > 0) {
+    while (item != NULL && djp__item_type(item) == DJP_ARRAY && djp__item_size(item) > 0) {
         levels++;
-        item = (const djp_item *)djp_item_payload(item);
+        item = (const djp__item *)djp__item_payload(item);
     }
-    EXPECT(levels == DJP_VALUE_DEPTH_MAX && djp_item_type(item) == DJP_EMPTY);
+    EXPECT(levels == DJP_VALUE_DEPTH_MAX && djp__item_type(item) == DJP_EMPTY);
     free(record);
 }
 
@@ -88,7 +88,7 @@ a_tree_of_itself(void)
     djp_value pair[2] = {{.type = DJP_ARRAY}, {.type = DJP_ARRAY}};
     pair[0].as.array.items = pair[1].as.array.items = pair;
     pair[0].as.array.count = pair[1].as.array.count = 2;
-    djp_span_record *record = recorded(&pair[0]);
+    djp__span_record *record = recorded(&pair[0]);
     EXPECT(span_reader_attribute(record, "v") == NULL);
     free(record);
 }
@@ -103,7 +103,7 @@ an_endless_count(void)
         many[i] = one;
     }
     djp_value array = {.type = DJP_ARRAY, .as.array = {many, (size_t)1 << 20}};
-    djp_span_record *record = recorded(&array);
+    djp__span_record *record = recorded(&array);
     EXPECT(span_reader_attribute(record, "v") == NULL);
     free(record);
     free(many);
@@ -132,15 +132,15 @@ depth_at_its_edge(void **state)
         }
         djp_span *span = start("deep");
         djp_span_set_value(span, key("v"), &values[depth]);
-        djp_span_record *record = finish(span);
-        const djp_item *item = span_reader_attribute(record, "v");
+        djp__span_record *record = finish(span);
+        const djp__item *item = span_reader_attribute(record, "v");
         int levels = 0;
-        while (djp_item_type(item) == DJP_ARRAY) {
+        while (djp__item_type(item) == DJP_ARRAY) {
             levels++;
-            item = (const djp_item *)djp_item_payload(item);
+            item = (const djp__item *)djp__item_payload(item);
         }
         assert_int_equal(levels, depth <= DJP_VALUE_DEPTH_MAX ? depth : DJP_VALUE_DEPTH_MAX);
-        assert_int_equal(djp_item_type(item), depth <= DJP_VALUE_DEPTH_MAX ? DJP_INT : DJP_EMPTY);
+        assert_int_equal(djp__item_type(item), depth <= DJP_VALUE_DEPTH_MAX ? DJP_INT : DJP_EMPTY);
         free(record);
     }
 }
@@ -149,7 +149,7 @@ static void
 bytes_and_names_at_their_edges(void **state)
 {
     (void)state;
-    djp_recorder_options options = span_reader_options();
+    djp__recorder_options options = span_reader_options();
     options.attribute_value_length_limit = 5;
     with_options(options);
     for (size_t size = 4; size <= 6; size++) {
@@ -161,15 +161,15 @@ bytes_and_names_at_their_edges(void **state)
         djp_value map = {.type = DJP_MAP, .as.map = {&member, 1}};
         djp_span *span = start("edges");
         djp_span_set_value(span, key("v"), &map);
-        djp_span_record *record = finish(span);
-        const djp_item *item =
-            (const djp_item *)djp_item_payload(span_reader_attribute(record, "v"));
-        assert_int_equal(djp_item_kind(item), DJP_ITEM_KEY);
-        assert_int_equal(djp_item_size(item),
+        djp__span_record *record = finish(span);
+        const djp__item *item =
+            (const djp__item *)djp__item_payload(span_reader_attribute(record, "v"));
+        assert_int_equal(djp__item_kind(item), DJP_ITEM_KEY);
+        assert_int_equal(djp__item_size(item),
                          name_size < DJP_KEY_SIZE_LIMIT ? name_size : DJP_KEY_SIZE_LIMIT);
-        item = djp_item_next(item);
-        assert_int_equal(djp_item_type(item), DJP_BYTES);
-        assert_int_equal(djp_item_size(item), size < 5 ? size : 5);
+        item = djp__item_next(item);
+        assert_int_equal(djp__item_type(item), DJP_BYTES);
+        assert_int_equal(djp__item_size(item), size < 5 ? size : 5);
         free(record);
     }
 }
