@@ -110,9 +110,7 @@ def test_an_interrupt_leaves_nothing(tree, tmp_path):
         command(tree, "--seed", "1"), stdout=subprocess.PIPE, text=True, env=environment(temporary)
     )
     deadline = time.monotonic() + 60
-    while (
-        not list(temporary.glob("djp-mutants-*/out/base/test_tiny")) and time.monotonic() < deadline
-    ):
+    while not list(temporary.glob("djp-mutants-*/**/test_tiny")) and time.monotonic() < deadline:
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
