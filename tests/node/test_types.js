@@ -248,7 +248,7 @@ test(
         execFileSync(process.execPath, ['-e', STATES], {
           encoding: 'utf8',
           timeout: 60000,
-          env: { PATH: process.env.PATH, ...env },
+          env: { PATH: process.env.PATH, LD_PRELOAD: process.env.LD_PRELOAD ?? '', ...env },
         }),
       );
     const edge = require('../../bindings/node/lib/noop_entry.js').telemetryStatus();
