@@ -7,7 +7,7 @@ const { native } = require('../../bindings/node/lib/loader.js');
 const openMemory = require('../../bindings/node/lib/oplog_memory.js');
 const { CONTROL_BYTES } = require('../../bindings/node/lib/oplog_form.js').LOG;
 
-test('an environment without a log opens the memory of the core, one with a log a small buffer', () => {
+test('the first log lies in the core, a second one in a small buffer', () => {
   const first = openMemory();
   assert.ok(first instanceof ArrayBuffer);
   assert.equal(first.byteLength > 1 << 20, native !== null);
