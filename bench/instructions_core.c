@@ -14,7 +14,7 @@ instructions_settle(void)
     clock__set *set = &clock__sets[1];
     clock__notes.state = CLOCK__UNFIT;
     djp__store_release(&set->ticks, __rdtsc());
-    djp__store_release(&set->ns, clock__read(CLOCK_MONOTONIC));
+    djp__store_release(&set->ns, clock_read(CLOCK_MONOTONIC));
     djp__store_release(&set->rate, (1ull << 32) / 3000u);
     djp__store_release(&set->stale_ticks, UINT64_MAX);
     djp__store_release(&clock__sequence, 1u);
