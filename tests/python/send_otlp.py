@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -68,8 +69,10 @@ class Sender:
 
     def command(self, text: str, seconds: float = 30) -> dict:
         assert self.process.stdin
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
+        # A program that refuses its endpoint has its last line written and may be gone already.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
         return self._line(seconds)
 
     def send(self) -> dict:
