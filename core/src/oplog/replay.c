@@ -8,10 +8,10 @@
 #include "oplog/oplog.h"
 #include "trace/recorder_state.h"
 
-enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP = 40 };
+enum { REPLAY__START = 56, REPLAY__DECISION = 16, REPLAY__HTTP = 40 };
 
 /* Rare cases, not inlined: they would make every replay save registers and clear a stack. */
-#define OPLOG_REPLAY__RARE static __attribute__((noinline))
+#define REPLAY__RARE static __attribute__((noinline))
 
 static uint32_t
 replay_word(const unsigned char *data, size_t at)
@@ -76,8 +76,8 @@ replay_text(djp_oplog *log, uint32_t number)
     return (djp_text){log->symbols[number].text, log->symbols[number].size};
 }
 
-OPLOG_REPLAY__RARE djp_key
-oplog_replay_key_intern(djp_oplog *log, uint32_t number)
+REPLAY__RARE djp_key
+replay_key_intern(djp_oplog *log, uint32_t number)
 {
     djp__oplog_symbol *symbol = replay_symbol(log, number);
     if (symbol->key == 0 && symbol->size > 0) {
@@ -90,11 +90,11 @@ static inline djp_key
 replay_key(djp_oplog *log, uint32_t number)
 {
     djp_key key = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].key : 0;
-    return __builtin_expect(key != 0, 1) ? key : oplog_replay_key_intern(log, number);
+    return __builtin_expect(key != 0, 1) ? key : replay_key_intern(log, number);
 }
 
-OPLOG_REPLAY__RARE djp_scope
-oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
+REPLAY__RARE djp_scope
+replay_scope_intern(djp_oplog *log, uint32_t number)
 {
     djp__oplog_symbol *symbol = replay_symbol(log, number);
     if (symbol->scope == 0 && symbol->size > 0 && !symbol->refused) {
@@ -111,11 +111,11 @@ static inline djp_scope
 replay_scope(djp_oplog *log, uint32_t number)
 {
     djp_scope scope = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].scope : 0;
-    return scope != 0 || number == 0 ? scope : oplog_replay_scope_intern(log, number);
+    return scope != 0 || number == 0 ? scope : replay_scope_intern(log, number);
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_define(djp_oplog *log, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_define(djp_oplog *log, const djp__oplog_operation *operation)
 {
     djp__oplog_symbol *symbol = &log->symbols[operation->word % DJP_OPLOG_SYMBOLS];
     if (operation->word >= DJP_OPLOG_SYMBOLS || operation->word == 0 || symbol->text ||
@@ -139,10 +139,10 @@ typedef struct oplog_start {
 } oplog_start;
 
 /* The optional data after the words of a start. */
-OPLOG_REPLAY__RARE int
+REPLAY__RARE int
 oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 {
-    size_t first = OPLOG_REPLAY__START + (out->seed.decided ? OPLOG_REPLAY__DECISION : 0);
+    size_t first = REPLAY__START + (out->seed.decided ? REPLAY__DECISION : 0);
     const unsigned char *at = operation->data + first, *end = operation->data + operation->size;
     if ((out->flags & DJP_OP_START_STATE && !replay_sized(&out->state, &at, end)) ||
         (out->flags & DJP_OP_START_NAME && !replay_sized(&out->name, &at, end))) {
@@ -162,15 +162,15 @@ oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 static inline int
 replay_start_read_decision(oplog_start *out, const djp__oplog_operation *operation)
 {
-    if (operation->size < OPLOG_REPLAY__START + OPLOG_REPLAY__DECISION) {
+    if (operation->size < REPLAY__START + REPLAY__DECISION) {
         return 0;
     }
     out->seed.decided = 1;
     out->seed.decision.flag = (out->parent_flags >> DJP_OPLOG_DECISION_FLAG & 1u) != 0;
     out->seed.decision.outcome = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_OUTCOME & 3u);
     out->seed.decision.reason = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_REASON);
-    out->seed.decision.threshold = replay_long(operation->data, OPLOG_REPLAY__START);
-    out->seed.decision.recorded = replay_long(operation->data, OPLOG_REPLAY__START + 8);
+    out->seed.decision.threshold = replay_long(operation->data, REPLAY__START);
+    out->seed.decision.recorded = replay_long(operation->data, REPLAY__START + 8);
     return 1;
 }
 
@@ -178,7 +178,7 @@ static inline int
 replay_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
-    if (operation->size < OPLOG_REPLAY__START) {
+    if (operation->size < REPLAY__START) {
         return 0;
     }
     out->flags = operation->word >> 24;
@@ -203,7 +203,7 @@ replay_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *
 
 /* The parent of a local root, as a context of another process or of an unknown local span; NULL if
  * none is valid. The caller releases its state. */
-OPLOG_REPLAY__RARE const djp_span_context *
+REPLAY__RARE const djp_span_context *
 oplog_start_parent(djp_span_context *out, const oplog_start *start)
 {
     memset(out, 0, sizeof *out);
@@ -220,7 +220,7 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
 }
 
 /* The start created no span. */
-OPLOG_REPLAY__RARE void
+REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
     if ((djp__load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
@@ -293,9 +293,8 @@ replay_number(djp_span *span, djp_key key, double real)
     }
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key,
-                   const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp__oplog_operation *operation)
 {
     djp_value value;
     const unsigned char *at = operation->data;
@@ -357,8 +356,8 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
     return position;
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_keyed(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -375,8 +374,8 @@ oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp__oplog_operation *o
 
 /* ---- events, links, exceptions ---- */
 
-OPLOG_REPLAY__RARE int
-oplog_replay_event(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_event(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -393,8 +392,8 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp__oplog_operation *o
     return 1;
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -412,8 +411,8 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operatio
     return 1;
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -452,11 +451,11 @@ replay_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation
     return 1;
 }
 
-OPLOG_REPLAY__RARE int
-oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+REPLAY__RARE int
+replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
-    if (operation->size < OPLOG_REPLAY__HTTP) {
+    if (operation->size < REPLAY__HTTP) {
         return 0;
     }
     if (!log->owner) {
@@ -481,7 +480,7 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
         .start_ns = replay_long(data, 0),
         .end_ns = replay_long(data, 8),
     };
-    const unsigned char *at = data + OPLOG_REPLAY__HTTP;
+    const unsigned char *at = data + REPLAY__HTTP;
     if (flags & DJP_OP_HTTP_ROUTE && !replay_sized(&result.route, &at, data + operation->size)) {
         return 0;
     }
@@ -523,17 +522,17 @@ replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operatio
     const char *text = (const char *)operation->data;
     switch (operation->kind) {
     case DJP_OP_KEYED:
-        return oplog_replay_keyed(log, span, operation);
+        return replay_keyed(log, span, operation);
     case DJP_OP_EVENT:
-        return oplog_replay_event(log, span, operation);
+        return replay_event(log, span, operation);
     case DJP_OP_EXCEPTION:
-        return oplog_replay_exception(log, span, operation);
+        return replay_exception(log, span, operation);
     case DJP_OP_LINK:
-        return oplog_replay_link(log, span, operation);
+        return replay_link(log, span, operation);
     case DJP_OP_END:
         return replay_end(log, span, operation);
     case DJP_OP_VALUE:
-        return oplog_replay_value(log, span, replay_key(log, operation->word >> 16), operation);
+        return replay_value(log, span, replay_key(log, operation->word >> 16), operation);
     case DJP_OP_TEXT:
     case DJP_OP_NUMBER:
     case DJP_OP_INTEGER:
@@ -554,7 +553,7 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     case DJP_OP_PAD:
         return 1;
     case DJP_OP_DEFINE:
-        return oplog_replay_define(log, operation);
+        return replay_define(log, operation);
     case DJP_OP_START:
         return replay_start(log, operation);
     default:
@@ -562,7 +561,7 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     }
     djp_span *span = djp__oplog_span_at(log, operation->word & 0x7fffu);
     if (operation->kind == DJP_OP_HTTP_END) {
-        return oplog_replay_http_end(log, span, operation);
+        return replay_http_end(log, span, operation);
     }
     /* An operation on an unknown span is valid: the span may have been refused, or belong to an
      * ended SDK. */
