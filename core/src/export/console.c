@@ -33,14 +33,7 @@ console_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_i
     djp__json_comma(out);
     djp__buf_append(out, encoder->resource.data, encoder->resource.size);
     djp__buf_text(out, "}\n");
-    int rc = djp__encode_result(encoder, out);
-    if (rc != 0) {
-        out->size = before;
-        out->failed = 0;
-        return rc;
-    }
-    *added = out->size - before;
-    return 0;
+    return djp__encode_added(encoder, out, before, added);
 }
 
 static int

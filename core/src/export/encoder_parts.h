@@ -102,4 +102,19 @@ djp__encode_result(const djp__encoder *encoder, const djp__buf *out)
     return encoder->walk.error != 0 ? encoder->walk.error : out->failed ? DJP_ENOMEM : 0;
 }
 
+/* Ends the adding of an item whose text begins at `before` in out: its size, or an error, after
+ * which out is as it was before. */
+static inline int
+djp__encode_added(const djp__encoder *encoder, djp__buf *out, size_t before, size_t *added)
+{
+    int rc = djp__encode_result(encoder, out);
+    if (rc != 0) {
+        out->size = before;
+        out->failed = 0;
+        return rc;
+    }
+    *added = out->size - before;
+    return 0;
+}
+
 #endif

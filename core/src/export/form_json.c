@@ -37,14 +37,7 @@ json_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item
     djp__otlp_json_open(out, NULL, NULL);
     encoder->signal->json(out, &encoder->walk, item);
     djp__buf_char(out, '}');
-    int rc = djp__encode_result(encoder, out);
-    if (rc != 0) {
-        out->size = before;
-        out->failed = 0;
-        return rc;
-    }
-    *added = out->size - before;
-    return 0;
+    return djp__encode_added(encoder, out, before, added);
 }
 
 static int
