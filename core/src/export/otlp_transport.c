@@ -284,7 +284,6 @@ otlp_leave(djp__transport *base)
     if (!djp__curl_is_over()) { /* the process ends, and no thread waits for this one */
         otlp_drop_session((otlp_transport *)base);
     }
-    djp__curl_leave_thread();
 }
 
 static void

@@ -9,9 +9,9 @@ int djp__curl_start(void);
  * process is in exit(3), it returns only in the exiting thread. */
 void djp__curl_lock(void);
 void djp__curl_unlock(void);
-/* Called by a thread that has used libcurl, as the last call before it ends. exit(3) in another
- * thread then waits, for a bounded time, until the TLS library has freed the state of this thread.
- * Does not return when the process is in exit(3) already. */
+/* Called by a thread that may have used libcurl, after its last call into it and before it ends.
+ * exit(3) in another thread then waits, for a bounded time, until the TLS library has freed the
+ * state of this thread. Does not return when the process is in exit(3) already. */
 void djp__curl_leave_thread(void);
 /* 1: the process is in exit(3); do not touch handles. */
 int djp__curl_is_over(void);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "djp/error.h"
+#include "net/curl_global.h"
 
 enum {
     WORKER__START_PAUSE_NS = 1000000000,
@@ -204,6 +205,8 @@ worker_main(void *argument)
             task->leave(task->user);
         }
     }
+    /* Before END: who joins the thread must not wait for one that stays until the process ends. */
+    djp__curl_leave_thread();
     djp__mutex_lock(&worker->mutex);
     worker_take(worker, DJP__WORKER_END);
     djp__mutex_unlock(&worker->mutex);
