@@ -213,7 +213,7 @@ test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $
 # The core as a release has it: one unit, for a shared object, whose flags are those of setup.py but for its hardening, which distributions
 # add to or leave out. Nothing else may decide the figures.
 INSTRUCTIONS_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -fPIC -fno-plt -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
-$(BUILD)/instructions/%.o: bench/%.c $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] tests/c/oplog_writer.h)
+$(BUILD)/instructions/%.o: bench/%.c $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] bench/recorder_options.h tests/c/oplog_writer.h)
 	@mkdir -p $(@D)
 	@echo "  cc $<"; $(CC) $(INSTRUCTIONS_CFLAGS) -Itests/c $(WARN) -c $< -o $@
 $(BUILD)/instructions/instructions: $(BUILD)/instructions/instructions.o $(BUILD)/instructions/instructions_core.o $(wildcard core/gen/*.c)
@@ -270,7 +270,7 @@ lint: setup-test $(CORE_OBJ) $(VENV)/.test $(VENV)/.native node_modules/.base no
 lint-shrink: $(CORE_OBJ) $(VENV)/.test
 	@$(PY) tools/lint/rules.py --shrink
 format: $(VENV)/.test node_modules/.base
-	$(VENV)/bin/clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+	$(VENV)/bin/clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.[ch]')
 	node_modules/.bin/prettier --log-level=warn --write $$(git ls-files '*.js' '*.mjs' '*.ts')
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C) bench-node

@@ -14,8 +14,7 @@
 #include "base/thread.h"
 #include "djp/sampler.h"
 #include "djp/span.h"
-#include "trace/recorder.h"
-#include "sampling/head.h"
+#include "recorder_options.h"
 #include "model/text_copy.h"
 
 enum { CHUNK = 200, CHUNKS = 4000 };
@@ -233,21 +232,8 @@ use_rules(int always_on, double ratio, const char *text)
 {
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp__recorder_free(recorder);
-    djp__recorder_options options = {.ring_bytes = 1u << 20,
-                                     .decision_buffer_bytes = 16u << 20,
-                                     .always_on = always_on,
-                                     .threshold = djp__threshold_of(ratio),
-                                     .parent_based = 1,
-                                     .slow_threshold_ns = 2000000000u,
-                                     .sample_errors = 1,
-                                     .attribute_count_limit = 128,
-                                     .attribute_value_length_limit = UINT32_MAX,
-                                     .event_count_limit = 128,
-                                     .link_count_limit = 128,
-                                     .event_attribute_count_limit = 128,
-                                     .link_attribute_count_limit = 128,
-                                     .tail_sampling_rules = rules,
-                                     .decision_wait_ns = 60000000000u};
+    djp__recorder_options options = recorder_options(1u << 20, always_on, ratio);
+    options.tail_sampling_rules = rules;
     options.tail_sampling_rule_count =
         djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {

@@ -10,8 +10,7 @@
 
 #include "djp/djp.h"
 #include "oplog_writer.h"
-#include "trace/recorder.h"
-#include "sampling/head.h"
+#include "recorder_options.h"
 
 enum { TIMES = 1000, UNITS = 1 << 17 };
 
@@ -51,20 +50,7 @@ need(int true_here, const char *what)
 static void
 recorder_begin(int always_on, double ratio)
 {
-    djp__recorder_options options = {.ring_bytes = 16u << 20,
-                                     .decision_buffer_bytes = 16u << 20,
-                                     .always_on = always_on,
-                                     .threshold = djp__threshold_of(ratio),
-                                     .parent_based = 1,
-                                     .slow_threshold_ns = 2000000000u,
-                                     .sample_errors = 1,
-                                     .attribute_count_limit = 128,
-                                     .attribute_value_length_limit = UINT32_MAX,
-                                     .event_count_limit = 128,
-                                     .link_count_limit = 128,
-                                     .event_attribute_count_limit = 128,
-                                     .link_attribute_count_limit = 128,
-                                     .decision_wait_ns = 60000000000u};
+    djp__recorder_options options = recorder_options(16u << 20, always_on, ratio);
     need(djp__recorder_new(&recorder, &options) == 0, "recorder");
 }
 
