@@ -92,7 +92,7 @@ def stop(processes):
 
 def span_line(span):
     """What a reader wants first: name, route, status, time; the error; on a root, why the trace was
-    kept."""
+    sampled."""
     attributes = span["attributes"]
     parts = [span["name"]]
     if "http.method" in attributes:
@@ -105,7 +105,7 @@ def span_line(span):
         if event["name"] == "exception"
     ]
     if "sampling.reason" in attributes:
-        parts.append(f"(kept: {attributes['sampling.reason']})")
+        parts.append(f"(sampled: {attributes['sampling.reason']})")
     return "  ".join(parts)
 
 
@@ -171,7 +171,7 @@ def main():
     print(
         "1. Three services start: a shop (Node, examples/express_service.js) in front of orders and payments (Python,\n"
         "   examples/order_service.py). Each has one line of middleware and two variables (TELEMETRY_ENABLED=true\n"
-        "   TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev keeps every trace, production 2 % and all errors)."
+        "   TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev exports every trace, production 2 % and all errors)."
     )
     processes = {
         "payments": start("payments", ports["payments"], folder),

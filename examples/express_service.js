@@ -62,8 +62,8 @@ shop.post('/orders/:id/buy', async (req, res) => {
 });
 
 /**
- * Fails on purpose, in the order service: both spans are errors of one trace, which is kept at any
- * sampling ratio.
+ * Fails on purpose, in the order service: both spans are errors of one trace, which is sampled
+ * at any ratio.
  */
 shop.get('/orders/:id/refund', async (req, res) => {
   res.json(await callOrders('GET', `/orders/${req.params.id}/refund`));

@@ -39,7 +39,7 @@ async def read_order(order_id: int) -> dict[str, int]:
 
 @app.get("/report")
 async def report() -> dict[str, str]:
-    """Slow on purpose: kept at any sampling ratio."""
+    """Slow on purpose: sampled at any ratio."""
     with start_span("report.render"):
         await asyncio.sleep(2.1)
     log.warning("the report took long")
@@ -48,7 +48,7 @@ async def report() -> dict[str, str]:
 
 @app.get("/orders/{order_id}/refund")
 async def refund(order_id: int) -> dict[str, str]:
-    """Fails on purpose: errors are kept at any sampling ratio, too."""
+    """Fails on purpose: errors are sampled at any ratio, too."""
     log.error("refund of order %d is not possible", order_id)
     raise RuntimeError("the bank said no")
 
