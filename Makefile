@@ -255,7 +255,7 @@ fuzz-short: $(FUZZERS)
 fuzz: $(FUZZERS)
 	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 # Changes one place of F (sources of one language, or a folder of them) at a time, in a copy of the tree, and runs the tests that touch it.
-mutants: $(VENV)/.test $(if $(filter %.c core/%,$(F)),,$(VENV)/.native $(TOOLS_C) node_modules/.base node-native)
+mutants: $(VENV)/.test $(if $(filter core/%,$(F)),,$(VENV)/.native $(TOOLS_C) node_modules/.base node-native)
 	@DJP_NODE=$(NODE) NODE=$(NODE) CC="$(CC)" $(PY) tools/mutants.py $(F) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 soak: $(VENV)/.test $(VENV)/.native
 	$(PY) tests/soak.py --seconds 600

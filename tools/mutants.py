@@ -4,6 +4,7 @@ prints the changes that no test detected.
     tools/mutants.py core/src/metrics/shard.c --seconds 300
     tools/mutants.py core/src/control --seconds 900 --seed 7
     tools/mutants.py bindings/python/djp_telemetry/_values.py
+    tools/mutants.py bindings/python/src/value.c
 
 A mutant is one small change: the edge of a comparison, an inverted condition, a dropped statement
 (a call, an assignment, an unlock, a free), half of a condition, a constant off by one, a returned
@@ -11,12 +12,13 @@ value, break and continue, && and ||, a flag. Mutants that do not compile or giv
 code do not count. The places are picked at random; the seed is printed and repeats the order.
 
 C (core/src): the tests named after the source, those that use its symbols and those of its layer,
-fastest first. Python and JavaScript: the tests that name the module. Surviving mutants run through
-all other tests of the language if time is left. The first failure kills a mutant.
+fastest first. Python and JavaScript: the tests that name the module. C of the Python extension: the
+tests named after the source or its first word. Surviving mutants run through all other tests of the
+language if time is left. The first failure kills a mutant.
 
 All work happens in a copy of the tree in the folder for temporary files, which is removed at the
-end and at Ctrl-C. Python and Node use the extension and the addon that are already built; `make
-mutants F=...` builds them first.
+end and at Ctrl-C. Python and Node use the extension and the addon that are already built, except
+for mutants of the extension; `make mutants F=...` builds them first.
 """
 
 import argparse
@@ -30,6 +32,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 
@@ -49,6 +52,11 @@ SANITIZERS = {
 }
 MEMORY = 4 << 30
 PACKAGE = {"bindings/python/djp_telemetry": "", "middleware/asgi": "asgi"}
+EXTENSION = "bindings/python/src"
+EXTENSION_FLAGS = (
+    "-std=c11 -O1 -D_GNU_SOURCE -w -fPIC -fvisibility=hidden -fno-strict-aliasing "
+    f"-Icore/include -Icore/src -Icore -I{EXTENSION} -I{sysconfig.get_path('include')}"
+)
 SHARE_OF_NEAR_TESTS = 0.75
 
 
@@ -124,19 +132,65 @@ def copy_tree(target):
             shutil.copy2(source, copy)
 
 
-class Core:
+class Objects:
+    """Objects of C sources in the folder out of a tree."""
+
+    def __init__(self, tree, flags):
+        self.tree, self.cc, self.flags = tree, os.environ.get("CC", "cc").split(), flags
+        self.originals = {}
+        (tree / "out").mkdir()
+
+    def name(self, path):
+        return str(path.relative_to(self.tree))
+
+    def object(self, path):
+        return "out/" + self.name(path).replace("/", "_")[:-2] + ".o"
+
+    def command(self, path):
+        return [*self.cc, *self.flags, "-MMD", "-c", self.name(path), "-o", self.object(path)]
+
+    def compile(self, paths):
+        waiting, running = list(paths), []
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                running.append(
+                    (waiting[0], subprocess.Popen(self.command(waiting.pop(0)), cwd=self.tree))
+                )
+            path, child = running.pop(0)
+            if child.wait() != 0:
+                raise SystemExit(f"{self.name(path)} does not compile without a mutant")
+
+    def link(self, paths, target, *options):
+        parts = ["-shared", *options, *map(self.object, paths), *LIBS.split(), "-o", target]
+        return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
+
+    def change(self, source):
+        """Builds a mutant. Returns the reason if it does not count, else None."""
+        target = self.tree / self.object(source)
+        before = self.originals.setdefault(target, target.read_bytes())
+        if run(self.command(source), self.tree)[0] != 0:
+            return "do not compile"
+        return "have the same object code" if target.read_bytes() == before else None
+
+    def restore(self, source):
+        """Returns whether there was a mutant."""
+        target = self.tree / self.object(source)
+        if target in self.originals:
+            target.write_bytes(self.originals[target])
+        return target in self.originals
+
+
+class Core(Objects):
     """Sources of the core. Each mutant is compiled alone and linked with the other objects into the
     library that the test programs load."""
 
     def __init__(self, tree, sanitizer):
-        self.tree, self.cc = tree, os.environ.get("CC", "cc").split()
-        self.flags = [*FLAGS.split(), *SANITIZERS[sanitizer].split()]
+        super().__init__(tree, [*FLAGS.split(), *SANITIZERS[sanitizer].split()])
         self.environment = {
             **os.environ,
             "LD_LIBRARY_PATH": str(tree / "out"),
             "DJP_TEST_SHORT": "1",
         }
-        (tree / "out").mkdir()
         sources = [
             p for folder in ("core/src/*/*.c", "core/gen/*.c") for p in sorted(tree.glob(folder))
         ]
@@ -145,48 +199,27 @@ class Core:
             for p in sorted(tree.glob("tests/c/**/*.c"))
             if not p.name.startswith(("test_", "tool_"))
         ]
-        self.objects = [self._object(p) for p in sources]
-        self._compile([*sources, *helpers])
-        run(["ar", "rcs", "out/libhelpers.a", *map(self._object, helpers)], tree)
+        self.sources = sources
+        self.compile([*sources, *helpers])
+        run(["ar", "rcs", "out/libhelpers.a", *map(self.object, helpers)], tree)
         if not self._link():
             raise SystemExit("the core does not link without a mutant")
-        self.originals, self.stale = {}, False
+        self.stale = False
         memory = 0 if sanitizer else MEMORY
         paths = sorted(tree.glob("tests/c/*/test_*.c"))
-        self.tests = [Test(p, self._name(p), ["./" + self._program(p)], memory) for p in paths]
-
-    def _name(self, path):
-        return str(path.relative_to(self.tree))
+        self.tests = [Test(p, self.name(p), ["./" + self._program(p)], memory) for p in paths]
 
     def _program(self, path):
         """Some tests read the name of their own program."""
         return f"out/{path.parent.name}/{path.stem}"
 
-    def _object(self, path):
-        return "out/" + self._name(path).replace("/", "_")[:-2] + ".o"
-
-    def _command(self, path):
-        return [*self.cc, *self.flags, "-MMD", "-c", self._name(path), "-o", self._object(path)]
-
-    def _compile(self, paths):
-        waiting, running = list(paths), []
-        while waiting or running:
-            while waiting and len(running) < (os.cpu_count() or 1):
-                running.append(
-                    (waiting[0], subprocess.Popen(self._command(waiting.pop(0)), cwd=self.tree))
-                )
-            path, child = running.pop(0)
-            if child.wait() != 0:
-                raise SystemExit(f"{self._name(path)} does not compile without a mutant")
-
     def _link(self):
-        parts = ["-shared", *self.objects, *LIBS.split(), "-o", "out/libmutant.so"]
-        return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
+        return self.link(self.sources, "out/libmutant.so")
 
     def _link_test(self, path):
         (self.tree / self._program(path)).parent.mkdir(exist_ok=True)
         parts = [
-            self._object(path),
+            self.object(path),
             "out/libhelpers.a",
             "-Lout",
             "-lmutant",
@@ -198,12 +231,12 @@ class Core:
     def build(self, test):
         if self.stale:
             self.stale = not self._link()
-        self._compile([test.path])
+        self.compile([test.path])
         return self._link_test(test.path)
 
     def tests_of(self, source):
         """The tests that touch a source, and the others."""
-        output = subprocess.check_output(["nm", self._object(source)], cwd=self.tree, text=True)
+        output = subprocess.check_output(["nm", self.object(source)], cwd=self.tree, text=True)
         rows = [line.split() for line in output.splitlines()]
         names = [row[-1] for row in rows if len(row) > 1 and row[-2] in "TDBRC"]
         words = "|".join([re.escape(f"{source.parent.name}/{source.name}"), *names])
@@ -223,32 +256,26 @@ class Core:
         for test in self.tests:
             if (
                 test.good
-                and self._name(source)
-                in (self.tree / self._object(test.path)).with_suffix(".d").read_text().split()
+                and self.name(source)
+                in (self.tree / self.object(test.path)).with_suffix(".d").read_text().split()
             ):
                 yield test
 
     def prepare(self, source):
         """Builds the source. Returns the reason if the mutant does not count, else None."""
-        target = self.tree / self._object(source)
-        before = self.originals.setdefault(target, target.read_bytes())
-        if run(self._command(source), self.tree)[0] != 0:
-            return "do not compile"
-        if target.read_bytes() == before:
-            return "have the same object code"
+        reason = self.change(source)
+        if reason:
+            return reason
         for test in self._including(source):
-            run(self._command(test.path), self.tree)
+            run(self.command(test.path), self.tree)
             self._link_test(test.path)
         return None if self._link() else "do not compile"
 
     def restore(self, source):
         """Restores the source. The library is rebuilt when it is needed."""
-        target = self.tree / self._object(source)
-        if target in self.originals:
-            target.write_bytes(self.originals[target])
-            self.stale = True
+        self.stale |= super().restore(source)
         for test in self._including(source):
-            self._compile([test.path])
+            self.compile([test.path])
             self._link_test(test.path)
 
 
@@ -270,9 +297,10 @@ class Scripts:
         if self.python:
             self._site()
         pattern = "tests/python/test_*.py" if self.python else "tests/node/test_*.js"
+        memory = MEMORY if self.python else 0
         paths = sorted(tree.glob(pattern))
         self.tests = [
-            Test(p, str(p.relative_to(tree)), self._command(str(p.relative_to(tree))))
+            Test(p, str(p.relative_to(tree)), self._command(str(p.relative_to(tree))), memory)
             for p in paths
         ]
 
@@ -333,6 +361,40 @@ class Scripts:
                 shutil.copy2(
                     source, self.tree / "site" / "djp_telemetry" / place / name.relative_to(folder)
                 )
+
+
+class Extension(Scripts):
+    """C sources of the Python extension. Each mutant is compiled alone and linked with the other
+    objects into the package of the copy."""
+
+    def __init__(self, tree):
+        super().__init__(tree, ".py")
+        self.objects = Objects(tree, EXTENSION_FLAGS.split())
+        self.sources = [
+            tree / "core/src/djp.c",
+            *sorted(tree.glob("core/gen/*.c")),
+            *sorted((tree / EXTENSION).glob("*.c")),
+        ]
+        self.objects.compile(self.sources)
+        if not self._link():
+            raise SystemExit("the extension does not link without a mutant")
+
+    def _link(self):
+        (module,) = (self.tree / "site" / "djp_telemetry").glob("_native*.so")
+        return self.objects.link(self.sources, str(module), "-Wl,-z,nodelete")
+
+    def tests_of(self, source):
+        words = {source.stem, source.stem.split("_")[0]}
+        near = [t for t in self.tests if any(word in t.path.stem for word in words)]
+        return near, [t for t in self.tests if t not in near]
+
+    def prepare(self, source):
+        reason = self.objects.change(source)
+        return reason or (None if self._link() else "do not compile")
+
+    def restore(self, source):
+        if self.objects.restore(source):
+            self._link()
 
 
 class Work:
@@ -440,9 +502,8 @@ class Work:
         share = f"{100 * self.killed / counted:.0f} %" if counted else "no score"
         left_out = "".join(f"; {n} {reason}" for reason, n in sorted(self.uncounted.items()))
         print(f"killed {self.killed} of {counted} ({share}){left_out}")
-        print(
-            f"tried {counted + sum(self.uncounted.values())} of {len(self.mutants)}, seed {self.options.seed}"
-        )
+        tried = counted + sum(self.uncounted.values())
+        print(f"tried {tried} of {len(self.mutants)}, seed {self.options.seed}")
 
 
 def options_of(arguments):
@@ -493,6 +554,14 @@ def sources_of(names, tree):
     return found
 
 
+def kind_of(source, tree, sanitizer):
+    if source.suffix != ".c":
+        return Scripts(tree, source.suffix)
+    if source.is_relative_to(tree / EXTENSION):
+        return Extension(tree)
+    return Core(tree, sanitizer)
+
+
 def main(arguments=None):
     options = options_of(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -501,8 +570,7 @@ def main(arguments=None):
         tree = pathlib.Path(folder)
         copy_tree(tree)
         sources = sources_of(options.source, tree)
-        suffix = sources[0].suffix
-        kind = Core(tree, options.sanitizer) if suffix == ".c" else Scripts(tree, suffix)
+        kind = kind_of(sources[0], tree, options.sanitizer)
         work = Work(kind, tree, sources, options)
         work.run()
         work.report()

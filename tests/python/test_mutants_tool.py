@@ -51,14 +51,14 @@ def tree(tmp_path):
     return root
 
 
-def command(root, *arguments):
-    return [sys.executable, str(root / "tools/mutants.py"), "core/src/base/tiny.c", *arguments]
+def command(root, *arguments, source="core/src/base/tiny.c"):
+    return [sys.executable, str(root / "tools/mutants.py"), source, *arguments]
 
 
-def run(root, temporary, *arguments):
+def run(root, temporary, *arguments, **source):
     temporary.mkdir(exist_ok=True)
     return subprocess.run(
-        command(root, *arguments),
+        command(root, *arguments, **source),
         capture_output=True,
         text=True,
         timeout=100,
@@ -84,6 +84,40 @@ def test_survivors_and_kills(tree, tmp_path):
     assert "killed 1 of 2 (50 %)" in got.stdout and "seed 5" in got.stdout
     assert (tree / "core/src/base/tiny.c").read_text() == SOURCE
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+EXTENSION = SOURCE.replace("int tiny", '__attribute__((visibility("default"))) int tiny', 1)
+EXTENSION_TEST = """
+import ctypes
+import importlib.util
+import pathlib
+
+def test_larger():
+    folder = pathlib.Path(importlib.util.find_spec("djp_telemetry").origin).parent
+    (path,) = folder.glob("_native*.so")
+    library = ctypes.CDLL(str(path))
+    assert library.tiny_larger(2, 1) and not library.tiny_larger(1, 2)
+"""
+
+
+def test_mutants_of_the_extension(tree, tmp_path):
+    """The tests load the extension that was built with the mutant, not the installed one."""
+    source = "bindings/python/src/tiny.c"
+    for folder in ("core/gen", "bindings/python/djp_telemetry", "middleware/asgi"):
+        (tree / folder).mkdir(parents=True)
+        (tree / folder / "empty").touch()
+    for name, text in (
+        ("core/src/djp.c", ""),
+        (source, EXTENSION),
+        ("tests/python/test_tiny.py", EXTENSION_TEST),
+    ):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    got = run(tree, tmp_path / "temporary", "--seed", "5", "--verbose", source=source)
+    assert got.returncode == 0, got.stderr
+    assert f"survived {source}:7 comparison\n  - return a > b;\n  + return a >= b;" in got.stdout
+    assert f"killed by tests/python/test_tiny.py: {source}:7 returned value" in got.stdout
+    assert "killed 1 of 2 (50 %)" in got.stdout
 
 
 def test_the_seed_repeats(tree, tmp_path):
