@@ -61,8 +61,9 @@
 
 #include "trace/local_trace_late.c"
 #include "trace/local_trace_limit.c"
-#include "trace/policy.c"
-#include "trace/policy_tree.c"
+#include "trace/root_policy.c"
+#include "trace/tree_slot.c"
+#include "trace/recorder_state.c"
 #include "trace/recorder.c"
 #include "trace/span_block.c"
 #include "trace/span_room.c"

@@ -7,7 +7,7 @@
 #include "sampling/threshold.h"
 
 /* The policy for roots. Constant once a recorder uses it, because local traces borrow its
- * tracestate: a change creates another policy (trace/policy.c). */
+ * tracestate: a change creates another policy (trace/root_policy.c). */
 typedef struct djp__policy {
     uint64_t threshold; /* 56 bits, as djp__recorder_options; never below recorded */
     uint64_t recorded; /* the same: a local trace below it is not recorded; 0: all are */
@@ -15,7 +15,7 @@ typedef struct djp__policy {
     djp_tracestate *root_state;
     uint8_t always_on;
     uint8_t drop_all;
-    uint8_t tree; /* 1: the recorder's sampler tree decides, see policy_tree.c */
+    uint8_t tree; /* 1: the recorder's sampler tree decides, see trace/tree_slot.c */
 } djp__policy;
 
 struct djp_sampler;

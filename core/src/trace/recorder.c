@@ -197,31 +197,6 @@ djp__recorder_ring(djp_recorder *recorder)
 }
 
 void
-djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes)
-{
-    djp__swap_seq_cst(&recorder->wake_level,
-                      used_bytes == DJP__WAKE_NEVER ? DJP__WAKE_NEVER - 1 : used_bytes);
-}
-
-void
-djp__recorder_wake(djp_recorder *recorder)
-{
-    /* Announced before the check, so that a thread that closes the recorder either is seen here or
-     * waits. */
-    djp__add_seq_cst(&recorder->waking, 1);
-    if (!(djp__load_seq_cst(&recorder->state) & DJP__RECORDER_CLOSED)) {
-        recorder->options.wake(recorder->options.wake_user);
-    }
-    djp__sub_acq_rel(&recorder->waking, 1);
-}
-
-void
-djp__recorder_close(djp_recorder *recorder)
-{
-    djp__or_seq_cst(&recorder->state, DJP__RECORDER_CLOSED);
-}
-
-void
 djp__recorder_free(djp_recorder *recorder)
 {
     if (recorder == NULL) {

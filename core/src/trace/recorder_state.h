@@ -164,7 +164,7 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 #define djp__count_in(recorder, local, which) \
     djp__count_add((recorder), (uint32_t)(which) + (local)->counter_set, 1)
 
-/* policy.c: activates the policy of the options; frees all. */
+/* root_policy.c: activates the policy of the options; frees all. */
 void djp__policies_init(djp_recorder *recorder);
 void djp__policies_free(djp_recorder *recorder);
 /* The active policy. */
@@ -174,12 +174,12 @@ djp__recorder_policy(const djp_recorder *recorder)
     return djp__load_acquire(&recorder->policy);
 }
 
-/* policy.c: sets whether recording is off, and the bits that follow from that and from the active
- * policy. Under the tables lock. */
+/* recorder_state.c: sets whether recording is off, and the bits that follow from that and from the
+ * active policy. Under the tables lock. */
 void djp__recorder_set_off(djp_recorder *recorder, int off);
-/* policy_tree.c: activates a policy. Under the tables lock. */
+/* tree_slot.c: activates a policy. Under the tables lock. */
 void djp__policy_put(djp_recorder *recorder, const djp__policy *policy);
-/* policy.c: the policy without a ratio, with the active canary; NULL without memory. Under the
+/* root_policy.c: the policy without a ratio, with the active canary; NULL without memory. Under the
  * tables lock. */
 const djp__policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the sampler tree. Borrows all. */

@@ -1,5 +1,5 @@
 /* The recorder among threads and processes: many threads on shared local traces, random operations,
- * fork, closing and freeing under live spans, waking, no memory. */
+ * fork, freeing under live spans, no memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -325,115 +325,6 @@ counts_are_exact_over_many_threads(void **state)
     djp__recorder_free(recorder);
 }
 
-static unsigned woken;
-
-static void
-wake(void *user)
-{
-    assert_ptr_equal(user, &woken);
-    woken++;
-}
-
-static void
-the_reader_is_woken_once_per_arming(void **state)
-{
-    (void)state;
-    djp__recorder_options options = span_reader_options();
-    options.wake = wake;
-    options.wake_user = &woken;
-    recorder = span_reader_recorder(&options);
-    finish(start(NULL));
-    assert_int_equal(woken, 0);
-    djp__recorder_set_wake_level(recorder, 0);
-    finish(start(NULL));
-    finish(start(NULL));
-    assert_int_equal(woken, 1);
-    djp__recorder_set_wake_level(recorder, 2000);
-    while (djp__ring_used(djp__recorder_ring(recorder)) < 1800) {
-        finish(start(NULL));
-    }
-    assert_int_equal(woken, 1);
-    finish(start(NULL));
-    finish(start(NULL));
-    finish(start(NULL));
-    assert_int_equal(woken, 2);
-    djp__recorder_free(recorder);
-}
-
-static void
-closing_counts_what_comes_later(void **state)
-{
-    (void)state;
-    djp__recorder_options options = span_reader_options();
-    options.always_on = 0;
-    options.threshold = DJP__THRESHOLD_NEVER;
-    recorder = span_reader_recorder(&options);
-    djp_span *root = start(NULL);
-    finish(start(root));
-    djp_span *open = start(root);
-    djp__recorder_close(recorder);
-    assert_null(start(NULL));
-    assert_null(start(root));
-    djp_span_set_int(open, keys[0], 1);
-    finish(open);
-    finish(root);
-    assert_int_equal(counters().dropped[DJP__DROP_AFTER_SHUTDOWN], 3);
-    assert_int_equal(counters().live, 0);
-    assert_int_equal(span_reader_drain(recorder), 0);
-    djp__recorder_free(recorder);
-}
-
-typedef struct slow_wake {
-    DJP__ATOMIC(int) entered;
-    DJP__ATOMIC(int) left;
-} slow_wake;
-
-static void
-wake_slowly(void *user)
-{
-    slow_wake *notes = user;
-    djp__store_release(&notes->entered, 1);
-    usleep(50000);
-    djp__store_release(&notes->left, 1);
-}
-
-static void *
-end_in_thread(void *span)
-{
-    djp_span_end(span, 0);
-    return NULL;
-}
-
-/* What the callback works on may be freed after the recorder, even while other threads end
- * spans. */
-static void
-freeing_waits_for_the_callback(void **state)
-{
-    (void)state;
-    slow_wake notes = {0, 0};
-    pthread_t thread;
-    djp__recorder_options options = span_reader_options();
-    options.wake = wake_slowly;
-    options.wake_user = &notes;
-    djp_recorder *recorder = span_reader_recorder(&options);
-    djp_span *early = djp_span_start(recorder, DJP_TEXT("early"), NULL);
-    djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), NULL);
-    djp__recorder_set_wake_level(recorder, 0);
-    assert_int_equal(pthread_create(&thread, NULL, end_in_thread, early), 0);
-    while (!djp__load_acquire(&notes.entered)) {
-        sched_yield();
-    }
-    djp__recorder_free(recorder);
-    assert_int_equal(djp__load_acquire(&notes.left), 1);
-    pthread_join(thread, NULL);
-    djp__store_release(&notes.entered, 0);
-    djp__recorder_set_wake_level(recorder, 0);
-    djp_span_end(late, 0);
-    assert_int_equal(djp__load_acquire(&notes.entered), 0);
-    djp_span_release(early);
-    djp_span_release(late);
-}
-
 static void
 a_recorder_outlives_its_spans(void **state)
 {
@@ -570,9 +461,6 @@ main(void)
         cmocka_unit_test(threads_lose_and_tear_nothing_at_tight_limits),
         cmocka_unit_test(one_thread_without_memory),
         cmocka_unit_test(counts_are_exact_over_many_threads),
-        cmocka_unit_test(the_reader_is_woken_once_per_arming),
-        cmocka_unit_test(closing_counts_what_comes_later),
-        cmocka_unit_test(freeing_waits_for_the_callback),
         cmocka_unit_test(a_recorder_outlives_its_spans),
         cmocka_unit_test(a_forked_child_starts_afresh),
         cmocka_unit_test(a_span_of_another_recorder_is_a_local_parent),

@@ -8,12 +8,12 @@
 #include "trace/recorder_state.h"
 #include "model/tables.h"
 
-/* Ratios per halving on the scale, and the number of halvings. */
-enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
+enum { ROOT_POLICY__STEPS = 16 /* ratios per halving on the scale */ };
 
 /* With a canary, "always on" is a ratio: that of the canary. */
 static void
-policy_fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t recorded)
+root_policy_fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all,
+                 uint64_t recorded)
 {
     memset(policy, 0, sizeof *policy);
     policy->threshold = threshold > recorded ? threshold : recorded;
@@ -24,7 +24,7 @@ policy_fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all
 
 /* Adds the tracestate of roots to a complete policy. */
 static void
-policy_complete(djp__policy *policy)
+root_policy_complete(djp__policy *policy)
 {
     if (!policy->always_on && !policy->drop_all) {
         policy->root_state = djp__ot_root_state(policy->threshold);
@@ -33,35 +33,19 @@ policy_complete(djp__policy *policy)
 
 /* The policy of the options with that canary. */
 static void
-policy_fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
+root_policy_fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
 {
     const djp__recorder_options *options = &recorder->options;
-    policy_fill(policy, options->always_on ? 0 : options->threshold, options->always_on,
-                options->drop_all, canary);
-}
-
-void
-djp__recorder_set_off(djp_recorder *recorder, int off)
-{
-    int muted = off || djp__load_relaxed(&recorder->policy)->drop_all;
-    int bits = (off ? DJP__RECORDER_OFF : 0) | (muted ? DJP__RECORDER_MUTED : 0);
-    if ((djp__load_relaxed(&recorder->state) & (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) == bits) {
-        return;
-    }
-    djp__or_seq_cst(&recorder->state, bits);
-    djp__and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
-    if (bits == 0) {
-        /* a reader that slept while recording was off wakes at the next span */
-        djp__recorder_set_wake_level(recorder, 0);
-    }
+    root_policy_fill(policy, options->always_on ? 0 : options->threshold, options->always_on,
+                     options->drop_all, canary);
 }
 
 void
 djp__policies_init(djp_recorder *recorder)
 {
     djp__store_relaxed(&recorder->canary, recorder->options.canary);
-    policy_fill_first(&recorder->first, recorder, recorder->options.canary);
-    policy_complete(&recorder->first);
+    root_policy_fill_first(&recorder->first, recorder, recorder->options.canary);
+    root_policy_complete(&recorder->first);
     recorder->policy_count = 1;
     recorder->slot.policy.tree = 1;
     recorder->configured = &recorder->first;
@@ -83,7 +67,7 @@ djp__policies_free(djp_recorder *recorder)
 
 /* An existing policy that decides the same way; NULL if there is none. Under the tables lock. */
 static const djp__policy *
-policy_find(djp_recorder *recorder, const djp__policy *like)
+root_policy_find(djp_recorder *recorder, const djp__policy *like)
 {
     for (uint32_t i = 0; i < recorder->policy_count; i++) {
         const djp__policy *policy = i == 0 ? &recorder->first : recorder->policies[i];
@@ -98,13 +82,13 @@ policy_find(djp_recorder *recorder, const djp__policy *like)
 
 /* The last place is reserved for the policy that drops all. Under the tables lock. */
 static const djp__policy *
-policy_add(djp_recorder *recorder, const djp__policy *like)
+root_policy_add(djp_recorder *recorder, const djp__policy *like)
 {
     uint32_t place = recorder->policy_count, end = DJP__POLICIES_MAX - (like->drop_all ? 0u : 1u);
     djp__policy *policy = place < end ? djp__calloc(1, sizeof *policy) : NULL;
     if (policy != NULL) {
         *policy = *like;
-        policy_complete(policy);
+        root_policy_complete(policy);
         recorder->policies[place] = policy;
         recorder->policy_count = place + 1;
     }
@@ -113,16 +97,14 @@ policy_add(djp_recorder *recorder, const djp__policy *like)
 
 /* The next ratio of the scale. */
 static double
-policy_round(double ratio)
+root_policy_round(double ratio)
 {
-    double steps = round(-log2(ratio) * POLICY__STEPS);
-    double last = (double)POLICY__STEPS * POLICY__HALVINGS;
-    return exp2(-(steps < last ? steps : last) / POLICY__STEPS);
+    return exp2(-round(-log2(ratio) * ROOT_POLICY__STEPS) / ROOT_POLICY__STEPS);
 }
 
 /* Activates a policy; NULL: without memory, nothing changes. Under the tables lock. */
 static int
-policy_put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
+root_policy_put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
 {
     if (policy != NULL) {
         recorder->by_ratio = by_ratio;
@@ -139,13 +121,13 @@ djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
     uint64_t threshold = djp__threshold_of(ratio);
     int drop_all = threshold == DJP__THRESHOLD_NEVER;
     djp__tables_lock();
-    policy_fill(&like, threshold, 0, drop_all, djp__load_relaxed(&recorder->canary));
-    const djp__policy *policy = policy_find(recorder, &like);
+    root_policy_fill(&like, threshold, 0, drop_all, djp__load_relaxed(&recorder->canary));
+    const djp__policy *policy = root_policy_find(recorder, &like);
     if (policy == NULL && !drop_all && recorder->policy_count >= DJP__POLICIES_MAX / 2) {
-        policy_fill(&like, djp__threshold_of(policy_round(ratio)), 0, 0, like.recorded);
-        policy = policy_find(recorder, &like);
+        root_policy_fill(&like, djp__threshold_of(root_policy_round(ratio)), 0, 0, like.recorded);
+        policy = root_policy_find(recorder, &like);
     }
-    return policy_put(recorder, policy != NULL ? policy : policy_add(recorder, &like), 1);
+    return root_policy_put(recorder, policy != NULL ? policy : root_policy_add(recorder, &like), 1);
 }
 
 const djp__policy *
@@ -155,9 +137,9 @@ djp__policy_configured(djp_recorder *recorder)
     uint64_t canary = djp__load_relaxed(&recorder->canary);
     if (recorder->configured == &recorder->first && canary != recorder->first.recorded &&
         !recorder->first.drop_all) {
-        policy_fill_first(&like, recorder, canary);
-        const djp__policy *policy = policy_find(recorder, &like);
-        return policy != NULL ? policy : policy_add(recorder, &like);
+        root_policy_fill_first(&like, recorder, canary);
+        const djp__policy *policy = root_policy_find(recorder, &like);
+        return policy != NULL ? policy : root_policy_add(recorder, &like);
     }
     return recorder->configured;
 }
@@ -166,7 +148,7 @@ int
 djp__recorder_reset_ratio(djp_recorder *recorder)
 {
     djp__tables_lock();
-    return policy_put(recorder, djp__policy_configured(recorder), 0);
+    return root_policy_put(recorder, djp__policy_configured(recorder), 0);
 }
 
 void
@@ -175,7 +157,7 @@ djp__recorder_set_canary(djp_recorder *recorder, double canary)
     uint64_t threshold = canary < 0 ? recorder->options.canary : djp__threshold_of(canary);
     djp__tables_lock();
     if (recorder->policy_count >= DJP__POLICIES_MAX / 2 && canary > 0 && canary < 1) {
-        threshold = djp__threshold_of(policy_round(canary));
+        threshold = djp__threshold_of(root_policy_round(canary));
     }
     djp__store_relaxed(&recorder->canary, threshold);
     djp__tables_unlock();
@@ -200,41 +182,7 @@ djp__recorder_apply(djp_recorder *recorder, const djp__recorder_plan *plan)
 }
 
 int
-djp__recorder_is_muted(const djp_recorder *recorder)
-{
-    return (djp__load_acquire(&recorder->state) & DJP__RECORDER_MUTED) != 0;
-}
-
-int
 djp__recorder_has_tree(const djp_recorder *recorder)
 {
     return djp__load_acquire(&recorder->policy)->tree;
-}
-
-void
-djp__recorder_notify(djp_recorder *recorder)
-{
-    uint64_t level = 0;
-    if (recorder != NULL && djp__load_relaxed(&recorder->wake_level) == 0 &&
-        recorder->options.wake &&
-        djp__cas_strong_acq_rel(&recorder->wake_level, &level, DJP__WAKE_NEVER)) {
-        djp__recorder_wake(recorder);
-    }
-}
-
-int
-djp__recorder_try_start(djp_recorder *recorder)
-{
-    if (recorder == NULL) {
-        return 0;
-    }
-    if (djp__load_relaxed(&recorder->state) & DJP__RECORDER_FIRST) {
-        djp__and_seq_cst(&recorder->state, ~DJP__RECORDER_FIRST);
-        djp__recorder_wake(recorder);
-    }
-    if (djp__load_relaxed(&recorder->state) & DJP__RECORDER_NO_STARTS) {
-        djp__recorder_notify(recorder);
-        return 0;
-    }
-    return 1;
 }

@@ -11,7 +11,7 @@
 #include "model/tables.h"
 
 /* Trees that may wait for readers, and how often a writer yields to these. */
-enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };
+enum { TREE_SLOT__RETIRED = 4, TREE_SLOT__YIELDS = 1000 };
 
 void
 djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input)
@@ -38,9 +38,9 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
 
 /* Frees replaced trees, unless a thread may still use them. Under the tables lock. */
 static void
-policy_tree_reap(djp__tree_slot *slot)
+tree_slot_reap(djp__tree_slot *slot)
 {
-    for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
+    for (int i = 0; slot->retired && i < TREE_SLOT__YIELDS; i++) {
         /* A reader that counts itself in from now on finds the new tree. */
         if (djp__load_seq_cst(&slot->readers) == 0) {
             while (slot->retired != NULL) {
@@ -49,7 +49,7 @@ policy_tree_reap(djp__tree_slot *slot)
                 djp_sampler_free(tree);
             }
             slot->retired_count = 0;
-        } else if (slot->retired_count < POLICY_TREE__RETIRED) {
+        } else if (slot->retired_count < TREE_SLOT__RETIRED) {
             return; /* retried at the next change */
         } else {
             sched_yield();
@@ -79,14 +79,14 @@ djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
 
 /* Under the tables lock. */
 static int
-policy_tree_replace(djp_recorder *recorder, djp_sampler *tree)
+tree_slot_replace(djp_recorder *recorder, djp_sampler *tree)
 {
     djp__tree_slot *slot = &recorder->slot;
     djp_sampler *old = djp__load_relaxed(&slot->tree);
     int same = tree && old != NULL && tree->text_size == old->text_size &&
                memcmp(tree->text, old->text, old->text_size) == 0;
-    policy_tree_reap(slot);
-    if (same || slot->retired_count >= POLICY_TREE__RETIRED) {
+    tree_slot_reap(slot);
+    if (same || slot->retired_count >= TREE_SLOT__RETIRED) {
         djp_sampler_free(tree);
         return same ? 0 : DJP_ERETRY;
     }
@@ -100,7 +100,7 @@ policy_tree_replace(djp_recorder *recorder, djp_sampler *tree)
         old->next = slot->retired;
         slot->retired = old;
         slot->retired_count++;
-        policy_tree_reap(slot);
+        tree_slot_reap(slot);
     }
     return 0;
 }
@@ -116,7 +116,7 @@ djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
         }
     }
     djp__tables_lock();
-    int result = policy_tree_replace(recorder, sampler);
+    int result = tree_slot_replace(recorder, sampler);
     djp__tables_unlock();
     return result;
 }

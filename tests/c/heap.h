@@ -1,0 +1,36 @@
+/* Whether a call leaks, in every build: the bytes that the allocator has given out. For tests of
+ * one thread; everything is static. */
+#ifndef TESTS_C_HEAP_H
+#define TESTS_C_HEAP_H
+
+#include <malloc.h>
+#include <stddef.h>
+
+/* 0 with another C library, and under sanitizers, which look for leaks themselves. */
+static inline size_t
+heap_used(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* Bytes that many calls leave behind; the first ones fill caches. */
+static inline size_t
+heap_growth(void (*act)(void), int times)
+{
+    for (int i = 0; i < 3; i++) {
+        act();
+    }
+    size_t before = heap_used();
+    for (int i = 0; i < times; i++) {
+        act();
+    }
+    size_t after = heap_used();
+    return after > before ? after - before : 0;
+}
+
+#endif
