@@ -156,6 +156,7 @@
 #include "pipeline/pipeline.c"
 #include "pipeline/sender.c"
 #include "pipeline/flush.c"
+#include "pipeline/books.c"
 
 #include "oplog/value.c"
 #include "oplog/scope.c"
@@ -173,8 +174,10 @@
 #include "sdk/tasks.c"
 #include "sdk/shutdown.c"
 #include "sdk/sdk_metrics.c"
+#include "sdk/sdk_metrics_signal.c"
 #include "sdk/sdk_metrics_otel.c"
 #include "sdk/status.c"
+#include "sdk/status_signals.c"
 #include "sdk/status_problem.c"
 #include "sdk/config.c"
 #include "sdk/sdk.c"

@@ -20,6 +20,7 @@ typedef struct events {
     djp_ring *ring;
     djp__pipeline *pipeline;
     DJP__ATOMIC(uint64_t) wake_level; /* UINT64_MAX: no wake-up was asked for */
+    DJP__ATOMIC(uint64_t) added;
     DJP__ATOMIC(uint64_t) refused;
     DJP__ATOMIC(int) is_closed;
     DJP__ATOMIC(int) is_muted;
@@ -70,6 +71,22 @@ events_refused(const void *source)
     return djp__load_relaxed(&((const events *)source)->refused);
 }
 
+static inline void
+events_counts(djp__source_counts *out, const void *source)
+{
+    const events *self = source;
+    memset(out, 0, sizeof *out);
+    out->accepted = djp__load_acquire(&self->added);
+    out->dropped = events_refused(source);
+    out->started = out->accepted + out->dropped;
+}
+
+static inline void
+events_losses(const void *source, djp__visit_loss visit, void *user)
+{
+    visit(user, "refused", events_refused(source));
+}
+
 static inline int
 events_are_muted(const void *source)
 {
@@ -87,6 +104,7 @@ events_fork_child(void *source)
 {
     events *self = source;
     djp__ring_reset(self->ring);
+    djp__store_relaxed(&self->added, (uint64_t)0);
     djp__store_relaxed(&self->refused, (uint64_t)0);
     djp__store_relaxed(&self->wake_level, (uint64_t)0);
 }
@@ -104,6 +122,7 @@ event_add(events *self, const char *text)
     }
     record->size = (uint32_t)size;
     memcpy(record->text, text, size);
+    djp__add_acq_rel(&self->added, 1u);
     djp__ring_commit(self->ring, record);
     uint64_t level = djp__load_seq_cst(&self->wake_level);
     if (djp__ring_used(self->ring) >= level &&
@@ -216,6 +235,8 @@ static const djp__drain events_drain = {
     .consume = events_consume,
     .set_wake_level = events_set_wake_level,
     .refused = events_refused,
+    .counts = events_counts,
+    .losses = events_losses,
     .is_muted = events_are_muted,
     .close = events_close,
     .fork_child = events_fork_child,
@@ -233,6 +254,7 @@ static const djp__encode events_encoding = {
 static const djp__signal events_signal = {
     .name = "logs",
     .item_name = "events",
+    .item = "log",
     .route = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
               events_decode_partial},
     .drain = &events_drain,
@@ -256,8 +278,7 @@ events_start(events *self, djp_sdk *sdk, djp__transport *transport, uint64_t rin
     options.on_sent = NULL;
     djp__pipeline_init(self->pipeline, &events_signal, self, transport, &sdk->worker, &sdk->diag,
                        &options);
-    djp__sdk_add_pipeline(sdk, self->pipeline);
-    return 0;
+    return djp__sdk_add_pipeline(sdk, self->pipeline);
 }
 
 #endif

@@ -133,6 +133,8 @@ async function end(): Promise<boolean> {
 telemetryStatus().no_such_key;
 // @ts-expect-error nor has a part of it
 telemetryStatus().books.kept;
+// @ts-expect-error nor has the row of a signal
+telemetryStatus().signals.traces?.kept;
 // @ts-expect-error there is no such option
 init({ sampleRatios: 1 });
 // @ts-expect-error a condition is no sampler

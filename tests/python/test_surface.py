@@ -137,6 +137,12 @@ def unlike(value, kind, path="status"):
     if origin is typing.Union:
         problems = [unlike(value, one, path) for one in args]
         return [] if [] in problems else max(problems, key=len)
+    if origin is dict:
+        if not isinstance(value, dict):
+            return [f"{path}: {value!r}"]
+        return [
+            problem for key in value for problem in unlike(value[key], args[1], f"{path}.{key}")
+        ]
     if origin is typing.Literal:
         return [] if value in args else [f"{path}: {value!r}"]
     if kind is float:
@@ -153,8 +159,13 @@ def test_the_comparison_notices_both_directions():
     assert unlike({**whole, "more": 1}, status.TelemetryStatus) == ["status.more: unknown"]
     del whole["books"]["live"]
     whole["ring"]["used_bytes"] = "many"
+    whole["signals"]["traces"]["dropped"]["rejected"] = None
     found = sorted(unlike(whole, status.TelemetryStatus))
-    assert found == ["status.books.live: missing", "status.ring.used_bytes: 'many'"]
+    assert found == [
+        "status.books.live: missing",
+        "status.ring.used_bytes: 'many'",
+        "status.signals.traces.dropped.rejected: None",
+    ]
 
 
 def test_a_status_belongs_to_its_caller():

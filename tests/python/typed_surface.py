@@ -196,6 +196,7 @@ b2: bool = d.shutdown(timeout=1)
 b3: bool = d.shutdown(0.5)
 stt: TelemetryStatus = d.telemetry_status()
 sent: int = stt["spans"]["exported"] + stt["dropped"]["queue_full"]
+retries: int = stt["signals"]["traces"]["retries"] + stt["signals"]["traces"]["dropped"]["timeout"]
 share: float | None = stt["sampling"]["ratio"]
 endpoint: str | None = stt["settings"]["endpoint"]["value"]
 remote = stt["sampling"]["remote"]

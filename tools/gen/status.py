@@ -15,6 +15,8 @@ OWN = ("impl", "impl_reason")  # added by the bindings
 class Leaf:
     def __init__(self, kind, doc):
         kind, self.null = (kind[:-5], True) if kind.endswith("|null") else (kind, False)
+        self.is_map = kind.startswith("{")
+        kind = kind.strip("{}")
         self.words = kind[1:].split("|") if kind.startswith("=") else []
         self.kind = kind
         self.doc = doc
@@ -25,21 +27,28 @@ class Leaf:
             if self.words
             else PYTHON[self.kind]
         )
+        base = f"dict[str, {base}]" if self.is_map else base
         return f"Optional[{base}]" if self.null else base
 
     def node(self):
         base = " | ".join(f"'{word}'" for word in self.words) if self.words else NODE[self.kind]
+        base = f"Record<string, {base}>" if self.is_map else base
         return f"{base} | null" if self.null else base
 
 
 class Section:
-    """A nested part of the status; each has a separate type in both languages."""
+    """A nested part of the status; each has a separate type in both languages. With `_each` it is
+    a map, and the type is that of its values."""
 
     def __init__(self, name, described, found, path=()):
         self.path = path
-        self.type = "".join(part.title().replace("_", "") for part in path) + "Status"
+        self.each = described.get("_each")
+        self.type = "".join(part.title().replace("_", "") for part in path)
+        self.type = (self.type.removesuffix("s") if self.each else self.type) + "Status"
         self.doc = described.get("_", "")
         self.null = described.get("_null", False)
+        if self.each:
+            found = next(iter(found.values()))
         keys = {key for key in described if not key.startswith("_")}
         here = keys if found is None else set(found)
         own = set(OWN) if not path else set()
@@ -64,10 +73,12 @@ class Section:
         yield self
 
     def python(self):
-        return f"Optional[{self.type}]" if self.null else self.type
+        base = f"dict[str, {self.type}]" if self.each else self.type
+        return f"Optional[{base}]" if self.null else base
 
     def node(self):
-        return f"{self.type} | null" if self.null else self.type
+        base = f"Record<string, {self.type}>" if self.each else self.type
+        return f"{base} | null" if self.null else base
 
 
 def _setting(row):
@@ -129,7 +140,7 @@ def _python(contract, top, about):
             "",
             "",
             f"class {name}(TypedDict):",
-            *text.docstring(section.doc or ABOUT, "    "),
+            *text.docstring(section.each or section.doc or ABOUT, "    "),
             "",
         ]
         for key, part in section.parts.items():
@@ -155,7 +166,7 @@ def _node(contract, top, about):
     lines += ["}", ""]
     for section in top.sections():
         name = section.type if section.path else "TelemetryStatus"
-        doc = text.spelled(section.doc or ABOUT, names, "node")
+        doc = text.spelled(section.each or section.doc or ABOUT, names, "node")
         lines += [*text.jsdoc(doc), f"export interface {name} {{"]
         for key, part in section.parts.items():
             lines += [*text.jsdoc(part.doc, "  "), f"  {key}: {part.node()};"]
@@ -189,10 +200,12 @@ def _rows(section, prefix=""):
     for key, part in section.parts.items():
         if isinstance(part, Section):
             null = " or null" if part.null else ""
-            yield f"| `{prefix}{key}` | section{null} | {part.doc} |"
-            yield from _rows(part, f"{prefix}{key}.")
+            kind = "map of sections" if part.each else "section"
+            yield f"| `{prefix}{key}` | {kind}{null} | {part.doc} |"
+            yield from _rows(part, f"{prefix}{key}.NAME." if part.each else f"{prefix}{key}.")
         else:
             kind = " or ".join(f"`{word}`" for word in part.words) or part.kind
+            kind = f"map of {kind}" if part.is_map else kind
             yield f"| `{prefix}{key}` | {kind}{' or null' if part.null else ''} | {part.doc} |"
 
 

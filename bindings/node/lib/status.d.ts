@@ -461,10 +461,6 @@ export interface OtelSdkProcessedStatus {
   queue_full: number;
   /** Dropped: ended after the shutdown. */
   already_shutdown: number;
-  /** Dropped: time limit of the shutdown. */
-  shutdown: number;
-  /** Dropped: recording was switched off. */
-  switched_off: number;
   /** Dropped: `span_rate_limit`. */
   rate_limited: number;
   /** Dropped: request larger than `max_request_bytes`. */
@@ -472,7 +468,11 @@ export interface OtelSdkProcessedStatus {
   /** Dropped: record not readable. */
   damaged: number;
   /** Dropped: no memory to encode. */
-  memory: number;
+  encode_no_memory: number;
+  /** Dropped: recording was switched off. */
+  switched_off: number;
+  /** Dropped: time limit of the shutdown. */
+  shutdown: number;
 }
 
 /** Spans whose export ended, by error.type; `success` for none. */
@@ -503,6 +503,67 @@ export interface OtelSdkStatus {
   processed: OtelSdkProcessedStatus;
   /** Spans whose export ended, by error.type; `success` for none. */
   exported: OtelSdkExportedStatus;
+}
+
+/** Where each started item is now. `started` is the sum of the others. */
+export interface SignalsBooksStatus {
+  /** Items started. */
+  started: number;
+  /** Items that are not finished, or not decided yet. */
+  live: number;
+  /** Items that sampling left out. */
+  not_sampled: number;
+  /** Items that the receiver accepted. */
+  exported: number;
+  /** Items that were lost. */
+  dropped: number;
+  /** Items that wait to be exported. */
+  waiting: number;
+}
+
+/** The books, losses, queue and exports of one signal. */
+export interface SignalStatus {
+  /** What the signal consists of: spans. */
+  item_name: string;
+  /** The transport: otlp_grpc, otlp_http, console, file, memory or none. */
+  transport: string;
+  /**
+   * The receiver, without credentials and query; the transport if it has none; empty while the
+   * signal is not exported.
+   */
+  receiver: string;
+  /** Where each started item is now. `started` is the sum of the others. */
+  books: SignalsBooksStatus;
+  /** Lost items by reason. */
+  dropped: Record<string, number>;
+  /** Bytes of items that wait for the export thread. */
+  ring_bytes: number;
+  /** Items in the request that is being encoded. */
+  batch_items: number;
+  /** Requests that are being sent or wait to be sent. */
+  queue_requests: number;
+  /** Items in these requests. */
+  queue_items: number;
+  /** Size of these requests in bytes. */
+  queue_bytes: number;
+  /** Attempts to send a request. */
+  attempts: number;
+  /** Attempts after a failure of the same request. */
+  retries: number;
+  /** Requests that the receiver accepted. */
+  requests_ok: number;
+  /** Requests given up. */
+  requests_failed: number;
+  /** Failed attempts since the last success. */
+  consecutive_failures: number;
+  /** Bytes sent, after compression. */
+  wire_bytes: number;
+  /** Time of the last success, in seconds since 1970 (UTC). */
+  last_success: number | null;
+  /** The last failure; empty if there is none. */
+  last_error: string;
+  /** Time of the last failure, in seconds since 1970 (UTC). */
+  last_error_time: number | null;
 }
 
 /**
@@ -707,6 +768,11 @@ export interface TelemetryStatus {
   dropped: DroppedStatus;
   /** The same counts under the names of the OpenTelemetry SDK metrics; docs/metrics.md. */
   otel_sdk: OtelSdkStatus;
+  /**
+   * Each signal that the SDK can export, by its name, with the same keys; `traces` is always there.
+   * `books`, `dropped`, `ring`, `queue` and `export` of the status have the same counts of traces.
+   */
+  signals: Record<string, SignalStatus>;
   /**
    * The sampling that is in effect, and the source of each part: `configuration`, `program`,
    * `overrides_file`, `remote`, `target` or `budget`.

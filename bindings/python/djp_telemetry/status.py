@@ -396,10 +396,6 @@ class OtelSdkProcessedStatus(TypedDict):
     queue_full: int
     # Dropped: ended after the shutdown.
     already_shutdown: int
-    # Dropped: time limit of the shutdown.
-    shutdown: int
-    # Dropped: recording was switched off.
-    switched_off: int
     # Dropped: `span_rate_limit`.
     rate_limited: int
     # Dropped: request larger than `max_request_bytes`.
@@ -407,7 +403,11 @@ class OtelSdkProcessedStatus(TypedDict):
     # Dropped: record not readable.
     damaged: int
     # Dropped: no memory to encode.
-    memory: int
+    encode_no_memory: int
+    # Dropped: recording was switched off.
+    switched_off: int
+    # Dropped: time limit of the shutdown.
+    shutdown: int
 
 
 class OtelSdkExportedStatus(TypedDict):
@@ -440,6 +440,67 @@ class OtelSdkStatus(TypedDict):
     processed: OtelSdkProcessedStatus
     # Spans whose export ended, by error.type; `success` for none.
     exported: OtelSdkExportedStatus
+
+
+class SignalsBooksStatus(TypedDict):
+    """Where each started item is now. `started` is the sum of the others."""
+
+    # Items started.
+    started: int
+    # Items that are not finished, or not decided yet.
+    live: int
+    # Items that sampling left out.
+    not_sampled: int
+    # Items that the receiver accepted.
+    exported: int
+    # Items that were lost.
+    dropped: int
+    # Items that wait to be exported.
+    waiting: int
+
+
+class SignalStatus(TypedDict):
+    """The books, losses, queue and exports of one signal."""
+
+    # What the signal consists of: spans.
+    item_name: str
+    # The transport: otlp_grpc, otlp_http, console, file, memory or none.
+    transport: str
+    # The receiver, without credentials and query; the transport if it has none; empty while the
+    # signal is not exported.
+    receiver: str
+    # Where each started item is now. `started` is the sum of the others.
+    books: SignalsBooksStatus
+    # Lost items by reason.
+    dropped: dict[str, int]
+    # Bytes of items that wait for the export thread.
+    ring_bytes: int
+    # Items in the request that is being encoded.
+    batch_items: int
+    # Requests that are being sent or wait to be sent.
+    queue_requests: int
+    # Items in these requests.
+    queue_items: int
+    # Size of these requests in bytes.
+    queue_bytes: int
+    # Attempts to send a request.
+    attempts: int
+    # Attempts after a failure of the same request.
+    retries: int
+    # Requests that the receiver accepted.
+    requests_ok: int
+    # Requests given up.
+    requests_failed: int
+    # Failed attempts since the last success.
+    consecutive_failures: int
+    # Bytes sent, after compression.
+    wire_bytes: int
+    # Time of the last success, in seconds since 1970 (UTC).
+    last_success: Optional[float]
+    # The last failure; empty if there is none.
+    last_error: str
+    # Time of the last failure, in seconds since 1970 (UTC).
+    last_error_time: Optional[float]
 
 
 class SamplingRemoteStatus(TypedDict):
@@ -644,6 +705,10 @@ class TelemetryStatus(TypedDict):
     dropped: DroppedStatus
     # The same counts under the names of the OpenTelemetry SDK metrics; docs/metrics.md.
     otel_sdk: OtelSdkStatus
+    # Each signal that the SDK can export, by its name, with the same keys; `traces` is always
+    # there. `books`, `dropped`, `ring`, `queue` and `export` of the status have the same counts of
+    # traces.
+    signals: dict[str, SignalStatus]
     # The sampling that is in effect, and the source of each part: `configuration`, `program`,
     # `overrides_file`, `remote`, `target` or `budget`.
     sampling: SamplingStatus

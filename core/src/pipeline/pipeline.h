@@ -94,6 +94,8 @@ typedef struct djp__pipeline_options {
     uint64_t flush_interval_ns;
     uint64_t export_timeout_ns; /* 0: none */
     const char *target; /* the destination, for messages; borrowed */
+    /* the kind of exporter in names of components: "otlp_http"; NULL: that of the transport */
+    const char *exporter;
     /* Called by the worker at the end of an export, "" for success. May be NULL. */
     void (*on_sent)(void *user, const djp__request *request, const char *error);
     void *user; /* of on_sent */

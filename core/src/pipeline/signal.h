@@ -10,6 +10,20 @@
 
 struct djp__buf;
 
+/* Items of a source since the start, or since the fork.
+ * started = live + not_sampled + accepted + dropped */
+typedef struct djp__source_counts {
+    uint64_t started;
+    uint64_t live; /* not finished, or not decided */
+    uint64_t not_sampled;
+    uint64_t accepted; /* became records */
+    uint64_t dropped; /* lost before they became records */
+    uint64_t switched_off; /* those of `dropped` that were lost because exports were muted */
+} djp__source_counts;
+
+/* reason: static text, a word of the status and of metrics. */
+typedef void (*djp__visit_loss)(void *user, const char *reason, uint64_t items);
+
 /* The source: records in the order of their positions, with the worker as the one reader. Positions
  * only grow; when `consumed` reaches a value of `written`, everything before it was taken. */
 typedef struct djp__drain {
@@ -23,6 +37,11 @@ typedef struct djp__drain {
     void (*set_wake_level)(void *source, uint64_t bytes);
     /* Total of items the source refused for lack of room. Any thread. */
     uint64_t (*refused)(const void *source);
+    /* Any thread; also while the signal is off and the source was never started. */
+    void (*counts)(djp__source_counts *out, const void *source);
+    /* Calls visit for each reason for which the source loses items, except switched_off, in a
+     * constant order. Any thread, as counts. */
+    void (*losses)(const void *source, djp__visit_loss visit, void *user);
     /* 1 while exports are muted. Any thread. */
     int (*is_muted)(const void *source);
     /* Shutdown has begun: later items are refused. May be NULL. */
@@ -49,6 +68,7 @@ typedef struct djp__encode {
 typedef struct djp__signal {
     const char *name; /* "traces" */
     const char *item_name; /* plural: "spans" */
+    const char *item; /* its word in OpenTelemetry's names of metrics and components: "span" */
     djp__route route; /* its paths at a receiver, and the form of the responses */
     const djp__drain *drain;
     const djp__encode *encode;

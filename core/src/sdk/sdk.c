@@ -168,6 +168,26 @@ djp__sdk_wake(void *sdk)
     djp__pipeline_wake(&((djp_sdk *)sdk)->traces);
 }
 
+/* The kind of exporter in the names of components, by the OpenTelemetry conventions. */
+static const char *
+sdk_exporter_kind(const djp_options *options)
+{
+    switch (options->exporter) {
+    case DJP_EXPORTER_CONSOLE:
+        return "console";
+    case DJP_EXPORTER_FILE:
+        return "file";
+    case DJP_EXPORTER_MEMORY:
+        return "memory";
+    case DJP_EXPORTER_OTLP:
+    case DJP_EXPORTER_NONE:
+        break;
+    }
+    return options->protocol == DJP_PROTOCOL_GRPC        ? "otlp_grpc"
+           : options->protocol == DJP_PROTOCOL_HTTP_JSON ? "otlp_http_json"
+                                                         : "otlp_http";
+}
+
 /* Takes the transport. */
 static void
 sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
@@ -182,8 +202,7 @@ sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
         .flush_interval_ns = options->flush_interval_ns,
         .export_timeout_ns = options->export_timeout_ns,
         .target = djp__sdk_target(sdk),
-        .on_sent = djp__sdk_otel_sent,
-        .user = sdk,
+        .exporter = sdk_exporter_kind(options),
     };
     djp__pipeline_init(&sdk->traces, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag,
                        &limits);
@@ -193,17 +212,27 @@ sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
     djp__recorder_set_wake_level(sdk->recorder, 0);
 }
 
-void
+int
 djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline)
 {
     djp__pipeline **link = &sdk->pipelines;
+    size_t count = 0;
     while (*link) {
         link = &(*link)->next;
+        count++;
+    }
+    int result = count < DJP__PIPELINES_MAX ? 0 : DJP_EFULL;
+    if (result == 0 && sdk->registry != NULL) {
+        result = djp__sdk_metrics_add_signal(sdk, pipeline->signal, pipeline->source, pipeline);
+    }
+    if (result != 0) {
+        return result;
     }
     *link = pipeline;
     sdk->worker.shares_files |= pipeline->transport->ops->shares_files;
     djp__worker_add(&sdk->worker, &pipeline->batch_task);
     djp__worker_add(&sdk->worker, &pipeline->send_task);
+    return 0;
 }
 
 /* Takes *transport if there is one and it is used. */

@@ -15,13 +15,13 @@
 #include "export/otlp_trace.h"
 #include "export/prometheus_http.h"
 #include "oplog/oplog.h"
+#include "pipeline/books.h"
 #include "pipeline/flush.h"
 #include "pipeline/worker.h"
 #include "trace/recorder.h"
 
 /* Families of the SDK's own counters. */
 enum {
-    DJP__SDK_SPANS,
     DJP__SDK_SAMPLED,
     DJP__SDK_TRACES,
     DJP__SDK_REQUESTS,
@@ -34,25 +34,44 @@ enum {
     DJP__SDK_ALL
 };
 
-/* Families of the conventions: the first of every instance, the next two with a recorder, the
- * others with a pipeline. */
+/* Families of the conventions: the first of every instance, the next two with a recorder, the last
+ * with a pipeline. */
 enum {
     DJP__OTEL_COLLECTION,
     DJP__OTEL_STARTED,
     DJP__OTEL_LIVE,
+    DJP__OTEL_DURATION,
+    DJP__OTEL_COUNT
+};
+
+/* ... and those of each signal that is exported. */
+enum {
     DJP__OTEL_QUEUE_SIZE,
     DJP__OTEL_QUEUE_CAPACITY,
     DJP__OTEL_PROCESSED,
     DJP__OTEL_INFLIGHT,
     DJP__OTEL_EXPORTED,
-    DJP__OTEL_DURATION,
-    DJP__OTEL_COUNT
+    DJP__OTEL_SIGNAL_COUNT
 };
+
+/* sdk_metrics_signal.c. */
+typedef struct djp__signal_metrics {
+    const djp__signal *signal;
+    const void *source;
+    djp__pipeline *pipeline; /* zeros while the signal is not exported */
+    djp_sdk *sdk;
+    djp_family *items; /* djp_telemetry_<items>_total */
+    djp_family *otel[DJP__OTEL_SIGNAL_COUNT]; /* NULL unless configured */
+    /* otel_component_name and otel_component_type of its processor and of its exporter */
+    char processor[2][64], exporter[2][64];
+} djp__signal_metrics;
 
 /* sdk_metrics.c and sdk_metrics_otel.c. */
 typedef struct djp__sdk_metrics {
     djp_family *families[DJP__SDK_ALL];
     djp_family *otel[DJP__OTEL_COUNT]; /* NULL unless configured */
+    djp__signal_metrics signals[DJP__PIPELINES_MAX];
+    size_t signal_count; /* constant once the instance records */
     /* process of target_info; used by the registry's collectors, which run one at a time */
     pid_t target_pid;
 } djp__sdk_metrics;
@@ -116,8 +135,9 @@ int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
                                 djp__transport *transport);
 /* Adds a signal, before its first item is recorded. The pipeline (set up by djp__pipeline_init with
  * sdk's worker and diag; taken, freed with djp__free) then runs, flushes, forks and ends with the
- * others. */
-void djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline);
+ * others, and its counts are in status and metrics. Returns 0; or DJP_EFULL or DJP_ENOMEM, and the
+ * pipeline is not taken. */
+int djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline);
 void djp__sdk_ref(void *sdk);
 void djp__sdk_unref(void *sdk);
 /* Returns the parts of a URL that may be shown: scheme, host, port, path. NULL without memory. */
@@ -164,21 +184,31 @@ int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
 /* Writes the resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp__buf *out, djp_sdk *sdk);
 
-/* Calls visit for each reason of lost spans, with the count of recorder and pipeline. */
-typedef void (*djp__visit_drop)(void *user, const char *reason, uint64_t spans);
-void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters,
-                    djp__visit_drop visit, void *user);
-
 /* sdk_metrics.c: the SDK's own counters as families of its registry. */
 int djp__sdk_metrics_add(djp_sdk *sdk);
+/* Adds to a counter or gauge with up to two labels; NULL if the name is in use or without memory.
+ */
+djp_family *djp__sdk_metrics_family(djp_sdk *sdk, djp_metric_type type, const char *name,
+                                    const char *help, const char *first, const char *second);
+
+/* sdk_metrics_signal.c: the families of a signal; the pipeline may be zeros, if it is not exported.
+ * Returns 0, DJP_EFULL or DJP_ENOMEM. */
+int djp__sdk_metrics_add_signal(djp_sdk *sdk, const djp__signal *signal, const void *source,
+                                djp__pipeline *pipeline);
+/* Writes "Spans <rest>" for the items of a signal. */
+void djp__signal_title(char *out, size_t out_size, const djp__signal *signal, const char *rest);
+/* Updates the families of all signals before an exposition. */
+void djp__sdk_metrics_collect_signals(djp_sdk *sdk);
 
 /* sdk_metrics_otel.c: the same by the OpenTelemetry conventions; add has an effect only if
  * configured. */
 int djp__sdk_otel_add(djp_sdk *sdk);
+int djp__sdk_otel_add_signal(djp__signal_metrics *metrics);
 void djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
-/* An export of spans has ended; "" for success. Worker only. */
-void djp__sdk_otel_sent(void *sdk, const djp__request *request, const char *error);
-/* One JSON object, whether configured or not. */
+void djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics);
+/* An export of the signal (djp__signal_metrics) has ended; "" for success. Worker only. */
+void djp__sdk_otel_sent(void *metrics, const djp__request *request, const char *error);
+/* One JSON object about spans, whether configured or not. */
 void djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
 
 #endif

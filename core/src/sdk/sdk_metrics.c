@@ -7,11 +7,11 @@
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
 
-static djp_family *
-sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help,
-                   const char *label)
+djp_family *
+djp__sdk_metrics_family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help,
+                        const char *first, const char *second)
 {
-    const char *labels[1] = {label};
+    const char *labels[2] = {first, second};
     djp_family_options options;
     memset(&options, 0, sizeof options);
     options.type = type;
@@ -19,9 +19,9 @@ sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *nam
     options.help = help;
     options.unit = "";
     options.labels = labels;
-    options.label_count = label != NULL ? 1 : 0;
+    options.label_count = second != NULL ? 2 : first != NULL ? 1 : 0;
     djp_family *family = NULL;
-    return djp_family_new(&family, registry, &options) == 0 ? family : NULL;
+    return djp_family_new(&family, sdk->registry, &options) == 0 ? family : NULL;
 }
 
 static void
@@ -100,26 +100,14 @@ sdk_metrics_collect(void *user)
     sdk_metrics_count(lost, "overflowed", recordings.overflowed);
     sdk_metrics_count(lost, "refused", recordings.refused);
     sdk_metrics_cost(sdk);
+    djp__sdk_metrics_collect_signals(sdk);
     if (!sdk->recorder) {
         return;
     }
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    djp_family *spans = sdk->metrics.families[DJP__SDK_SPANS];
-    sdk_metrics_count(spans, "exported", djp__load_relaxed(&sdk->traces.stats.items_exported));
-    sdk_metrics_count(spans, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
-    djp__sdk_drops(sdk, &counters, sdk_metrics_count, spans);
     sdk_metrics_count_sampled(sdk, &counters);
-    djp_family *requests = sdk->metrics.families[DJP__SDK_REQUESTS];
-    sdk_metrics_count(requests, "ok", djp__load_relaxed(&sdk->traces.stats.requests_ok));
-    sdk_metrics_count(requests, "failed", djp__load_relaxed(&sdk->traces.stats.requests_failed));
-    sdk_metrics_count(requests, "retried", djp__load_relaxed(&sdk->traces.stats.retries));
     djp__sdk_otel_collect(sdk, &counters);
-    uint64_t waiting =
-        djp__load_relaxed(&sdk->traces.queue.bytes) +
-        (sdk->pipelines != NULL ? djp__ring_used(djp__recorder_ring(sdk->recorder)) : 0);
-    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_WAITING], NULL),
-                  (double)waiting);
 }
 
 static int
@@ -131,50 +119,46 @@ sdk_metrics_add_cost(djp_sdk *sdk)
           options->price_per_thousand_series > 0)) {
         return 1;
     }
-    families[DJP__SDK_COST] =
-        sdk_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
-                           "What telemetry cost since the start, by the prices set", "source");
+    families[DJP__SDK_COST] = djp__sdk_metrics_family(
+        sdk, DJP_COUNTER, "djp_telemetry_cost",
+        "What telemetry cost since the start, by the prices set", "source", NULL);
     families[DJP__SDK_USED] =
-        sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
-                           "Part of the month's telemetry budget that is spent", NULL);
-    families[DJP__SDK_FORECAST] =
-        sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
-                           "The same at the end of the month, by the present rate", NULL);
+        djp__sdk_metrics_family(sdk, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
+                                "Part of the month's telemetry budget that is spent", NULL, NULL);
+    families[DJP__SDK_FORECAST] = djp__sdk_metrics_family(
+        sdk, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
+        "The same at the end of the month, by the present rate", NULL, NULL);
     return families[DJP__SDK_COST] && families[DJP__SDK_USED] && families[DJP__SDK_FORECAST];
+}
+
+/* The families of spans, beyond those of each signal. */
+static int
+sdk_metrics_add_traces(djp_sdk *sdk)
+{
+    djp_family **families = sdk->metrics.families;
+    families[DJP__SDK_SAMPLED] = djp__sdk_metrics_family(
+        sdk, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason", NULL);
+    families[DJP__SDK_TRACES] =
+        djp__sdk_metrics_family(sdk, DJP_COUNTER, "djp_telemetry_local_traces",
+                                "Local traces that were not decided as usual", "outcome", NULL);
+    return families[DJP__SDK_SAMPLED] != NULL && families[DJP__SDK_TRACES] != NULL
+               ? djp__sdk_metrics_add_signal(sdk, &djp__signal_traces, sdk, &sdk->traces)
+               : DJP_ENOMEM;
 }
 
 int
 djp__sdk_metrics_add(djp_sdk *sdk)
 {
-    djp_registry *registry = sdk->registry;
+    djp_family **families = sdk->metrics.families;
     if (djp__sdk_otel_add(sdk) != 0 || !sdk_metrics_add_cost(sdk)) {
         return DJP_ENOMEM;
     }
-    sdk->metrics.families[DJP__SDK_RECORDINGS] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_metric_recordings",
-                           "Metric recordings dropped or redirected, by outcome", "outcome");
-    if (!sdk->metrics.families[DJP__SDK_RECORDINGS]) {
+    families[DJP__SDK_RECORDINGS] = djp__sdk_metrics_family(
+        sdk, DJP_COUNTER, "djp_telemetry_metric_recordings",
+        "Metric recordings dropped or redirected, by outcome", "outcome", NULL);
+    if (families[DJP__SDK_RECORDINGS] == NULL ||
+        (sdk->recorder != NULL && sdk_metrics_add_traces(sdk) != 0)) {
         return DJP_ENOMEM;
     }
-    if (!sdk->recorder) {
-        return djp__registry_on_collect(registry, sdk_metrics_collect, sdk);
-    }
-    sdk->metrics.families[DJP__SDK_SPANS] = sdk_metrics_family(
-        registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by outcome", "outcome");
-    sdk->metrics.families[DJP__SDK_SAMPLED] = sdk_metrics_family(
-        registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason");
-    sdk->metrics.families[DJP__SDK_TRACES] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_local_traces",
-                           "Local traces that were not decided as usual", "outcome");
-    sdk->metrics.families[DJP__SDK_REQUESTS] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",
-                           "Export requests by outcome", "outcome");
-    sdk->metrics.families[DJP__SDK_WAITING] = sdk_metrics_family(
-        registry, DJP_GAUGE, "djp_telemetry_waiting_bytes", "Bytes that wait to be exported", NULL);
-    for (int i = 0; i < DJP__SDK_COUNT; i++) {
-        if (!sdk->metrics.families[i]) {
-            return DJP_ENOMEM;
-        }
-    }
-    return djp__registry_on_collect(registry, sdk_metrics_collect, sdk);
+    return djp__registry_on_collect(sdk->registry, sdk_metrics_collect, sdk);
 }

@@ -1,6 +1,7 @@
 /* The SDK's metrics by the OpenTelemetry conventions (otel.sdk.*), as Prometheus shows them:
  * opt-in, because the conventions have the status Development. All are computed when read, except
  * the end of an export, which the worker records. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,12 +9,9 @@
 #include "metrics/registry.h"
 #include "sdk/sdk.h"
 
-/* Bytes per waiting span where the capacity is given in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
-enum { SDK_METRICS_OTEL__SPAN_BYTES = 1024 };
+/* Bytes per waiting item where the capacity is given in items, as in OTEL_BSP_MAX_QUEUE_SIZE. */
+enum { SDK_METRICS_OTEL__ITEM_BYTES = 1024 };
 
-/* A process has each component once, so the number in its name is always 0. */
-static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0",
-                                                           "batching_span_processor"};
 static const char *const sdk_metrics_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
                                                         "prometheus_http_text_metric_exporter"};
 static const char *const sdk_metrics_otel__results[DJP__OUTCOMES] = {"DROP", "RECORD_ONLY",
@@ -27,85 +25,87 @@ static const double sdk_metrics_otel__export_bounds[] = {.001, .0025, .005, .01,
 static const double sdk_metrics_otel__collect_bounds[] = {.0001, .00025, .0005, .001, .0025, .005,
                                                           .01,   .025,   .05,   .1,   .25,   1};
 
-static const char *const *
-sdk_metrics_otel_exporter(const djp_options *options)
-{
-    static const char *const grpc[2] = {"otlp_grpc_span_exporter/0", "otlp_grpc_span_exporter"};
-    static const char *const http[2] = {"otlp_http_span_exporter/0", "otlp_http_span_exporter"};
-    static const char *const http_json[2] = {"otlp_http_json_span_exporter/0",
-                                             "otlp_http_json_span_exporter"};
-    static const char *const console[2] = {"console_span_exporter/0", "console_span_exporter"};
-    static const char *const file[2] = {"file_span_exporter/0", "file_span_exporter"};
-    static const char *const memory[2] = {"memory_span_exporter/0", "memory_span_exporter"};
-    switch (options->exporter) {
-    case DJP_EXPORTER_CONSOLE:
-        return console;
-    case DJP_EXPORTER_FILE:
-        return file;
-    case DJP_EXPORTER_MEMORY:
-        return memory;
-    case DJP_EXPORTER_OTLP:
-    case DJP_EXPORTER_NONE:
-        break;
-    }
-    return options->protocol == DJP_PROTOCOL_GRPC        ? grpc
-           : options->protocol == DJP_PROTOCOL_HTTP_JSON ? http_json
-                                                         : http;
-}
+/* Items by error.type; "" is success. */
+typedef struct sdk_metrics_otel_count {
+    const char *error;
+    uint64_t items;
+} sdk_metrics_otel_count;
+
+enum { SDK_METRICS_OTEL__ERRORS = 24, SDK_METRICS_OTEL__EXPORT_ERRORS = 4 };
 
 typedef struct sdk_metrics_otel_numbers {
     uint64_t inflight, queue_size, queue_capacity;
-    /* Results of spans to export; "" is success. */
-    struct {
-        const char *error;
-        uint64_t spans;
-    } processed[9], exported[4];
+    sdk_metrics_otel_count processed[SDK_METRICS_OTEL__ERRORS];
+    size_t processed_count;
+    sdk_metrics_otel_count exported[SDK_METRICS_OTEL__EXPORT_ERRORS];
 } sdk_metrics_otel_numbers;
 
-static uint64_t
-sdk_metrics_otel_lost(const djp_sdk *sdk, djp__loss reason)
+/* Returns the error.type of a processor for a loss; NULL: the item never came to it. An item whose
+ * export failed was processed. */
+static const char *
+sdk_metrics_otel_error(const char *reason)
 {
-    return djp__load_relaxed(&sdk->traces.stats.lost[reason]);
+    static const char *const names[][2] = {
+        {"rejected", ""},
+        {"timeout", ""},
+        {"export_failed", ""},
+        {"ring_full", "queue_full"},
+        {"after_shutdown", "already_shutdown"},
+        {"rate_limited_burst", "rate_limited"},
+        {"oplog_full", NULL},
+        {"span_no_memory", NULL},
+        {"forked", NULL},
+        {"never_ended", NULL},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(reason, names[i][0]) == 0) {
+            return names[i][1];
+        }
+    }
+    return reason;
 }
 
 static void
-sdk_metrics_otel_read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk,
-                      const djp_recorder_counters *counters)
+sdk_metrics_otel_add_loss(void *user, const char *reason, uint64_t items)
 {
-    uint64_t exported = djp__load_relaxed(&sdk->traces.stats.items_exported);
-    uint64_t rejected = sdk_metrics_otel_lost(sdk, DJP__LOSS_REJECTED),
-             late = sdk_metrics_otel_lost(sdk, DJP__LOSS_TIMEOUT);
-    uint64_t failed = sdk_metrics_otel_lost(sdk, DJP__LOSS_EXPORT_FAILED);
-    uint64_t full = sdk_metrics_otel_lost(sdk, DJP__LOSS_QUEUE_FULL),
-             off = sdk_metrics_otel_lost(sdk, DJP__LOSS_SWITCHED_OFF);
-    uint64_t gone = exported;
-    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        gone += sdk_metrics_otel_lost(sdk, (djp__loss)i);
+    sdk_metrics_otel_numbers *numbers = user;
+    const char *error = sdk_metrics_otel_error(reason);
+    size_t i = 0;
+    if (error == NULL) {
+        return;
     }
-    uint64_t inflight = djp__load_relaxed(&sdk->traces.queue.attempted_items);
-    gone += inflight;
-    sdk_metrics_otel_numbers numbers = {
-        .inflight = inflight,
-        .queue_size = counters->sampled > gone ? counters->sampled - gone : 0,
-        .queue_capacity = sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) /
-                                               SDK_METRICS_OTEL__SPAN_BYTES
-                                         : 0,
-        .processed = {{"", exported + rejected + late + failed},
-                      {"queue_full", counters->dropped[DJP__DROP_RING_FULL] + full},
-                      {"already_shutdown", counters->dropped[DJP__DROP_AFTER_SHUTDOWN]},
-                      {"shutdown", sdk_metrics_otel_lost(sdk, DJP__LOSS_SHUTDOWN)},
-                      {"switched_off", counters->dropped[DJP__DROP_SWITCHED_OFF] + off},
-                      {"rate_limited", counters->by_reason[DJP_REASON_RATE_LIMITED] +
-                                           counters->by_reason[DJP_REASON_RATE_BURST]},
-                      {"too_large", sdk_metrics_otel_lost(sdk, DJP__LOSS_TOO_LARGE)},
-                      {"damaged", sdk_metrics_otel_lost(sdk, DJP__LOSS_DAMAGED)},
-                      {"memory", sdk_metrics_otel_lost(sdk, DJP__LOSS_ENCODE_NO_MEMORY)}},
-        .exported = {{"", exported},
-                     {"rejected", rejected},
-                     {"timeout", late},
-                     {"export_failed", failed}},
-    };
-    *out = numbers;
+    while (i < numbers->processed_count && strcmp(numbers->processed[i].error, error) != 0) {
+        i++;
+    }
+    if (i < SDK_METRICS_OTEL__ERRORS) {
+        numbers->processed[i].error = error;
+        numbers->processed[i].items += items;
+        numbers->processed_count += i == numbers->processed_count;
+    }
+}
+
+static void
+sdk_metrics_otel_read(sdk_metrics_otel_numbers *out, const djp__signal *signal, const void *source,
+                      const djp__pipeline *pipeline)
+{
+    static const djp__loss losses[SDK_METRICS_OTEL__EXPORT_ERRORS - 1] = {
+        DJP__LOSS_REJECTED, DJP__LOSS_TIMEOUT, DJP__LOSS_EXPORT_FAILED};
+    const djp__export_stats *stats = &pipeline->stats;
+    djp__books books;
+    memset(out, 0, sizeof *out);
+    djp__books_read(&books, signal, source, stats);
+    out->inflight = djp__load_relaxed(&pipeline->queue.attempted_items);
+    out->queue_size = books.waiting > out->inflight ? books.waiting - out->inflight : 0;
+    if (pipeline->signal != NULL) {
+        out->queue_capacity = signal->drain->capacity(source) / SDK_METRICS_OTEL__ITEM_BYTES;
+    }
+    sdk_metrics_otel_add_loss(out, "", books.exported);
+    djp__books_losses(signal, source, stats, sdk_metrics_otel_add_loss, out);
+    out->exported[0] = (sdk_metrics_otel_count){"", books.exported};
+    for (int i = 0; i < SDK_METRICS_OTEL__EXPORT_ERRORS - 1; i++) {
+        out->exported[i + 1] = (sdk_metrics_otel_count){djp__loss_name(losses[i]),
+                                                        djp__load_relaxed(&stats->lost[losses[i]])};
+    }
 }
 
 /* Creates a family with the labels of its component, if it has one, and up to two more. */
@@ -177,71 +177,109 @@ djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
         return;
     }
     sdk_metrics_otel_show_spans(sdk, counters);
-    if (sdk->pipelines == NULL) {
+}
+
+void
+djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics)
+{
+    const char *const processor[2] = {metrics->processor[0], metrics->processor[1]};
+    const char *const exporter[2] = {metrics->exporter[0], metrics->exporter[1]};
+    djp_family *const *families = metrics->otel;
+    if (families[DJP__OTEL_QUEUE_SIZE] == NULL) {
         return;
     }
-    const char *const *exporter = sdk_metrics_otel_exporter(&sdk->options);
     sdk_metrics_otel_numbers numbers;
-    sdk_metrics_otel_read(&numbers, sdk, counters);
-    djp_gauge_set(sdk_metrics_otel_series(sdk->metrics.otel[DJP__OTEL_QUEUE_SIZE],
-                                          sdk_metrics_otel__processor, NULL, NULL),
+    sdk_metrics_otel_read(&numbers, metrics->signal, metrics->source, metrics->pipeline);
+    djp_gauge_set(sdk_metrics_otel_series(families[DJP__OTEL_QUEUE_SIZE], processor, NULL, NULL),
                   (double)numbers.queue_size);
-    djp_gauge_set(sdk_metrics_otel_series(sdk->metrics.otel[DJP__OTEL_QUEUE_CAPACITY],
-                                          sdk_metrics_otel__processor, NULL, NULL),
-                  (double)numbers.queue_capacity);
     djp_gauge_set(
-        sdk_metrics_otel_series(sdk->metrics.otel[DJP__OTEL_INFLIGHT], exporter, NULL, NULL),
-        (double)numbers.inflight);
-    for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
-        djp__counter_set(sdk_metrics_otel_series(sdk->metrics.otel[DJP__OTEL_PROCESSED],
-                                                 sdk_metrics_otel__processor,
+        sdk_metrics_otel_series(families[DJP__OTEL_QUEUE_CAPACITY], processor, NULL, NULL),
+        (double)numbers.queue_capacity);
+    djp_gauge_set(sdk_metrics_otel_series(families[DJP__OTEL_INFLIGHT], exporter, NULL, NULL),
+                  (double)numbers.inflight);
+    for (size_t i = 0; i < numbers.processed_count; i++) {
+        djp__counter_set(sdk_metrics_otel_series(families[DJP__OTEL_PROCESSED], processor,
                                                  numbers.processed[i].error, NULL),
-                         (double)numbers.processed[i].spans);
+                         (double)numbers.processed[i].items);
     }
-    for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
-        djp__counter_set(sdk_metrics_otel_series(sdk->metrics.otel[DJP__OTEL_EXPORTED], exporter,
+    for (size_t i = 0; i < SDK_METRICS_OTEL__EXPORT_ERRORS; i++) {
+        djp__counter_set(sdk_metrics_otel_series(families[DJP__OTEL_EXPORTED], exporter,
                                                  numbers.exported[i].error, NULL),
-                         (double)numbers.exported[i].spans);
+                         (double)numbers.exported[i].items);
     }
 }
 
 void
 djp__sdk_otel_sent(void *user, const djp__request *request, const char *error)
 {
-    djp_sdk *sdk = user;
-    djp_family *family = sdk->metrics.otel[DJP__OTEL_DURATION];
+    const djp__signal_metrics *metrics = user;
+    const char *const exporter[2] = {metrics->exporter[0], metrics->exporter[1]};
+    djp_family *family = metrics->sdk->metrics.otel[DJP__OTEL_DURATION];
     if (family != NULL) {
         uint64_t now = djp__clock_monotonic();
-        djp_series *series =
-            sdk_metrics_otel_series(family, sdk_metrics_otel_exporter(&sdk->options), error, NULL);
-        djp_histogram_observe(series, (double)(now - request->begun) / 1e9);
+        djp_histogram_observe(sdk_metrics_otel_series(family, exporter, error, NULL),
+                              (double)(now - request->begun) / 1e9);
     }
 }
 
-/* The families of the export pipeline. */
+/* The families of each signal: otel_sdk_<part>_<item>_<name>, with the items first in the help. */
+static const struct {
+    djp_metric_type type;
+    const char *part, *name, *help;
+    int has_error;
+} sdk_metrics_otel__rows[DJP__OTEL_SIGNAL_COUNT] = {
+    [DJP__OTEL_QUEUE_SIZE] = {DJP_GAUGE, "processor", "queue_size", "that wait to be exported.", 0},
+    [DJP__OTEL_QUEUE_CAPACITY] = {DJP_GAUGE, "processor", "queue_capacity",
+                                  "of 1 KiB for which there is memory while they wait.", 0},
+    [DJP__OTEL_PROCESSED] = {DJP_COUNTER, "processor", "processed",
+                             "with which the processor is done, by the error that ended it.", 1},
+    [DJP__OTEL_INFLIGHT] = {DJP_GAUGE, "exporter", "inflight", "in the export that is under way.",
+                            0},
+    [DJP__OTEL_EXPORTED] = {DJP_COUNTER, "exporter", "exported",
+                            "whose export has ended, by its error.", 1},
+};
+
+static const char *const sdk_metrics_otel__error[2] = {"error_type", NULL};
+
+/* A process has each component once, so the number in its name is always 0. */
 static void
-sdk_metrics_otel_add_pipeline(djp_sdk *sdk)
+sdk_metrics_otel_component(char out[2][64], const char *kind, const char *item, const char *what)
 {
-    static const char *const error[2] = {"error_type", NULL};
-    djp_family **families = sdk->metrics.otel;
-    families[DJP__OTEL_QUEUE_SIZE] =
-        sdk_metrics_otel_family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
-                                "Spans that wait to be exported.", 1, NULL);
-    families[DJP__OTEL_QUEUE_CAPACITY] = sdk_metrics_otel_family(
-        sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
-        "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
-    families[DJP__OTEL_PROCESSED] = sdk_metrics_otel_family(
-        sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
-        "Spans with which the processor is done, by the error that ended it.", 1, error);
-    families[DJP__OTEL_INFLIGHT] =
-        sdk_metrics_otel_family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
-                                "Spans in the export that is under way.", 1, NULL);
-    families[DJP__OTEL_EXPORTED] =
-        sdk_metrics_otel_family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
-                                "Spans whose export has ended, by its error.", 1, error);
-    families[DJP__OTEL_DURATION] = sdk_metrics_otel_family(
-        sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
-        "Exports of one batch, retries included, by their error.", 1, error);
+    snprintf(out[1], sizeof out[1], "%.24s_%.16s_%s", kind, item, what);
+    snprintf(out[0], sizeof out[0], "%.60s/0", out[1]);
+}
+
+int
+djp__sdk_otel_add_signal(djp__signal_metrics *metrics)
+{
+    const djp__pipeline *pipeline = metrics->pipeline;
+    djp_sdk *sdk = metrics->sdk;
+    djp_family **duration = &sdk->metrics.otel[DJP__OTEL_DURATION];
+    if (!sdk->options.sdk_metrics || pipeline->signal == NULL) {
+        return 0;
+    }
+    const char *exporter = pipeline->options.exporter != NULL ? pipeline->options.exporter
+                                                              : pipeline->transport->ops->name;
+    sdk_metrics_otel_component(metrics->processor, "batching", metrics->signal->item, "processor");
+    sdk_metrics_otel_component(metrics->exporter, exporter, metrics->signal->item, "exporter");
+    for (int i = 0; i < DJP__OTEL_SIGNAL_COUNT; i++) {
+        char name[96], help[128];
+        snprintf(name, sizeof name, "otel_sdk_%s_%.16s_%s", sdk_metrics_otel__rows[i].part,
+                 metrics->signal->item, sdk_metrics_otel__rows[i].name);
+        djp__signal_title(help, sizeof help, metrics->signal, sdk_metrics_otel__rows[i].help);
+        metrics->otel[i] = sdk_metrics_otel_family(
+            sdk, sdk_metrics_otel__rows[i].type, name, help, 1,
+            sdk_metrics_otel__rows[i].has_error ? sdk_metrics_otel__error : NULL);
+        if (metrics->otel[i] == NULL) {
+            return DJP_ENOMEM;
+        }
+    }
+    if (*duration == NULL) {
+        *duration = sdk_metrics_otel_family(
+            sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
+            "Exports of one batch, retries included, by their error.", 1, sdk_metrics_otel__error);
+    }
+    return *duration != NULL ? 0 : DJP_ENOMEM;
 }
 
 int
@@ -256,7 +294,7 @@ djp__sdk_otel_add(djp_sdk *sdk)
     families[DJP__OTEL_COLLECTION] = sdk_metrics_otel_family(
         sdk, DJP_HISTOGRAM, "otel_sdk_metric_reader_collection_duration_seconds",
         "Scrapes before this one, from the first number read to the last line written.", 1, NULL);
-    int first = DJP__OTEL_COLLECTION, last = DJP__OTEL_COLLECTION;
+    int last = DJP__OTEL_COLLECTION;
     if (sdk->recorder) {
         families[DJP__OTEL_STARTED] = sdk_metrics_otel_family(
             sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
@@ -265,11 +303,7 @@ djp__sdk_otel_add(djp_sdk *sdk)
                                     "Recording spans that have begun and not ended.", 0, live);
         last = DJP__OTEL_LIVE;
     }
-    if (sdk->pipelines != NULL) {
-        sdk_metrics_otel_add_pipeline(sdk);
-        last = DJP__OTEL_COUNT - 1;
-    }
-    for (int i = first; i <= last; i++) {
+    for (int i = DJP__OTEL_COLLECTION; i <= last; i++) {
         if (!families[i]) {
             return DJP_ENOMEM;
         }
@@ -289,7 +323,7 @@ void
 djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     sdk_metrics_otel_numbers numbers;
-    sdk_metrics_otel_read(&numbers, sdk, counters);
+    sdk_metrics_otel_read(&numbers, &djp__signal_traces, sdk, &sdk->traces);
     sdk_metrics_otel_key(out, "span_started", "{");
     for (int origin = 0; origin < DJP_ORIGINS; origin++) {
         sdk_metrics_otel_key(out, sdk_metrics_otel__origins[origin], origin ? "," : "{");
@@ -312,14 +346,14 @@ djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_count
     sdk_metrics_otel_key(out, "inflight", ",");
     djp__buf_u64(out, numbers.inflight);
     sdk_metrics_otel_key(out, "processed", ",");
-    for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
+    for (size_t i = 0; i < numbers.processed_count; i++) {
         sdk_metrics_otel_key(out, i ? numbers.processed[i].error : "success", i ? "," : "{");
-        djp__buf_u64(out, numbers.processed[i].spans);
+        djp__buf_u64(out, numbers.processed[i].items);
     }
     sdk_metrics_otel_key(out, "exported", "},");
-    for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
+    for (size_t i = 0; i < SDK_METRICS_OTEL__EXPORT_ERRORS; i++) {
         sdk_metrics_otel_key(out, i ? numbers.exported[i].error : "success", i ? "," : "{");
-        djp__buf_u64(out, numbers.exported[i].spans);
+        djp__buf_u64(out, numbers.exported[i].items);
     }
     djp__buf_text(out, "}}");
 }

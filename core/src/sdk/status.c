@@ -13,8 +13,8 @@
 
 enum { STATUS__SAMPLER_MAX = 8192 }; /* limit of its text in bytes */
 
-static void
-status_key(djp__buf *out, const char *key)
+void
+djp__status_key(djp__buf *out, const char *key)
 {
     if (out->size > 0 && out->data[out->size - 1] != '{') {
         djp__buf_char(out, ',');
@@ -23,32 +23,31 @@ status_key(djp__buf *out, const char *key)
     djp__buf_char(out, ':');
 }
 
-static void
-status_text(djp__buf *out, const char *key, const char *value)
+void
+djp__status_text(djp__buf *out, const char *key, const char *value)
 {
-    status_key(out, key);
+    djp__status_key(out, key);
     djp__buf_json(out, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
 }
 
-static void
-status_number(djp__buf *out, const char *key, uint64_t value)
+void
+djp__status_number(djp__buf *out, const char *key, uint64_t value)
 {
-    status_key(out, key);
+    djp__status_key(out, key);
     djp__buf_u64(out, value);
 }
 
-static void
-status_bool(djp__buf *out, const char *key, int value)
+void
+djp__status_bool(djp__buf *out, const char *key, int value)
 {
-    status_key(out, key);
+    djp__status_key(out, key);
     djp__buf_text(out, value ? "true" : "false");
 }
 
-/* Unix time in seconds; null: never. */
-static void
-status_time(djp__buf *out, const char *key, uint64_t unix_ns)
+void
+djp__status_time(djp__buf *out, const char *key, uint64_t unix_ns)
 {
-    status_key(out, key);
+    djp__status_key(out, key);
     if (unix_ns == 0) {
         djp__buf_text(out, "null");
     } else {
@@ -57,100 +56,43 @@ status_time(djp__buf *out, const char *key, uint64_t unix_ns)
     }
 }
 
-static void
-status_open(djp__buf *out, const char *key)
-{
-    status_key(out, key);
-    djp__buf_char(out, '{');
-}
-
 void
-djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit,
-               void *user)
+djp__status_open(djp__buf *out, const char *key)
 {
-    for (int i = 0; i < DJP__DROPS; i++) {
-        if (i != DJP__DROP_SWITCHED_OFF) {
-            visit(user, djp__drops[i].key, counters->dropped[i]);
-        }
-    }
-    for (int i = 0; i < DJP__REASONS; i++) {
-        if (djp__reasons[i].stratum == DJP__STRATUM_DROPPED && i != DJP_REASON_NONE) {
-            visit(user, djp__reasons[i].key, counters->by_reason[i]);
-        }
-    }
-    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        uint64_t earlier =
-            i == DJP__LOSS_SWITCHED_OFF ? counters->dropped[DJP__DROP_SWITCHED_OFF] : 0;
-        visit(user, djp__loss_name((djp__loss)i),
-              djp__load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
-    }
-}
-
-static void
-status_drop(void *user, const char *reason, uint64_t spans)
-{
-    status_number(user, reason, spans);
-}
-
-/* For all spans: started = live + not_sampled + exported + dropped + waiting. Spans that never
- * began (oplog_full, span_no_memory) or that began in the parent process (forked) are in none of
- * them. Later stages are read before earlier ones, so that no moving span is counted twice. */
-static void
-status_books(djp__buf *out, const djp_sdk *sdk)
-{
-    uint64_t exported = djp__load_acquire(&sdk->traces.stats.items_exported), gone = exported,
-             dropped = 0;
-    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        dropped += djp__load_acquire(&sdk->traces.stats.lost[i]);
-    }
-    gone += dropped;
-    djp_recorder_counters counters;
-    djp__recorder_counters(&counters, sdk->recorder);
-    for (int i = 0; i < DJP__DROPS; i++) {
-        dropped += djp__drops[i].when == DJP__DROPPED_UNSTARTED ? 0 : counters.dropped[i];
-    }
-    dropped +=
-        counters.by_reason[DJP_REASON_RATE_LIMITED] + counters.by_reason[DJP_REASON_RATE_BURST];
-    status_open(out, "books");
-    status_number(out, "started", counters.started);
-    status_number(out, "live", counters.live);
-    status_number(out, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
-    status_number(out, "exported", exported);
-    status_number(out, "dropped", dropped);
-    status_number(out, "waiting", counters.sampled > gone ? counters.sampled - gone : 0);
-    djp__buf_char(out, '}');
+    djp__status_key(out, key);
+    djp__buf_char(out, '{');
 }
 
 static void
 status_spans(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    status_books(out, sdk);
-    status_open(out, "spans");
-    status_number(out, "started", counters->started);
-    status_number(out, "ended", counters->ended);
-    status_number(out, "live", counters->live);
-    status_number(out, "not_sampled", counters->by_reason[DJP_REASON_NONE]);
+    djp__status_key(out, "books");
+    djp__status_books(out, &djp__signal_traces, sdk, &sdk->traces.stats);
+    djp__status_open(out, "spans");
+    djp__status_number(out, "started", counters->started);
+    djp__status_number(out, "ended", counters->ended);
+    djp__status_number(out, "live", counters->live);
+    djp__status_number(out, "not_sampled", counters->by_reason[DJP_REASON_NONE]);
     for (int i = 0; i < DJP__REASONS; i++) {
         if (djp__reasons[i].stratum != DJP__STRATUM_DROPPED) {
-            status_number(out, djp__reasons[i].key, counters->by_reason[i]);
+            djp__status_number(out, djp__reasons[i].key, counters->by_reason[i]);
         }
     }
-    status_number(out, "exported", djp__load_relaxed(&sdk->traces.stats.items_exported));
-    status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
-    status_number(out, "decided_on_timeout", counters->decided_on_timeout);
-    status_number(out, "late_sampled", counters->late_sampled);
-    status_number(out, "late_sampled_parts", counters->late_sampled_parts);
-    status_number(out, "rule_routes_evicted", counters->rule_routes_evicted);
-    status_number(out, "rule_table_full", counters->rule_table_full);
-    status_number(out, "rule_checks_skipped", counters->rule_checks_skipped);
-    status_number(out, "dropped_attributes", counters->dropped_attributes);
-    status_number(out, "scopes_refused", djp__scopes_refused());
-    status_number(out, "decision_buffer_bytes", counters->decision_buffer_bytes);
+    djp__status_number(out, "exported", djp__load_relaxed(&sdk->traces.stats.items_exported));
+    djp__status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
+    djp__status_number(out, "decided_on_timeout", counters->decided_on_timeout);
+    djp__status_number(out, "late_sampled", counters->late_sampled);
+    djp__status_number(out, "late_sampled_parts", counters->late_sampled_parts);
+    djp__status_number(out, "rule_routes_evicted", counters->rule_routes_evicted);
+    djp__status_number(out, "rule_table_full", counters->rule_table_full);
+    djp__status_number(out, "rule_checks_skipped", counters->rule_checks_skipped);
+    djp__status_number(out, "dropped_attributes", counters->dropped_attributes);
+    djp__status_number(out, "scopes_refused", djp__scopes_refused());
+    djp__status_number(out, "decision_buffer_bytes", counters->decision_buffer_bytes);
     djp__buf_char(out, '}');
-    status_open(out, "dropped");
-    djp__sdk_drops(sdk, counters, status_drop, out);
-    djp__buf_char(out, '}');
-    status_key(out, "otel_sdk");
+    djp__status_key(out, "dropped");
+    djp__status_losses(out, &djp__signal_traces, sdk, &sdk->traces.stats);
+    djp__status_key(out, "otel_sdk");
     djp__sdk_otel_status(out, sdk, counters);
 }
 
@@ -162,7 +104,7 @@ status_sampler(djp__buf *out, djp_sdk *sdk, double ratio)
     if (ratio < 0 && sdk->recorder) {
         djp__recorder_sampler_text(&text, sdk->recorder);
     }
-    status_key(out, "sampler");
+    djp__status_key(out, "sampler");
     if (text != NULL) {
         djp__buf_json(out, text, djp__utf8_cut(text, strlen(text), STATUS__SAMPLER_MAX));
     } else {
@@ -177,21 +119,21 @@ status_switch(djp__buf *out, djp_sdk *sdk)
 {
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
-    status_open(out, "sampling");
-    status_bool(out, "recording", sdk->recorder && holds.enabled);
-    status_text(out, "recording_set_by", holds.enabled_by);
-    status_key(out, "ratio");
+    djp__status_open(out, "sampling");
+    djp__status_bool(out, "recording", sdk->recorder && holds.enabled);
+    djp__status_text(out, "recording_set_by", holds.enabled_by);
+    djp__status_key(out, "ratio");
     if (holds.ratio < 0) {
         djp__buf_text(out, "null");
     } else {
         djp__buf_double(out, holds.ratio);
     }
-    status_text(out, "ratio_set_by", holds.ratio_by);
-    status_key(out, "canary");
+    djp__status_text(out, "ratio_set_by", holds.ratio_by);
+    djp__status_key(out, "canary");
     djp__buf_double(out, holds.canary);
-    status_text(out, "canary_set_by", holds.canary_by);
+    djp__status_text(out, "canary_set_by", holds.canary_by);
     status_sampler(out, sdk, holds.ratio);
-    status_key(out, "remote");
+    djp__status_key(out, "remote");
     if (sdk->control.remote.client) {
         djp__remote_status(out, &sdk->control.remote);
     } else {
@@ -205,11 +147,11 @@ static void
 status_rate_limit(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     int on = sdk->options.span_rate_limit > 0, cuts = on && counters->rate_level != UINT64_MAX;
-    status_open(out, "rate_limit");
-    status_number(out, "spans_per_second", sdk->options.span_rate_limit);
-    status_number(out, "routes", counters->rate_routes);
-    status_number(out, "routes_merged", counters->rate_shared);
-    status_key(out, "level");
+    djp__status_open(out, "rate_limit");
+    djp__status_number(out, "spans_per_second", sdk->options.span_rate_limit);
+    djp__status_number(out, "routes", counters->rate_routes);
+    djp__status_number(out, "routes_merged", counters->rate_shared);
+    djp__status_key(out, "level");
     if (cuts && sdk->recorder) {
         djp__buf_u64(out, counters->rate_level);
     } else {
@@ -222,15 +164,15 @@ static void
 status_waiting(djp__buf *out, const djp_sdk *sdk)
 {
     const djp_ring *ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder) : NULL;
-    status_open(out, "ring");
-    status_number(out, "used_bytes", ring != NULL ? djp__ring_used(ring) : 0);
-    status_number(out, "capacity_bytes", ring != NULL ? djp__ring_capacity(ring) : 0);
+    djp__status_open(out, "ring");
+    djp__status_number(out, "used_bytes", ring != NULL ? djp__ring_used(ring) : 0);
+    djp__status_number(out, "capacity_bytes", ring != NULL ? djp__ring_capacity(ring) : 0);
     djp__buf_char(out, '}');
-    status_open(out, "queue");
-    status_number(out, "requests", djp__load_relaxed(&sdk->traces.queue.count));
-    status_number(out, "spans", djp__load_relaxed(&sdk->traces.queue.items));
-    status_number(out, "bytes", djp__load_relaxed(&sdk->traces.queue.bytes));
-    status_number(out, "batch_spans", djp__load_relaxed(&sdk->traces.stats.in_encoder));
+    djp__status_open(out, "queue");
+    djp__status_number(out, "requests", djp__load_relaxed(&sdk->traces.queue.count));
+    djp__status_number(out, "spans", djp__load_relaxed(&sdk->traces.queue.items));
+    djp__status_number(out, "bytes", djp__load_relaxed(&sdk->traces.queue.bytes));
+    djp__status_number(out, "batch_spans", djp__load_relaxed(&sdk->traces.stats.in_encoder));
     djp__buf_char(out, '}');
 }
 
@@ -242,13 +184,13 @@ status_registry(djp__buf *out, djp_sdk *sdk)
     if (sdk->registry) {
         djp__registry_counters(&counters, sdk->registry);
     }
-    status_open(out, "registry");
-    status_number(out, "families", counters.families);
-    status_number(out, "series", counters.series);
-    status_number(out, "used_bytes", counters.segment_bytes);
-    status_number(out, "dropped", counters.dropped);
-    status_number(out, "overflowed", counters.overflowed);
-    status_number(out, "refused", counters.refused);
+    djp__status_open(out, "registry");
+    djp__status_number(out, "families", counters.families);
+    djp__status_number(out, "series", counters.series);
+    djp__status_number(out, "used_bytes", counters.segment_bytes);
+    djp__status_number(out, "dropped", counters.dropped);
+    djp__status_number(out, "overflowed", counters.overflowed);
+    djp__status_number(out, "refused", counters.refused);
     djp__buf_char(out, '}');
 }
 
@@ -259,24 +201,25 @@ status_export(djp__buf *out, djp_sdk *sdk)
     char error[sizeof sdk->traces.delivery.error];
     uint64_t error_time;
     djp__sender_error(&sdk->traces, error, &error_time);
-    status_open(out, "export");
-    status_text(out, "transport", sdk->transport_name);
-    status_text(out, "endpoint", sdk->endpoint);
-    status_number(out, "attempts", djp__load_relaxed(&stats->attempts));
-    status_number(out, "retries", djp__load_relaxed(&stats->retries));
-    status_number(out, "requests_ok", djp__load_relaxed(&stats->requests_ok));
-    status_number(out, "requests_failed", djp__load_relaxed(&stats->requests_failed));
-    status_key(out, "attempt_seconds");
-    djp__buf_double(out, djp__status_attempt_seconds(sdk));
-    status_number(out, "consecutive_failures", djp__load_relaxed(&stats->consecutive_failures));
-    status_number(out, "spans_exported", djp__load_relaxed(&stats->items_exported));
-    status_number(out, "spans_rejected", djp__load_relaxed(&stats->lost[DJP__LOSS_REJECTED]));
-    status_number(out, "wire_bytes", djp__load_relaxed(&stats->wire_bytes));
-    status_key(out, "last_latency_ms");
+    djp__status_open(out, "export");
+    djp__status_text(out, "transport", sdk->transport_name);
+    djp__status_text(out, "endpoint", sdk->endpoint);
+    djp__status_number(out, "attempts", djp__load_relaxed(&stats->attempts));
+    djp__status_number(out, "retries", djp__load_relaxed(&stats->retries));
+    djp__status_number(out, "requests_ok", djp__load_relaxed(&stats->requests_ok));
+    djp__status_number(out, "requests_failed", djp__load_relaxed(&stats->requests_failed));
+    djp__status_key(out, "attempt_seconds");
+    djp__buf_double(out, djp__status_attempt_seconds(&sdk->traces));
+    djp__status_number(out, "consecutive_failures",
+                       djp__load_relaxed(&stats->consecutive_failures));
+    djp__status_number(out, "spans_exported", djp__load_relaxed(&stats->items_exported));
+    djp__status_number(out, "spans_rejected", djp__load_relaxed(&stats->lost[DJP__LOSS_REJECTED]));
+    djp__status_number(out, "wire_bytes", djp__load_relaxed(&stats->wire_bytes));
+    djp__status_key(out, "last_latency_ms");
     djp__buf_double(out, (double)djp__load_relaxed(&stats->last_latency_ns) / 1e6);
-    status_time(out, "last_success", djp__load_relaxed(&stats->last_success_unix_ns));
-    status_text(out, "last_error", error);
-    status_time(out, "last_error_time", error[0] ? error_time : 0);
+    djp__status_time(out, "last_success", djp__load_relaxed(&stats->last_success_unix_ns));
+    djp__status_text(out, "last_error", error);
+    djp__status_time(out, "last_error_time", error[0] ? error_time : 0);
     djp__buf_char(out, '}');
 }
 
@@ -287,11 +230,11 @@ status_worker(djp__buf *out, djp_sdk *sdk)
     int running = djp__worker_is_running(&sdk->worker);
     pid_t pid = running ? sdk->worker.pid : 0;
     djp__mutex_unlock(&sdk->worker.mutex);
-    status_open(out, "worker");
-    status_bool(out, "running", running);
-    status_number(out, "starts", djp__load_relaxed(&sdk->worker.starts));
-    status_number(out, "start_failures", djp__load_relaxed(&sdk->worker.start_failures));
-    status_number(out, "pid", (uint64_t)pid);
+    djp__status_open(out, "worker");
+    djp__status_bool(out, "running", running);
+    djp__status_number(out, "starts", djp__load_relaxed(&sdk->worker.starts));
+    djp__status_number(out, "start_failures", djp__load_relaxed(&sdk->worker.start_failures));
+    djp__status_number(out, "pid", (uint64_t)pid);
     djp__buf_char(out, '}');
 }
 
@@ -306,19 +249,19 @@ status_head(djp__buf *out, djp_sdk *sdk, const djp_options *options,
     djp__mutex_lock(&sdk->worker.mutex);
     int closed = sdk->worker.phase != DJP__PHASE_OPEN;
     djp__mutex_unlock(&sdk->worker.mutex);
-    status_bool(out, "enabled", sdk->options.enabled && !closed);
-    status_text(out, "enabled_by", options->enabled_source);
-    status_bool(out, "shut_down", closed);
+    djp__status_bool(out, "enabled", sdk->options.enabled && !closed);
+    djp__status_text(out, "enabled_by", options->enabled_source);
+    djp__status_bool(out, "shut_down", closed);
     djp__status_problem(&problem, sdk, options, counters);
-    status_key(out, "problem");
+    djp__status_key(out, "problem");
     djp__buf_json(out, problem.data ? problem.data : "", problem.size);
     djp__buf_fini(&problem);
-    status_text(out, "backend", backend < 4 ? backends[backend] : "unknown");
-    status_bool(out, "traces", sdk->recorder != NULL);
-    status_bool(out, "metrics", sdk->registry != NULL);
-    status_text(out, "version", DJP_VERSION);
-    status_text(out, "service_name", sdk->options.service_name);
-    status_number(out, "pid", (uint64_t)getpid());
+    djp__status_text(out, "backend", backend < 4 ? backends[backend] : "unknown");
+    djp__status_bool(out, "traces", sdk->recorder != NULL);
+    djp__status_bool(out, "metrics", sdk->registry != NULL);
+    djp__status_text(out, "version", DJP_VERSION);
+    djp__status_text(out, "service_name", sdk->options.service_name);
+    djp__status_number(out, "pid", (uint64_t)getpid());
 }
 
 static void
@@ -329,8 +272,8 @@ status_last_error(djp__buf *out, djp_sdk *sdk)
     memcpy(error, sdk->diag.last_error, sizeof error);
     uint64_t when = sdk->diag.last_error_unix_ns;
     djp__mutex_unlock(&sdk->diag.mutex);
-    status_text(out, "last_error", error);
-    status_time(out, "last_error_time", error[0] ? when : 0);
+    djp__status_text(out, "last_error", error);
+    djp__status_time(out, "last_error_time", error[0] ? when : 0);
 }
 
 /* Counts spans that other threads committed during the worker's last round. */
@@ -364,16 +307,17 @@ status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *opti
     djp__buf_char(&text, '{');
     status_head(&text, sdk, options, &counters);
     status_spans(&text, sdk, &counters);
+    djp__status_signals(&text, sdk);
     status_switch(&text, sdk);
     status_rate_limit(&text, sdk, &counters);
-    status_key(&text, "budget");
+    djp__status_key(&text, "budget");
     djp__account_status(&text, &sdk->control.account);
     status_waiting(&text, sdk);
     status_registry(&text, sdk);
     status_export(&text, sdk);
     status_worker(&text, sdk);
     status_last_error(&text, sdk);
-    status_key(&text, "settings");
+    djp__status_key(&text, "settings");
     const char *report = options->report_json;
     djp__buf_text(&text, report && *report ? report : "{}");
     djp__buf_char(&text, '}');

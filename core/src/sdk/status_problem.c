@@ -47,23 +47,25 @@ problem_sampling(djp__buf *out, djp_sdk *sdk, const djp_recorder_counters *count
 }
 
 static void
-problem_receiver(djp__buf *out, djp_sdk *sdk)
+problem_receiver(djp__buf *out, djp__pipeline *pipeline)
 {
-    char error[sizeof sdk->traces.delivery.error];
-    djp__mutex_lock(&sdk->worker.mutex);
-    memcpy(error, sdk->traces.delivery.error, sizeof error);
-    djp__mutex_unlock(&sdk->worker.mutex);
-    uint64_t failures = djp__load_relaxed(&sdk->traces.stats.consecutive_failures);
-    uint64_t refused = djp__load_relaxed(&sdk->traces.stats.lost[DJP__LOSS_REJECTED]);
-    double waited = djp__status_attempt_seconds(sdk);
+    const djp__export_stats *stats = &pipeline->stats;
+    const char *receiver = pipeline->options.target;
+    char error[sizeof pipeline->delivery.error];
+    djp__mutex_lock(&pipeline->worker->mutex);
+    memcpy(error, pipeline->delivery.error, sizeof error);
+    djp__mutex_unlock(&pipeline->worker->mutex);
+    uint64_t failures = djp__load_relaxed(&stats->consecutive_failures);
+    uint64_t refused = djp__load_relaxed(&stats->lost[DJP__LOSS_REJECTED]);
+    double waited = djp__status_attempt_seconds(pipeline);
     if (waited >= PROBLEM_PATIENCE_S) {
-        djp__buf_printf(out, "%s has not responded for %.0f s.", djp__sdk_target(sdk), waited);
+        djp__buf_printf(out, "%s has not responded for %.0f s.", receiver, waited);
     } else if (failures > 0) {
         djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.",
-                        (unsigned long long)failures, djp__sdk_target(sdk), error);
-    } else if (refused > 0 && djp__load_relaxed(&sdk->traces.stats.items_exported) == 0) {
-        djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk),
-                        (unsigned long long)refused);
+                        (unsigned long long)failures, receiver, error);
+    } else if (refused > 0 && djp__load_relaxed(&stats->items_exported) == 0) {
+        djp__buf_printf(out, "%s has refused all of %llu %s.", receiver,
+                        (unsigned long long)refused, pipeline->signal->item_name);
     }
 }
 
@@ -72,15 +74,15 @@ problem_worker(djp__buf *out, djp_sdk *sdk)
 {
     uint64_t failures = djp__load_relaxed(&sdk->worker.start_failures);
     if (failures > 0 && !djp__worker_is_running(&sdk->worker)) {
-        djp__buf_printf(out, "The thread that sends spans could not be started (%llu times).",
+        djp__buf_printf(out, "The export thread could not be started (%llu times).",
                         (unsigned long long)failures);
     }
 }
 
 double
-djp__status_attempt_seconds(const djp_sdk *sdk)
+djp__status_attempt_seconds(const djp__pipeline *pipeline)
 {
-    uint64_t begun = djp__load_relaxed(&sdk->traces.stats.attempt_begun),
+    uint64_t begun = djp__load_relaxed(&pipeline->stats.attempt_begun),
              now = djp__clock_monotonic();
     return begun == 0 || now < begun ? 0 : (double)(now - begun) / 1e9;
 }
@@ -103,11 +105,12 @@ djp__status_problem(djp__buf *out, djp_sdk *sdk, const djp_options *options,
         options->exporter == DJP_EXPORTER_NONE) {
         djp__buf_text(out, "Spans go nowhere: the exporter is none.");
     }
-    if (out->size == 0 && sdk->recorder) {
+    if (out->size == 0) {
         problem_worker(out, sdk);
     }
-    if (out->size == 0 && sdk->recorder) {
-        problem_receiver(out, sdk);
+    for (djp__pipeline *pipeline = sdk->pipelines; out->size == 0 && pipeline != NULL;
+         pipeline = pipeline->next) {
+        problem_receiver(out, pipeline);
     }
     if (out->size == 0 && sdk->recorder) {
         problem_sampling(out, sdk, counters);

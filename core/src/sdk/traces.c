@@ -1,4 +1,6 @@
 /* Traces as a signal: spans from the recorder's ring, encoded as OTLP requests. */
+#include <string.h>
+
 #include "model/record.h"
 #include "net/otlp_response.h"
 #include "sdk/sdk.h"
@@ -53,6 +55,49 @@ traces_refused(const void *source)
     djp__recorder_counters(&counters, ((const djp_sdk *)source)->recorder);
     return counters.dropped[DJP__DROP_RING_FULL] + counters.dropped[DJP__DROP_SPAN_NO_MEMORY] +
            counters.dropped[DJP__DROP_OPLOG_FULL];
+}
+
+static void
+traces_counts(djp__source_counts *out, const void *source)
+{
+    const djp_recorder *recorder = ((const djp_sdk *)source)->recorder;
+    djp_recorder_counters counters;
+    memset(out, 0, sizeof *out);
+    if (recorder == NULL) {
+        return;
+    }
+    djp__recorder_counters(&counters, recorder);
+    out->started = counters.started;
+    out->live = counters.live;
+    out->not_sampled = counters.by_reason[DJP_REASON_NONE];
+    out->accepted = counters.sampled;
+    for (int i = 0; i < DJP__DROPS; i++) {
+        out->dropped += djp__drops[i].when == DJP__DROPPED_UNSTARTED ? 0 : counters.dropped[i];
+    }
+    out->dropped +=
+        counters.by_reason[DJP_REASON_RATE_LIMITED] + counters.by_reason[DJP_REASON_RATE_BURST];
+    out->switched_off = counters.dropped[DJP__DROP_SWITCHED_OFF];
+}
+
+static void
+traces_losses(const void *source, djp__visit_loss visit, void *user)
+{
+    const djp_recorder *recorder = ((const djp_sdk *)source)->recorder;
+    djp_recorder_counters counters;
+    memset(&counters, 0, sizeof counters);
+    if (recorder != NULL) {
+        djp__recorder_counters(&counters, recorder);
+    }
+    for (int i = 0; i < DJP__DROPS; i++) {
+        if (i != DJP__DROP_SWITCHED_OFF) {
+            visit(user, djp__drops[i].key, counters.dropped[i]);
+        }
+    }
+    for (int i = 0; i < DJP__REASONS; i++) {
+        if (djp__reasons[i].stratum == DJP__STRATUM_DROPPED && i != DJP_REASON_NONE) {
+            visit(user, djp__reasons[i].key, counters.by_reason[i]);
+        }
+    }
 }
 
 static int
@@ -110,6 +155,8 @@ static const djp__drain traces_drain = {
     .consume = traces_consume,
     .set_wake_level = traces_set_wake_level,
     .refused = traces_refused,
+    .counts = traces_counts,
+    .losses = traces_losses,
     .is_muted = traces_is_muted,
     /* close and fork_child: the instance calls them, because a recorder may have no pipeline */
 };
@@ -126,6 +173,7 @@ static const djp__encode traces_encode = {
 const djp__signal djp__signal_traces = {
     .name = "traces",
     .item_name = "spans",
+    .item = "span",
     .route = DJP__ROUTE_TRACES,
     .drain = &traces_drain,
     .encode = &traces_encode,
