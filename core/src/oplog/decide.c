@@ -78,7 +78,7 @@ decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp
     };
     djp__arena arena;
     djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
-    if (root->http && log->server != NULL) {
+    if (root->http) {
         djp__http_sampling(&http, log->server,
                            root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
         input.name = http.name_text;

@@ -118,8 +118,7 @@ REPLAY__RARE int
 replay_define(djp_oplog *log, const djp__oplog_operation *operation)
 {
     djp__oplog_symbol *symbol = &log->symbols[operation->word % DJP_OPLOG_SYMBOLS];
-    if (operation->word >= DJP_OPLOG_SYMBOLS || operation->word == 0 || symbol->text ||
-        operation->size > UINT32_MAX / 2) {
+    if (operation->word >= DJP_OPLOG_SYMBOLS || operation->word == 0 || symbol->text) {
         return 0;
     }
     symbol->text =

@@ -28,24 +28,20 @@ scope_next(char **rest)
 static int
 scope_value(djp_value *out, const char *field)
 {
-    memset(out, 0, sizeof *out);
     const char *text = field + 1;
     uint64_t bits;
     switch (field[0]) {
     case 's':
-        out->type = DJP_STRING;
-        out->as.text = (djp_text){text, strlen(text)};
+        *out = (djp_value){.type = DJP_STRING, .as.text = djp_text_of(text)};
         return 1;
     case 'b':
-        out->type = DJP_BOOL;
-        out->as.boolean = text[0] == '1';
+        *out = (djp_value){.type = DJP_BOOL, .as.boolean = text[0] == '1'};
         return 1;
     case 'i':
-        out->type = DJP_INT;
-        out->as.integer = (int64_t)strtoll(text, NULL, 10);
+        *out = (djp_value){.type = DJP_INT, .as.integer = (int64_t)strtoll(text, NULL, 10)};
         return 1;
     case 'd':
-        out->type = DJP_DOUBLE;
+        *out = (djp_value){.type = DJP_DOUBLE};
         bits = strtoull(text, NULL, 16);
         memcpy(&out->as.real, &bits, sizeof out->as.real);
         return 1;
@@ -70,11 +66,9 @@ djp__oplog_scope(const char *symbol, size_t size)
     while (count < OPLOG_SCOPE__ATTRIBUTES && rest != NULL) {
         const char *key = scope_next(&rest), *value = scope_next(&rest);
         if (value && scope_value(&attributes[count].value, value)) {
-            attributes[count++].key = (djp_text){key, strlen(key)};
+            attributes[count++].key = djp_text_of(key);
         }
     }
-    version = version && version[0] ? version : NULL;
-    schema_url = schema_url && schema_url[0] ? schema_url : NULL;
     djp_scope scope = djp_scope_intern(name, version, schema_url, attributes, count);
     djp__free(text);
     return scope;

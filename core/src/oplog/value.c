@@ -89,7 +89,6 @@ value_read(djp_value *out, djp__arena *arena, const unsigned char **at, const un
            unsigned depth)
 {
     unsigned char type, byte;
-    memset(out, 0, sizeof *out);
     if (depth > DJP_VALUE_DEPTH_MAX + 1 || !value_take(&type, 1, at, end)) {
         return 0;
     }

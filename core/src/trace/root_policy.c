@@ -135,8 +135,7 @@ djp__policy_configured(djp_recorder *recorder)
 {
     djp__policy like;
     uint64_t canary = djp__load_relaxed(&recorder->canary);
-    if (recorder->configured == &recorder->first && canary != recorder->first.recorded &&
-        !recorder->first.drop_all) {
+    if (recorder->configured == &recorder->first) {
         root_policy_fill_first(&like, recorder, canary);
         const djp__policy *policy = root_policy_find(recorder, &like);
         return policy != NULL ? policy : root_policy_add(recorder, &like);
@@ -154,12 +153,11 @@ djp__recorder_reset_ratio(djp_recorder *recorder)
 void
 djp__recorder_set_canary(djp_recorder *recorder, double canary)
 {
-    uint64_t threshold = canary < 0 ? recorder->options.canary : djp__threshold_of(canary);
     djp__tables_lock();
-    if (recorder->policy_count >= DJP__POLICIES_MAX / 2 && canary > 0 && canary < 1) {
-        threshold = djp__threshold_of(root_policy_round(canary));
-    }
-    djp__store_relaxed(&recorder->canary, threshold);
+    double share =
+        recorder->policy_count >= DJP__POLICIES_MAX / 2 ? root_policy_round(canary) : canary;
+    djp__store_relaxed(&recorder->canary,
+                       canary < 0 ? recorder->options.canary : djp__threshold_of(share));
     djp__tables_unlock();
 }
 

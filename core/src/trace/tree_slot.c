@@ -23,8 +23,7 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
         djp__head_decide_by_tree(out, tree, input, djp__load_relaxed(&recorder->canary));
     } else {
         /* Replaced by a ratio a moment ago. */
-        memset(out, 0, sizeof *out);
-        out->decision.threshold = DJP__THRESHOLD_NONE;
+        out->notes = NULL;
         const djp__policy *policy = &recorder->first;
         if (input->parent) {
             djp__head_decide(out, policy, recorder->options.parent_based, input->trace_id,
@@ -130,7 +129,6 @@ djp_recorder_needs(const djp_recorder *recorder)
 int
 djp__recorder_sampler_text(char **out, djp_recorder *recorder)
 {
-    *out = NULL;
     djp__tables_lock();
     const djp_sampler *tree = djp__load_relaxed(&recorder->slot.tree);
     char *text = tree != NULL ? djp__strdup(tree->text) : NULL;

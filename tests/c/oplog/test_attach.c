@@ -1,15 +1,6 @@
 /* The logs of an instance: the states of a log are those of its table, and an instance sees its
  * own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "djp/error.h"
-#include "oplog/oplog.h"
+#include "oplog_host.h"
 
 enum { DETACHED = DJP__OPLOG_DETACHED, ATTACHED, INHERITED, NONE = -1 };
 
@@ -30,54 +21,6 @@ the_table_is_the_documented_one(void **state)
     }
 }
 
-/* An instance without a recorder, a registry and a worker. */
-typedef struct host {
-    djp_options options;
-    djp__oplogs oplogs;
-    int references, is_closed, wakes;
-} host;
-
-static void
-host_ref(void *user)
-{
-    ((host *)user)->references++;
-}
-
-static void
-host_unref(void *user)
-{
-    ((host *)user)->references--;
-}
-
-static int
-host_is_open(void *user)
-{
-    return !((host *)user)->is_closed;
-}
-
-static int
-host_wake(void *user)
-{
-    return ++((host *)user)->wakes > 1; /* no thread can be had at first */
-}
-
-static char no_text[] = "";
-
-static void
-host_init(host *self)
-{
-    memset(self, 0, sizeof *self);
-    self->options.known_methods = self->options.excluded_paths = no_text;
-    self->options.attribute_value_length_limit = 77;
-    djp__oplogs_init(&self->oplogs);
-    self->oplogs.host = (djp__oplog_host){.options = &self->options,
-                                          .ref = host_ref,
-                                          .unref = host_unref,
-                                          .is_open = host_is_open,
-                                          .wake = host_wake,
-                                          .user = self};
-}
-
 static djp_oplog *
 log_new(void)
 {
@@ -92,8 +35,9 @@ a_log_walks_through_its_states(void **state)
 {
     (void)state;
     host one, two;
-    host_init(&one);
-    host_init(&two);
+    host_init(&one, NULL);
+    host_init(&two, NULL);
+    one.options.attribute_value_length_limit = 77;
     djp_oplog *log = log_new();
     assert_int_equal(djp__oplogs_attach(&one.oplogs, log), 0); /* ATTACH */
     assert_int_equal(log->state, ATTACHED);
@@ -134,7 +78,7 @@ a_closed_instance_takes_none(void **state)
 {
     (void)state;
     host one;
-    host_init(&one);
+    host_init(&one, NULL);
     one.is_closed = 1;
     djp_oplog *log = log_new();
     assert_int_equal(djp__oplogs_attach(&one.oplogs, log), DJP_ESHUTDOWN);
@@ -150,7 +94,8 @@ the_reader_is_awake_or_asleep(void **state)
     (void)state;
     host one;
     djp_ring *ring;
-    host_init(&one);
+    host_init(&one, NULL);
+    one.refuses = 1; /* no thread can be had at first */
     assert_int_equal(djp__ring_new(&ring, 4096), 0);
     one.oplogs.host.ring = ring; /* there is a worker */
     djp_oplog *log = log_new();

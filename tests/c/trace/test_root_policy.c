@@ -16,6 +16,7 @@
 #include "heap.h"
 #include "sampling/head.h"
 #include "span_reader.h"
+#include "lock_guard.h"
 #include "trace/recorder_state.h"
 
 #define HALF (1ull << 55)
@@ -104,9 +105,10 @@ the_first_policy_is_that_of_the_options(void **state)
     djp__recorder_options options = ratio_options(0, 1);
     use(options); /* a threshold that none reaches cannot be written */
     assert_policy(active(), DJP__THRESHOLD_NEVER, 0, 0, 0, NULL);
+    options = ratio_options(0.5, 1);
     options.drop_all = 2;
     use(options);
-    assert_policy(active(), DJP__THRESHOLD_NEVER, 0, 0, 1, NULL);
+    assert_policy(active(), HALF, 0, 0, 1, NULL);
     assert_true(djp__recorder_is_muted(recorder));
     options = ratio_options(0.5, 1);
     options.always_on = 2;
@@ -123,6 +125,7 @@ a_canary_raises_the_threshold(void **state)
     assert_policy(active(), QUARTER, QUARTER, 0, 0, "ot=th:4");
     use(ratio_options(0.5, 0.75));
     assert_policy(active(), HALF, QUARTER, 0, 0, "ot=th:8");
+    assert_policy(with_ratio(0.25), 3 * QUARTER, QUARTER, 0, 0, "ot=th:c");
     djp__recorder_options options = ratio_options(0.5, 0.75);
     options.always_on = 1;
     use(options);
@@ -258,10 +261,15 @@ in_the_upper_half_ratios_are_rounded(void **state)
     uint64_t exact = djp__threshold_of(0.301);
     assert_int_equal(with_ratio(0.301)->threshold, exact);
     assert_int_equal(recorder->policy_count, DJP__POLICIES_MAX / 2);
+    djp__recorder_set_canary(recorder, 0.301);
+    assert_int_equal(djp__load_relaxed(&recorder->canary), djp__threshold_of(exp2(-28 / 16.0)));
+    djp__recorder_set_canary(recorder, -1);
+    assert_int_equal(djp__load_relaxed(&recorder->canary), 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(with_ratio(cases[i].ratio)->threshold,
                          djp__threshold_of(exp2(-cases[i].steps / 16.0)));
-        assert_int_equal(active()->drop_all, 0);
+        assert_int_equal(active()->drop_all + active()->always_on, 0);
+        assert_non_null(active()->root_state);
     }
     assert_int_equal(with_ratio(1e-300)->drop_all, 1); /* no trace id is as rare */
     /* Those that exist hold as they are. */
@@ -436,6 +444,35 @@ policies_go_with_their_recorder(void **state)
     assert_int_equal(heap_growth(make_and_free, 20), 0);
 }
 
+static void
+set_any_ratio(void)
+{
+    djp__recorder_set_ratio(recorder, 0.3);
+}
+
+static void
+reset_any_ratio(void)
+{
+    djp__recorder_reset_ratio(recorder);
+}
+
+static void
+set_any_canary(void)
+{
+    djp__recorder_set_canary(recorder, 0.3);
+}
+
+/* Programs, files and servers may set them at once. */
+static void
+changes_come_one_after_the_other(void **state)
+{
+    (void)state;
+    use(ratio_options(0.5, 1));
+    assert_true(waits_for(NULL, set_any_ratio));
+    assert_true(waits_for(NULL, reset_any_ratio));
+    assert_true(waits_for(NULL, set_any_canary));
+}
+
 int
 main(void)
 {
@@ -457,6 +494,7 @@ main(void)
         CASE(off_needs_no_memory),
         CASE(a_plan_waits_for_its_sampler),
         CASE(policies_go_with_their_recorder),
+        CASE(changes_come_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,13 @@
 /* The sampler tree of a recorder while threads decide by it: which tree decides, when an old one is
- * freed, and how many may wait for that. */
+ * freed, and how many may wait for that. The source is compiled in with a hook in front of the
+ * scheduler. */
+#include <sched.h>
+
+static int hooked_yield(void);
+#define sched_yield hooked_yield
+#include "trace/tree_slot.c"
+#undef sched_yield
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +24,10 @@
 #include "djp/sampler.h"
 #include "heap.h"
 #include "span_reader.h"
+#include "lock_guard.h"
 #include "trace/recorder_state.h"
 
-enum { RETIRED_MAX = 4 };
+enum { RETIRED_MAX = 4, YIELDS = 1000 };
 
 static djp_recorder *recorder;
 
@@ -256,39 +265,36 @@ trees_wait_for_readers(void **state)
     assert_int_equal(slot()->retired_count, 0);
 }
 
-static DJP__ATOMIC(int) leave;
+static int yields, leave_at;
 
-static void *
-leave_when_told(void *unused)
+static int
+hooked_yield(void)
 {
-    while (!djp__load_acquire(&leave)) {
-        sched_yield();
+    if (++yields == leave_at) {
+        djp__sub_acq_rel(&slot()->readers, 1u);
     }
-    djp__sub_acq_rel(&slot()->readers, 1u);
-    return unused;
+    return 0;
 }
 
-/* With all places in use the writer yields to the reader instead of refusing at once. */
+/* With all places in use the writer yields to the reader for a while instead of refusing at once.
+ */
 static void
 the_writer_yields_to_a_reader(void **state)
 {
     (void)state;
-    int accepted = 0;
-    for (int round = 0; round < 50 && !accepted; round++) {
-        pthread_t thread;
+    for (leave_at = 0; leave_at <= YIELDS; leave_at += YIELDS - 1) {
         use(1);
-        djp__store_release(&leave, 0);
         djp__add_seq_cst(&slot()->readers, 1u);
         for (int i = 0; i <= RETIRED_MAX; i++) {
             assert_int_equal(replace_numbered(1 + i), 0);
         }
-        assert_int_equal(pthread_create(&thread, NULL, leave_when_told, NULL), 0);
-        djp__store_release(&leave, 1);
-        accepted = replace_numbered(99) == 0;
-        pthread_join(thread, NULL);
+        yields = 0;
+        assert_int_equal(replace_numbered(99), leave_at ? 0 : DJP_ERETRY);
+        assert_int_equal(yields, leave_at ? leave_at : YIELDS);
+        djp__store_relaxed(&slot()->readers, 0u);
         tear_down(NULL);
     }
-    assert_true(accepted);
+    leave_at = 0;
 }
 
 /* ---- memory ---- */
@@ -320,6 +326,10 @@ replace_in_every_way(void)
     replace_numbered(2);
     djp__recorder_sampler_text(&text, recorder);
     djp__free(text);
+    djp_sampler *lost = tree("rate_limited(3)");
+    djp__alloc_fail_after(1);
+    djp__recorder_set_sampler(recorder, lost);
+    djp__alloc_fail_after(0);
     djp__add_seq_cst(&slot()->readers, 1u);
     for (int i = 0; i < 6; i++) {
         replace_numbered(10 + i);
@@ -340,6 +350,29 @@ no_tree_is_left_behind(void **state)
     assert_int_equal(heap_growth(replace_in_every_way, 20), 0);
 }
 
+static void
+replace_any(void)
+{
+    replace("always_off");
+}
+
+static void
+read_the_text(void)
+{
+    char *text;
+    djp__recorder_sampler_text(&text, recorder);
+    djp__free(text);
+}
+
+static void
+changes_come_one_after_the_other(void **state)
+{
+    (void)state;
+    use(1);
+    assert_true(waits_for(NULL, replace_any));
+    assert_true(waits_for(NULL, read_the_text));
+}
+
 int
 main(void)
 {
@@ -357,6 +390,7 @@ main(void)
         CASE(the_writer_yields_to_a_reader),
         CASE(without_memory_the_old_tree_decides),
         CASE(no_tree_is_left_behind),
+        CASE(changes_come_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
