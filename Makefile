@@ -192,7 +192,7 @@ TSAN_TESTS = \
   pipeline/flush pipeline/second_signal pipeline/shutdown pipeline/worker pipeline/worker_faults pipeline/worker_race pipeline/worker_tasks \
   sampling/rate_limit sampling/tail_rules \
   sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics \
-  trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span
+  trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span trace/span_processor
 TSAN_PROGRAMS = $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 build-tsan: $(TSAN_PROGRAMS)
 test-threads: build-tsan

@@ -65,6 +65,7 @@
 #include "trace/tree_slot.c"
 #include "trace/recorder_state.c"
 #include "trace/recorder.c"
+#include "trace/span_processor.c"
 #include "trace/span_block.c"
 #include "trace/span_room.c"
 #include "trace/value.c"

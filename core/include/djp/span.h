@@ -40,7 +40,8 @@ typedef struct djp_span_options {
      * (djp_span_share). */
     const djp_span_context *remote;
     uint64_t start_unix_ns; /* 0: now */
-    const djp_tracestate *root_state; /* reserved for samplers: NULL */
+    /* Borrows; of the parent context, for span processors (DJP_NEEDS_BAGGAGE). */
+    const djp_baggage *baggage;
     /* Input of samplers when a local trace begins (djp_recorder_needs); not recorded.
      * Borrowed for the call. */
     djp_text sampling_name; /* {NULL, 0}: the span's name */
@@ -53,9 +54,10 @@ typedef struct djp_span_options {
     }
 
 /* Returns the inputs that the active sampler uses when a local trace begins; 0 for a
- * ratio. The result may change at any time; a decision then uses the inputs it has.
- * Accepts NULL. */
-enum { DJP_NEEDS_NAME = 2, DJP_NEEDS_ATTRIBUTES = 4 };
+ * ratio; and DJP_NEEDS_BAGGAGE if each span needs the baggage of its parent context
+ * (setting baggage_attributes). The others may change at any time; a decision then
+ * uses the inputs it has. Accepts NULL. */
+enum { DJP_NEEDS_NAME = 2, DJP_NEEDS_ATTRIBUTES = 4, DJP_NEEDS_BAGGAGE = 8 };
 unsigned djp_recorder_needs(const djp_recorder *recorder);
 /* Returns 1 if the active ratio samples a trace of that id that begins here. Accepts
  * NULL. */

@@ -29,7 +29,8 @@ typedef struct djp__decision {
 
 enum {
     DJP_EXTRA_STATE = 1, /* the tracestate is a counted reference; else borrowed */
-    DJP_EXTRA_NOTES = 2 /* attributes to add to the root being started */
+    DJP_EXTRA_NOTES = 2, /* attributes to add to the root being started */
+    DJP__EXTRA_PROCESSED = 4 /* span processors run for its spans; of the recorder, no decision */
 };
 
 struct djp__sampler_notes;

@@ -28,8 +28,8 @@ late_init(djp_span *span, const djp__local_trace *from, uintptr_t word)
     local->threshold = raised ? raised : from->threshold;
     local->recorded = from->recorded;
     local->anchor = from->anchor;
-    local->extras = from->extras & DJP_EXTRA_STATE;
-    local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;
+    local->extras = from->extras & (DJP_EXTRA_STATE | DJP__EXTRA_PROCESSED);
+    local->state = local->extras & DJP_EXTRA_STATE ? djp_tracestate_ref(from->state) : from->state;
     local->head_reason = djp__verdict_reason(verdict); /* possibly of a limit that dropped it */
     local->counter_set = from->counter_set;
     djp__store_relaxed(&local->shared, 0u);

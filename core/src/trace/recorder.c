@@ -31,6 +31,7 @@ recorder_destroy(djp_recorder *recorder)
     djp__tail_rules_free(recorder->rules);
     djp__rate_limit_free(recorder->limit);
     djp__policies_free(recorder);
+    djp__span_processors_free(recorder);
     djp__free(recorder->memory);
 }
 
@@ -174,6 +175,7 @@ djp__recorder_new(djp_recorder **out, const djp__recorder_options *options)
     }
     recorder->tail_rules =
         options->sample_errors || options->slow_threshold_ns > 0 || recorder->rules;
+    recorder->begins = recorder->rules != NULL ? DJP__BEGINS_RULED : 0;
     recorder->tail_counter_set = recorder->tail_rules ? DJP_SET_RECORD : DJP_SET_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max =

@@ -7,6 +7,7 @@
 #include "base/thread.h"
 #include "sampling/tail_rules.h"
 #include "trace/recorder.h"
+#include "trace/span_processor.h"
 #include "sampling/head.h"
 #include "sampling/tree.h"
 
@@ -53,6 +54,12 @@ enum {
     DJP__RECORDER_FIRST = 8,
     DJP__RECORDER_NO_STARTS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF,
     DJP__RECORDER_NO_ENDS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF | DJP__RECORDER_MUTED
+};
+
+/* Bits of djp_recorder.begins: rare work at the start of a local trace. */
+enum {
+    DJP__BEGINS_RULED = 1, /* rules may allow it more time */
+    DJP__BEGINS_PROCESSED = 2 /* span processors run for its spans */
 };
 
 /* Policies of a recorder, the first from its options; in the upper half only those of the scale are
@@ -104,6 +111,7 @@ struct djp_recorder {
     uint64_t decision_wait_ns; /* INT64_MAX for no limit */
     djp__tail_rules *rules; /* owned; NULL without rules */
     struct djp__rate_limit *limit; /* owned; NULL without one */
+    uint8_t begins; /* DJP__BEGINS_*; constant once a span has started */
     djp_key route_key, late_key;
     djp__error_keys error_keys;
     /* Bytes at which wake is called; DJP__WAKE_NEVER: disabled. Any thread, sequentially
@@ -121,9 +129,12 @@ struct djp_recorder {
     const djp__policy *configured;
     /* 1: a ratio is set and replaces `configured`; under the tables lock */
     int by_ratio;
-    /* DJP_NEEDS_* of the active policy; written under the tables lock, relaxed */
+    /* DJP_NEEDS_* of active policy and processors; written under the tables lock, relaxed */
     DJP__ATOMIC(uint32_t) needs;
     djp__tree_slot slot;
+    /* both constant once a span has started */
+    djp__span_processor processors[DJP__SPAN_PROCESSORS_MAX];
+    uint32_t processor_count;
 };
 
 /* Data of one thread: idle blocks, and the stripe of the recorder it used last. */
@@ -136,6 +147,7 @@ typedef struct djp_thread {
     djp__stripe *stripe;
     uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
     uint64_t token; /* unique number of this thread */
+    uint32_t is_processing; /* 1: inside a span processor */
 } djp_thread;
 
 extern DJP__THREAD_LOCAL djp_thread djp__thread;
@@ -185,6 +197,10 @@ const djp__policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the sampler tree. Borrows all. */
 void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input);
 void djp__tree_slot_fini(djp__tree_slot *slot);
+
+/* span_processor.c */
+unsigned djp__span_processors_need(const djp_recorder *recorder);
+void djp__span_processors_free(djp_recorder *recorder);
 
 /* A start that records nothing: wakes a reader that waits for the next span, because only the
  * worker can turn recording on again. Accepts NULL. */

@@ -120,7 +120,7 @@ span_reserve_reason(djp_span *span)
 
 /* A rule may allow the route more time than decision_wait. The route of a request is not known
  * yet. */
-static __attribute__((noinline)) void
+static void
 span_ask_patience(djp_span *span, djp_text name)
 {
     const djp_recorder *recorder = span->recorder;
@@ -128,6 +128,18 @@ span_ask_patience(djp_span *span, djp_text name)
     if (djp__tail_rules_is_patient(recorder->rules, name, route_comes,
                                    recorder->decision_wait_ns)) {
         djp__or_acq_rel(&span->own.flags, DJP__TRACE_FLAG_PATIENT);
+    }
+}
+
+/* The rare work at the start of a local trace. */
+static __attribute__((noinline)) void
+span_begin_more(djp_span *span, djp_text name)
+{
+    if (span->recorder->begins & DJP__BEGINS_RULED) {
+        span_ask_patience(span, name);
+    }
+    if (span->recorder->begins & DJP__BEGINS_PROCESSED) {
+        span->own.extras |= DJP__EXTRA_PROCESSED;
     }
 }
 
@@ -169,8 +181,8 @@ span_begin_local(djp_span *span, djp_text name, const djp_span_options *options,
         span_reserve_reason(span);
     }
     djp__local_trace_begin(span, &head);
-    if (__builtin_expect(span->recorder->rules != NULL, 0)) {
-        span_ask_patience(span, name);
+    if (__builtin_expect(span->recorder->begins != 0, 0)) {
+        span_begin_more(span, name);
     }
     span->own.anchor = djp__clock_anchor();
     djp__count_in(span->recorder, &span->own, origin);
@@ -255,7 +267,7 @@ span_put_state(djp_span *span)
 }
 
 static __attribute__((noinline)) void
-span_put_extras(djp_span *span)
+span_put_extras(djp_span *span, const djp_span_options *options)
 {
     djp__local_trace *local = span->local;
     if (local->extras & DJP_EXTRA_STATE) {
@@ -269,6 +281,9 @@ span_put_extras(djp_span *span)
         }
         local->extras &= (uint8_t)~DJP_EXTRA_NOTES;
         djp__sampler_notes_unref(notes);
+    }
+    if (local->extras & DJP__EXTRA_PROCESSED) {
+        djp__span_processors_start(span, options);
     }
 }
 
@@ -299,7 +314,7 @@ span_start(djp_recorder *recorder, const char *name, size_t name_size,
     if (span->recording) {
         span_put_name(span, name, name_size);
         if (__builtin_expect(span->local->extras, 0)) {
-            span_put_extras(span);
+            span_put_extras(span, options);
         }
     } else if (djp__recorder_policy(recorder)->drop_all) {
         djp__recorder_notify(recorder);
@@ -358,6 +373,26 @@ djp__span_mark_late(djp_span *span)
     span_seal(span);
 }
 
+/* An end after losses, or with processors. */
+static __attribute__((noinline)) void
+span_end_more(djp_span *span)
+{
+    const djp__span_record *record = span->record;
+    if (span->lost & DJP__SPAN_PROCESSED) {
+        djp__span_processors_end(span);
+        if (span->dead_bytes >= 256) {
+            djp__span_sweep(span);
+        }
+        span_seal(span);
+        record = span->record;
+    }
+    uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events +
+                    record->dropped_links + span->lost;
+    if (lost != 0) {
+        djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
+    }
+}
+
 uint64_t
 djp_span_end(djp_span *span, uint64_t end_unix_ns)
 {
@@ -379,7 +414,7 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
     uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events +
                     record->dropped_links + span->lost;
     if (__builtin_expect(lost != 0, 0)) {
-        djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
+        span_end_more(span);
     }
     djp__local_trace_submit(span, duration);
     return duration;

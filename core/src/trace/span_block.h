@@ -70,6 +70,10 @@ enum { DJP_SPAN_CHILD = 0, DJP_SPAN_ROOT = 1, DJP_SPAN_LATE_ROOT = 2 };
 /* It began after the end of the local trace above (local_trace_late.c). */
 #define djp__local_is_late(local) ((local)->root->is_root != DJP_SPAN_ROOT)
 
+/* In djp_span.lost: processors run at its end. A bit of that member, so that an end tests both at
+ * once. */
+#define DJP__SPAN_PROCESSED (UINT64_C(1) << 63)
+
 /* One thread at a time uses a span (djp/span.h); several read only `refs`, `ended`, `marks` and the
  * ids. */
 struct djp_span {
@@ -88,7 +92,8 @@ struct djp_span {
     /* The handle and the pending list; the last release returns the block. Acquire-release. */
     DJP__ATOMIC(uint32_t) refs;
     uint32_t dead_bytes; /* of items that were replaced */
-    uint32_t lost; /* dropped attributes of events and links, counted only */
+    /* Dropped attributes of events and links, counted only; and DJP__SPAN_PROCESSED. */
+    uint64_t lost;
     uint64_t start_monotonic;
     djp_recorder *recorder;
     djp__local_trace *local;
@@ -158,6 +163,10 @@ void djp__span_tell_error(djp_span *span);
 void djp__span_heed_error(djp_span *span, djp_key key, int failed);
 /* Interned by the first recorder; 0 before. Written relaxed. */
 extern DJP__ATOMIC(djp_key) djp__error_key;
+
+/* span_processor.c: call the processors. Neither seals the record. */
+void djp__span_processors_start(djp_span *span, const djp_span_options *options);
+void djp__span_processors_end(djp_span *span);
 
 /* span_block.c: allocates blocks. */
 djp_span *djp__span_block_take(void);

@@ -71,7 +71,8 @@ void
 djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
 {
     const djp_sampler *tree = policy->tree ? djp__load_relaxed(&recorder->slot.tree) : NULL;
-    djp__store_relaxed(&recorder->needs, tree != NULL ? tree->needs : 0u);
+    djp__store_relaxed(&recorder->needs,
+                       (tree != NULL ? tree->needs : 0u) | djp__span_processors_need(recorder));
     djp__store_release(&recorder->policy, policy);
     djp__recorder_set_off(recorder, (djp__load_relaxed(&recorder->state) & DJP__RECORDER_OFF) != 0);
 }
