@@ -184,12 +184,14 @@ void
 djp__oplog_close_all(djp_oplog *log)
 {
     for (uint32_t slot = 0; slot < log->slot_end; slot++) {
-        if (log->spans[slot].span && !log->spans[slot].is_root) {
-            djp_span_release(log->spans[slot].span);
+        djp__oplog_span *open = &log->spans[slot];
+        if (open->span == NULL) {
+            continue;
         }
-        if (log->spans[slot].span) {
-            memset(&log->spans[slot], 0, sizeof log->spans[slot]);
+        if (!open->is_root) {
+            djp_span_release(open->span);
         }
+        memset(open, 0, sizeof *open);
     }
     for (uint32_t i = 0; i < log->trace_places; i++) {
         if (log->traces[i].root) {

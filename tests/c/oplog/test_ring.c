@@ -4,15 +4,22 @@
 #include <sched.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "base/rand.h"
 
 static int hooked_yield(void);
 static uint64_t hooked_rand64(void);
+static void *hooked_pages_new(size_t size);
+static void hooked_pages_free(void *pages, size_t size);
 #define sched_yield hooked_yield
 #define djp__rand64 hooked_rand64
+#define djp__pages_new hooked_pages_new
+#define djp__pages_free hooked_pages_free
 #include "oplog/ring.c"
 #undef sched_yield
 #undef djp__rand64
+#undef djp__pages_new
+#undef djp__pages_free
 
 #include "heap.h"
 #include "ring_log.h"
@@ -30,6 +37,24 @@ hooked_yield(void)
         when_yielding();
     }
     return 0;
+}
+
+static size_t pages_in_use;
+static int pages_fail_in; /* only the one of that number fails */
+
+static void *
+hooked_pages_new(size_t size)
+{
+    void *pages = pages_fail_in > 0 && --pages_fail_in == 0 ? NULL : djp__pages_new(size);
+    pages_in_use += pages != NULL ? size : 0;
+    return pages;
+}
+
+static void
+hooked_pages_free(void *pages, size_t size)
+{
+    pages_in_use -= pages != NULL ? size : 0;
+    djp__pages_free(pages, size);
 }
 
 static uint64_t next_random[4];
@@ -89,21 +114,28 @@ sizes_are_powers_of_two(void **state)
     }
 }
 
+/* Each of its parts may be the one that cannot be had. */
+static void
+fail_in_every_way(void)
+{
+    for (int n = 0; n < 4; n++) {
+        djp_oplog *log = log_.log;
+        pages_fail_in = n;
+        djp__alloc_fail_after(n == 0);
+        assert_int_equal(djp_oplog_new(&log, DJP_OPLOG_UNITS_MIN), DJP_ENOMEM);
+        djp__alloc_fail_after(0);
+        assert_null(log);
+        assert_int_equal(pages_fail_in, 0);
+    }
+}
+
 static void
 no_memory_gives_no_log(void **state)
 {
     (void)state;
-    int failed = 0, result = DJP_ENOMEM;
-    for (long n = 1; n < 10 && result != 0; n++) {
-        djp_oplog *log = log_.log;
-        djp__alloc_fail_after(n);
-        result = djp_oplog_new(&log, DJP_OPLOG_UNITS_MIN);
-        djp__alloc_fail_after(0);
-        assert_true(result == 0 || (result == DJP_ENOMEM && log == NULL));
-        failed += result != 0;
-        djp_oplog_unref(log);
-    }
-    assert_int_equal(failed, 4);
+    size_t before = pages_in_use;
+    assert_int_equal(heap_growth(fail_in_every_way, 30), 0);
+    assert_int_equal(pages_in_use, before);
 }
 
 /* One that has defined symbols, read values and known many traces. */
@@ -143,7 +175,26 @@ the_last_reference_frees_all(void **state)
 {
     (void)state;
     djp_oplog_unref(NULL);
+    size_t before = pages_in_use;
     assert_int_equal(heap_growth(use_and_drop, 30), 0);
+    assert_int_equal(pages_in_use, before);
+}
+
+/* The list of one value takes 1 MiB at most. */
+static void
+values_are_bounded(void **state)
+{
+    (void)state;
+    enum { ROOM = 1 << 20 };
+    static unsigned char bytes[2 * ROOM];
+    for (uint32_t extra = 0; extra < 2; extra++) {
+        djp_value value;
+        uint32_t count = ROOM / sizeof value + extra;
+        bytes[0] = DJP_ARRAY;
+        memcpy(bytes + 1, &count, 4);
+        const unsigned char *at = bytes;
+        assert_int_equal(djp__oplog_value(&value, log_.log, &at, bytes + sizeof bytes), !extra);
+    }
 }
 
 static void
@@ -297,6 +348,7 @@ main(void)
         CASE(sizes_are_powers_of_two),
         CASE(no_memory_gives_no_log),
         CASE(the_last_reference_frees_all),
+        CASE(values_are_bounded),
         CASE(random_words_are_never_zero),
         CASE(losses_are_counted_once),
         CASE(losses_of_nothing_are_harmless),
