@@ -116,15 +116,15 @@ djp__oplog_take_losses(djp_oplog *log)
         fresh[i] = now - log->seen_lost[i];
         log->seen_lost[i] = now;
     }
-    if (log->owner && log->damaged != log->seen_damaged) {
+    if (log->owner != NULL) {
         djp__add_relaxed(&log->owner->damage, log->damaged - log->seen_damaged);
         log->seen_damaged = log->damaged;
     }
-    if (log->recorder && (fresh[0] | fresh[1]) != 0) {
+    if (log->recorder != NULL) {
         djp__count_add(log->recorder, DJP__COUNT_DROP(OPLOG_FULL), fresh[0]);
         djp__count_add(log->recorder, DJP_COUNT_ATTRIBUTES, fresh[1]);
     }
-    if (log->owner && log->owner->host.registry && fresh[2] > 0) {
+    if (log->owner != NULL && log->owner->host.registry != NULL) {
         djp__add_relaxed(&log->owner->host.registry->dropped, fresh[2]);
     }
 }

@@ -246,6 +246,11 @@ losses_are_counted_once(void **state)
     djp__oplog_take_losses(log_.log);
     assert_int_equal(djp__load_relaxed(&instance.registry->dropped), 7);
     assert_int_equal(host_counters(&instance).dropped_attributes, 3);
+    writer_lose(&log_, DJP_OPLOG_LOST_SPANS, 1);
+    writer_lose(&log_, DJP_OPLOG_LOST_REQUESTS, 1);
+    djp__oplog_take_losses(log_.log);
+    assert_int_equal(host_counters(&instance).dropped[DJP__DROP_OPLOG_FULL], 6);
+    assert_int_equal(djp__load_relaxed(&instance.registry->dropped), 8);
     log_.log->damaged += 4;
     djp__oplog_take_losses(log_.log);
     djp__oplog_take_losses(log_.log);

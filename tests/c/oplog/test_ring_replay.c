@@ -108,6 +108,27 @@ an_operation_that_is_too_long_is_given_up(void **state)
     }
 }
 
+/* Of every size. */
+static void
+operations_end_with_their_last_byte(void **state)
+{
+    (void)state;
+    static const char bytes[256];
+    for (uint32_t size = 0; size < sizeof bytes; size++) {
+        tear_down(NULL);
+        set_up(NULL);
+        uint32_t units = 1 + size / 8 + (size % 8 != 0);
+        assert_true(writer_put(&log_, DJP_OP_PAD, 0, bytes, size));
+        assert_int_equal(log_.at, units);
+        djp__oplog_replay_until(log_.log, units - 1, UINT32_MAX, NULL);
+        assert_int_equal(log_.log->damaged, units > 1);
+        djp__store_relaxed(&log_.control[DJP_OPLOG_CONSUMED], 0u);
+        djp__oplog_replay_until(log_.log, units, UINT32_MAX, NULL);
+        assert_int_equal(log_.log->damaged, units > 1);
+        assert_int_equal(consumed(), units);
+    }
+}
+
 static void
 one_invalid_operation_is_no_end(void **state)
 {
@@ -129,8 +150,12 @@ attributes_may_be_the_last(void **state)
     begin(0, 1);
     writer_text(&log_, 0, 0, "text");
     publish();
+    uint32_t published = log_.at;
+    for (int i = 0; i < 5; i++) {
+        writer_text(&log_, 0, 0, "not yet");
+    }
     assert_int_equal(host_damage(&instance), 0);
-    assert_int_equal(consumed(), log_.at);
+    assert_int_equal(consumed(), published);
 }
 
 /* ---- what the writer sees meanwhile ---- */
@@ -279,6 +304,7 @@ main(void)
         CASE(a_budget_is_used_up),
         CASE(a_position_beyond_the_ring_is_given_up),
         CASE(an_operation_that_is_too_long_is_given_up),
+        CASE(operations_end_with_their_last_byte),
         CASE(one_invalid_operation_is_no_end),
         CASE(attributes_may_be_the_last),
         CASE(room_is_shown_in_steps),
