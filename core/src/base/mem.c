@@ -8,27 +8,31 @@
 
 #include "base/atomic.h"
 
-/* Allocations left before they begin to fail; 0: never. Written by tests only, relaxed. */
+/* 0: none fails; n: the nth from now and all after it; -n: only the nth. Written by tests only,
+ * relaxed. */
 static DJP__ATOMIC(long) mem__fail_in;
 
 static int
 mem_should_fail(void)
 {
     long left = djp__load_relaxed(&mem__fail_in);
-    if (left == 0) {
-        return 0;
+    if (left == 0 || left == 1) {
+        return (int)left;
     }
-    if (left > 1) {
-        djp__store_relaxed(&mem__fail_in, left - 1);
-        return 0;
-    }
-    return 1;
+    djp__store_relaxed(&mem__fail_in, left > 0 ? left - 1 : left + 1);
+    return left == -1;
 }
 
 void
 djp__alloc_fail_after(long n)
 {
     djp__store_relaxed(&mem__fail_in, n);
+}
+
+void
+djp__alloc_fail_once(long n)
+{
+    djp__store_relaxed(&mem__fail_in, -n);
 }
 
 void *

@@ -20,9 +20,10 @@ char *djp__strndup(const char *text, size_t size); /* always NUL-terminated */
 void *djp__pages_new(size_t size);
 void djp__pages_free(void *pages, size_t size); /* accepts NULL */
 
-/* Test hook: the nth allocation from now (1 = next) and all after it fail until
- * djp__alloc_fail_after(0). Not thread-safe. */
+/* Test hooks: the nth allocation from now (1 = next) and all after it fail until
+ * djp__alloc_fail_after(0), or only the nth. Not thread-safe. */
 void djp__alloc_fail_after(long n);
+void djp__alloc_fail_once(long n);
 
 /* Arena: bump allocation, freed as a whole. Zero-initialise with djp__arena_init. Not
  * thread-safe. */

@@ -31,6 +31,14 @@ allocations_fail_on_demand(void **state)
     first = djp__realloc(first, 100);
     assert_non_null(first);
     djp__free(first);
+    djp__alloc_fail_once(2);
+    void *last = djp__alloc(1);
+    assert_non_null(last);
+    assert_null(djp__calloc(1, 1));
+    djp__free(last);
+    last = djp__alloc(1); /* only one fails */
+    assert_non_null(last);
+    djp__free(last);
     char *text = djp__strndup("hello", 3);
     assert_string_equal(text, "hel");
     djp__free(text);
