@@ -55,8 +55,6 @@ address_code_proxy(djp__config_state *state, djp__setting setting, const char *p
 void
 djp__config_rule_proxies(djp__config_state *state)
 {
-    if (!state->failed) {
-        address_code_proxy(state, DJP_SETTING_HTTP_PROXY, state->out->http_proxy);
-        address_code_proxy(state, DJP_SETTING_HTTPS_PROXY, state->out->https_proxy);
-    }
+    address_code_proxy(state, DJP_SETTING_HTTP_PROXY, state->out->http_proxy);
+    address_code_proxy(state, DJP_SETTING_HTTPS_PROXY, state->out->https_proxy);
 }

@@ -9,7 +9,7 @@
 static void
 report_text(djp__buf *out, const char *text)
 {
-    djp__buf_json(out, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
+    djp__buf_json(out, text, strlen(text));
 }
 
 void
@@ -73,9 +73,8 @@ report_word(djp__buf *out, const djp_options *options, djp__setting setting, int
 static void
 report_shown(djp__buf *out, djp__setting setting, const char *text)
 {
-    int is_set = text != NULL && *text != '\0';
-    if (djp__config_table[setting].secret) {
-        text = is_set ? "[set]" : "";
+    if (djp__config_table[setting].secret && *text != '\0') {
+        text = "[set]";
     }
     if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
         report_endpoint(out, text);

@@ -369,33 +369,28 @@ resolve_power_of_two(uint64_t bytes)
     return power;
 }
 
+/* Reads the settings that depend on no other. */
 static void
-resolve_all(djp__config_state *state)
+resolve_unruled(djp__config_state *state)
 {
-    resolve_defaults(state);
-    djp__config_rule_enabled(state);
-    djp__config_check_options(state);
-    djp__config_check_variables(state);
     for (int i = 0; i < DJP_SETTINGS; i++) {
         if (!djp__config_table[i].ruled) {
             djp__config_read(state, (djp__setting)i);
         }
     }
     state->out->ring_bytes = resolve_power_of_two(state->out->ring_bytes);
-    djp__config_rule_resource(state);
-    djp__config_rule_backend(state);
-    djp__config_rule_endpoint(state);
-    djp__config_rule_exporter(state);
-    djp__config_rule_headers(state);
-    djp__config_rule_proxies(state);
-    djp__config_rule_timeout(state);
-    djp__config_rule_sampler(state);
-    djp__config_rule_metrics(state);
-    djp__config_rule_lists(state);
-    djp__config_rule_tail_sampling(state);
-    djp__config_report(state);
-    djp__config_summary(state);
 }
+
+static void (*const resolve_steps[])(djp__config_state *) = {
+    resolve_defaults,          djp__config_rule_enabled,
+    djp__config_check_options, djp__config_check_variables,
+    resolve_unruled,           djp__config_rule_resource,
+    djp__config_rule_backend,  djp__config_rule_endpoint,
+    djp__config_rule_exporter, djp__config_rule_headers,
+    djp__config_rule_proxies,  djp__config_rule_timeout,
+    djp__config_rule_sampler,  djp__config_rule_metrics,
+    djp__config_rule_lists,    djp__config_rule_tail_sampling,
+    djp__config_report,        djp__config_summary};
 
 int
 djp__config_resolve(djp_options *out, const djp_config_request *request,
@@ -417,7 +412,10 @@ djp__config_resolve(djp_options *out, const djp_config_request *request,
     };
     memset(out, 0, sizeof *out);
     djp__arena_init(&state.arena, 0);
-    resolve_all(&state);
+    /* Without memory texts may be NULL, which no later step expects. */
+    for (size_t i = 0; i < sizeof resolve_steps / sizeof resolve_steps[0] && !state.failed; i++) {
+        resolve_steps[i](&state);
+    }
     djp__arena_fini(&state.arena);
     if (state.failed) {
         djp_options_fini(out);

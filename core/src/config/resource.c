@@ -225,7 +225,7 @@ resource_shorten_environment(djp__config_state *state)
     static const char *const synonyms[][2] = {
         {"prod", "prod"},       {"production", "prod"}, {"dev", "dev"},        {"local", "dev"},
         {"development", "dev"}, {"stage", "staging"},   {"staging", "staging"}};
-    const char *word = state->out->environment == NULL ? "" : state->out->environment;
+    const char *word = state->out->environment;
     for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++) {
         if (djp__text_equal_nocase(djp__text(state->out->environment), synonyms[i][0])) {
             word = synonyms[i][1];

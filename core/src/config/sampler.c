@@ -120,20 +120,19 @@ sampler_read_name(djp__config_state *state, djp__config_given *given)
     return SAMPLER_NONE;
 }
 
-/* Reads the first valid ratio among the sources of the row from first to last. Returns its index,
- * SIZE_MAX if there is none. */
-static size_t
-sampler_read_ratio(djp__config_state *state, size_t first, size_t last)
+/* Reads the first valid ratio among the sources of the row from first to last into given. Returns
+ * 0 if there is none. */
+static int
+sampler_read_ratio(djp__config_given *given, djp__config_state *state, size_t first, size_t last)
 {
-    djp__config_given given;
     size_t at = first;
-    while (djp__config_next(&given, state, DJP_SETTING_SAMPLE_RATIO, &at) && given.index <= last) {
-        if (djp__config_store(state, DJP_SETTING_SAMPLE_RATIO, &given)) {
+    while (djp__config_next(given, state, DJP_SETTING_SAMPLE_RATIO, &at) && given->index <= last) {
+        if (djp__config_store(state, DJP_SETTING_SAMPLE_RATIO, given)) {
             state->out->sample_ratio_explicit = 1;
-            return given.index;
+            return 1;
         }
     }
-    return SIZE_MAX;
+    return 0;
 }
 
 static void
@@ -151,6 +150,7 @@ sampler_default_ratio(djp__config_state *state)
 static void
 sampler_complete(djp__config_state *state, const char *source, int ratio_given)
 {
+    djp__config_given given;
     switch (state->out->sampler) {
     case DJP_SAMPLER_ALWAYS_ON:
         sampler_set_ratio(state, 1.0, 1, source);
@@ -163,7 +163,7 @@ sampler_complete(djp__config_state *state, const char *source, int ratio_given)
         break;
     case DJP_SAMPLER_RATIO:
         if (!ratio_given &&
-            sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX) == SIZE_MAX) {
+            !sampler_read_ratio(&given, state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX)) {
             sampler_set_ratio(state, 1.0, 0, source);
         }
         break;
@@ -262,47 +262,45 @@ sampler_warn_ratio(djp__config_state *state)
     }
 }
 
-/* A ratio of 0 set by the program exports nothing, whatever sampler is configured. */
+/* A ratio of 0 set by the program exports nothing, whatever sampler is configured. zero is the
+ * source of that ratio. */
 static void
-sampler_keep_zero(djp__config_state *state)
+sampler_keep_zero(djp__config_state *state, const djp__config_given *zero)
 {
-    djp__config_given given;
     djp_options *out = state->out;
     int is_zero = out->sample_ratio == 0 && out->sample_ratio_explicit;
-    if ((is_zero && out->sampler != DJP_SAMPLER_JAEGER_REMOTE) ||
-        sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) > DJP_GIVEN_OWN) {
+    if (is_zero && out->sampler != DJP_SAMPLER_JAEGER_REMOTE) {
         return;
     }
-    djp__config_warn(state, &given,
-                     "%s is 0, so nothing is exported, and the sampler has no effect.", given.name);
+    djp__config_warn(state, zero, "%s is 0, so nothing is exported, and the sampler has no effect.",
+                     zero->name);
     out->sampler_text[0] = '\0';
-    djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_RATIO, given.name);
-    sampler_set_ratio(state, 0, 1, given.name);
+    djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_RATIO, zero->name);
+    sampler_set_ratio(state, 0, 1, zero->name);
 }
 
 void
 djp__config_rule_sampler(djp__config_state *state)
 {
-    djp__config_given given;
+    djp__config_given given, ratio;
     state->out->sampler_text = djp__strdup("");
     state->failed |= state->out->sampler_text == NULL;
-    size_t ratio_index = sampler_read_ratio(state, 0, DJP_GIVEN_OWN);
-    int ratio_given = ratio_index != SIZE_MAX;
+    int ratio_given = sampler_read_ratio(&ratio, state, 0, DJP_GIVEN_OWN);
     int zero_given = ratio_given && state->out->sample_ratio == 0;
     sampler_found named = SAMPLER_NONE;
-    if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) <= ratio_index) {
+    if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) <= ratio.index) {
         named = sampler_read_name(state, &given);
     }
     if (named == SAMPLER_WORD) {
         sampler_complete(state, given.name, ratio_given);
     } else if (named == SAMPLER_NONE && !ratio_given) {
         sampler_warn_lone_argument(state);
-        if (sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX - 1) == SIZE_MAX) {
+        if (!sampler_read_ratio(&given, state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX)) {
             sampler_default_ratio(state);
         }
     }
     if (zero_given && !state->failed) {
-        sampler_keep_zero(state);
+        sampler_keep_zero(state, &ratio);
     } else if (named == SAMPLER_COMPLETE) {
         sampler_warn_ratio(state);
     }

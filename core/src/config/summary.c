@@ -130,7 +130,7 @@ summary_write(djp__buf *out, const djp__config_state *state)
         djp__buf_text(out, traces ? "; " : "");
         summary_metrics(out, state);
     }
-    djp__buf_char(out, '.');
+    djp__buf_text(out, traces || options->metrics_enabled ? "." : "nothing is recorded.");
 }
 
 void
