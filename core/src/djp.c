@@ -10,6 +10,7 @@
 #include "base/buf.c"
 #include "base/utf8.c"
 #include "base/str.c"
+#include "base/words.c"
 #include "base/codec.c"
 #include "base/json_scan.c"
 #include "base/map.c"
@@ -138,6 +139,8 @@
 #include "export/prometheus_compress.c"
 #include "export/shared_pipe.c"
 
+#include "instrument/http_url.c"
+#include "instrument/http_client.c"
 #include "instrument/http_server.c"
 
 #include "control/remote_strategy.c"

@@ -36,6 +36,7 @@
 #include "djp/context.h"
 #include "djp/error.h"
 #include "djp/http.h"
+#include "djp/http_client.h"
 #include "djp/key.h"
 #include "djp/metrics.h"
 #include "djp/oplog.h"

@@ -9,26 +9,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "metrics/builtin.h"
+#include "instrument/http_common.h"
 #include "instrument/http_server.h"
 
-enum {
-    HTTP_SERVER_METHODS = 32,
-    HTTP_SERVER_NAME_MAX = 1024,
-    HTTP_SERVER_VERB_MAX = 64,
-    HTTP_SERVER_ORIGINAL_MAX = 32
-};
+enum { HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
 
 struct djp_http_server {
     djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
     djp_builtin *standard; /* borrowed from the SDK; NULL: metrics are off */
     djp_semconv semconv;
-    char *methods; /* owned copy that method_list points into */
+    djp__words methods; /* the known ones */
     char *excluded; /* owned */
-    struct {
-        djp_text_words words; /* of the short ones, as all usual methods are */
-        djp_text text;
-    } method_list[HTTP_SERVER_METHODS];
-    size_t method_count;
     djp_scope scope;
     struct {
         djp_key method, route, status, duration, closed;
@@ -63,22 +54,6 @@ http_server_intern(djp_http_server *server)
     server->stable.error = http_server_key("error.type");
 }
 
-static void
-http_server_split_methods(djp_http_server *server)
-{
-    djp_text rest = djp__text(server->methods);
-    djp_text part;
-    while (server->method_count < HTTP_SERVER_METHODS && djp__text_split(&part, &rest, ',')) {
-        part = djp__text_trim(part);
-        if (part.size > 0) {
-            djp_text head = {part.data,
-                             part.size < DJP__TEXT_WORDS_SIZE ? part.size : DJP__TEXT_WORDS_SIZE};
-            server->method_list[server->method_count].words = djp__text_words(head);
-            server->method_list[server->method_count++].text = part;
-        }
-    }
-}
-
 int
 djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder,
                      djp_builtin *standard)
@@ -88,16 +63,15 @@ djp__http_server_new(djp_http_server **out, const djp_options *options, djp_reco
     if (server == NULL) {
         return DJP_ENOMEM;
     }
-    server->methods = djp__strdup(options->known_methods);
     server->excluded = djp__strdup(options->excluded_paths);
-    if (server->methods == NULL || server->excluded == NULL) {
+    if (djp__words_init(&server->methods, options->known_methods) != 0 ||
+        server->excluded == NULL) {
         djp_http_server_free(server);
         return DJP_ENOMEM;
     }
     server->recorder = recorder;
     server->standard = standard;
     server->semconv = options->semconv;
-    http_server_split_methods(server);
     http_server_intern(server);
     *out = server;
     return 0;
@@ -109,7 +83,7 @@ djp_http_server_free(djp_http_server *server)
     if (server == NULL) {
         return;
     }
-    djp__free(server->methods);
+    djp__words_fini(&server->methods);
     djp__free(server->excluded);
     djp__free(server);
 }
@@ -177,25 +151,6 @@ djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type
     return span;
 }
 
-/* The method if it is known, else the constant for all others. */
-static djp_text
-http_server_method(const djp_http_server *server, djp_text method)
-{
-    djp_text head = {method.data,
-                     method.size < DJP__TEXT_WORDS_SIZE ? method.size : DJP__TEXT_WORDS_SIZE};
-    djp_text_words words = djp__text_words(head);
-    for (size_t i = 0; i < server->method_count; i++) {
-        const djp_text *known = &server->method_list[i].text;
-        if (djp__text_words_equal(&server->method_list[i].words, &words) &&
-            known->size == method.size &&
-            (method.size <= DJP__TEXT_WORDS_SIZE ||
-             memcmp(known->data, method.data, method.size) == 0)) {
-            return *known;
-        }
-    }
-    return (djp_text){"_OTHER", 6};
-}
-
 static void
 http_server_sampling_text(djp_http_sampling *out, const char *key, djp_text text)
 {
@@ -209,9 +164,9 @@ void
 djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
                    const djp_http_request *request)
 {
-    djp_text method =
-        request->method.size > 0 ? http_server_method(server, request->method) : (djp_text){"", 0};
-    djp_text verb = method.size > 0 && method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    djp_text method = request->method.size > 0 ? djp__http_method(&server->methods, request->method)
+                                               : (djp_text){"", 0};
+    djp_text verb = djp__http_verb(method);
     verb = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : verb;
     djp_text where = request->route.size > 0 ? request->route : request->path;
     verb.size = verb.size < HTTP_SERVER_VERB_MAX ? verb.size : HTTP_SERVER_VERB_MAX;
@@ -269,7 +224,7 @@ static void
 http_server_rename(djp_span *span, djp_text method, const djp_http_result *result)
 {
     char name[HTTP_SERVER_NAME_MAX];
-    djp_text verb = method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    djp_text verb = djp__http_verb(method);
     size_t size = verb.size < sizeof name ? verb.size : sizeof name;
     memcpy(name, verb.data, size);
     if (result->route.size > 0 && size + 1 + result->route.size <= sizeof name) {
@@ -278,19 +233,6 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
         size += result->route.size;
     }
     djp_span_update_name(span, (djp_text){name, size});
-}
-
-/* 1: the method is short and consists of letters. The client chose it. */
-static int
-http_server_is_token(djp_text method)
-{
-    size_t at = 0;
-    while (at < method.size &&
-           ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
-            (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
-        at++;
-    }
-    return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
 }
 
 /* 0: the client disconnected before a response; the status in metrics was not sent. */
@@ -305,7 +247,7 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
                        const djp_http_result *result, int status, int error)
 {
     djp_span_set_string(span, server->stable.method, method);
-    if (method.data[0] == '_' && http_server_is_token(result->method)) {
+    if (djp__http_is_other(method) && djp__http_is_token(result->method)) {
         http_server_set_text(span, server->stable.original, result->method);
     }
     if (http_server_has_response(result, status)) {
@@ -364,7 +306,7 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     uint64_t end_ns = result->end_ns ? result->end_ns : djp__clock_monotonic();
     uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
     int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
-    djp_text method = http_server_method(server, result->method);
+    djp_text method = djp__http_method(&server->methods, result->method);
     /* unsigned: end_ns may be any value */
     uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor();
     djp_span_context context;

@@ -76,15 +76,12 @@ djp_builtin_family(djp_builtin *builtin, const char *name)
 }
 
 int
-djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels,
-                   size_t label_count, double value, const djp_span_context *context)
+djp__builtin_record_at(djp_builtin *builtin, size_t index, const djp_text *labels,
+                       size_t label_count, double value, const djp_span_context *context,
+                       uint64_t unix_ns)
 {
-    size_t i = name != NULL ? djp__builtin_find(name) : djp__builtin_count;
-    if (builtin == NULL || i >= djp__builtin_count || i < DJP__BUILTIN_OTHERS) {
-        return DJP_EINVAL;
-    }
-    const djp__builtin_definition *definition = &djp__builtin_definitions[i];
-    djp_family *family = builtin_family(builtin, i);
+    const djp__builtin_definition *definition = &djp__builtin_definitions[index];
+    djp_family *family = builtin_family(builtin, index);
     if (family == NULL || label_count != family->entry->label_count || !isfinite(value) ||
         (definition->type != DJP_GAUGE && value < 0)) {
         builtin_lost(builtin);
@@ -92,42 +89,31 @@ djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *label
     }
     djp_series *series = djp_family_series(family, labels);
     if (definition->type == DJP_COUNTER) {
-        djp_counter_add_with_context(series, value, context);
+        djp__counter_add_at(series, value, context, unix_ns);
     } else if (definition->type == DJP_GAUGE) {
         djp_gauge_set(series, value);
     } else {
-        djp_histogram_observe_with_context(series, value, context);
+        djp__histogram_observe_at(series, value, context, unix_ns);
     }
     return 0;
 }
 
-static void
-builtin_read_methods(djp_builtin *builtin)
+int
+djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels,
+                   size_t label_count, double value, const djp_span_context *context)
 {
-    djp_text rest = djp__text(builtin->methods_text), part;
-    while (builtin->method_count < DJP__BUILTIN_METHODS_MAX && djp__text_split(&part, &rest, ',')) {
-        part = djp__text_trim(part);
-        if (part.size > 0 && part.size <= DJP__TEXT_WORDS_SIZE) {
-            djp__builtin_method *method = &builtin->methods[builtin->method_count++];
-            method->words = djp__text_words(part);
-            method->text = part;
-        }
+    size_t i = name != NULL ? djp__builtin_find(name) : djp__builtin_count;
+    if (builtin == NULL || i >= djp__builtin_count || i < DJP__BUILTIN_OTHERS) {
+        return DJP_EINVAL;
     }
+    return djp__builtin_record_at(builtin, i, labels, label_count, value, context, 0);
 }
 
 static uint32_t
 builtin_find_method(const djp_builtin *builtin, djp_text method)
 {
-    if (method.size == 0 || method.size > DJP__TEXT_WORDS_SIZE || !method.data) {
-        return BUILTIN_METHOD_OTHER;
-    }
-    djp_text_words words = djp__text_words(method);
-    for (uint32_t i = 0; i < builtin->method_count; i++) {
-        if (djp__text_words_equal(&builtin->methods[i].words, &words)) {
-            return i;
-        }
-    }
-    return BUILTIN_METHOD_OTHER;
+    size_t found = djp__words_find(&builtin->methods, method);
+    return found < builtin->methods.count ? (uint32_t)found : BUILTIN_METHOD_OTHER;
 }
 
 int
@@ -147,15 +133,13 @@ djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_opt
     builtin->on_taken = options != NULL ? options->on_taken : NULL;
     builtin->user = options != NULL ? options->user : NULL;
     builtin->service = djp__strdup(options && options->service ? options->service : "");
-    builtin->methods_text =
-        djp__strdup(options && options->known_methods != NULL && options->known_methods[0]
-                        ? options->known_methods
-                        : BUILTIN_METHODS);
-    if (!builtin->service || builtin->methods_text == NULL) {
+    int has_methods = options && options->known_methods != NULL && options->known_methods[0];
+    int result =
+        djp__words_init(&builtin->methods, has_methods ? options->known_methods : BUILTIN_METHODS);
+    if (!builtin->service || result != 0) {
         djp_builtin_free(builtin);
         return DJP_ENOMEM;
     }
-    builtin_read_methods(builtin);
     *out = builtin;
     return 0;
 }
@@ -173,7 +157,7 @@ djp_builtin_free(djp_builtin *builtin)
         route = next;
     }
     djp__free(builtin->service);
-    djp__free(builtin->methods_text);
+    djp__words_fini(&builtin->methods);
     djp__free(builtin);
 }
 
@@ -193,7 +177,8 @@ builtin_status(const djp_builtin *builtin, char out[8], int status)
 static djp_text
 builtin_method_text(const djp_builtin *builtin, uint32_t method)
 {
-    return method == BUILTIN_METHOD_OTHER ? djp__text("_OTHER") : builtin->methods[method].text;
+    return method == BUILTIN_METHOD_OTHER ? djp__text("_OTHER")
+                                          : builtin->methods.items[method].text;
 }
 
 /* The series of one of the three HTTP families for a request's labels. */

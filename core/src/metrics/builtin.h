@@ -3,18 +3,12 @@
 #ifndef DJP_METRICS_BUILTIN_H
 #define DJP_METRICS_BUILTIN_H
 
-#include "base/str.h"
+#include "base/words.h"
 #include "metrics/registry.h"
 #include "metrics/builtin_table.h"
 
 #define DJP__BUILTIN_FAMILIES_MAX 32u
-#define DJP__BUILTIN_METHODS_MAX 32u
 #define DJP__BUILTIN_CACHE 4096u /* places; a power of two */
-
-typedef struct djp__builtin_method {
-    djp_text_words words;
-    djp_text text;
-} djp__builtin_method;
 
 /* The series of one (method, endpoint, status). Immutable once published. */
 typedef struct djp__builtin_route {
@@ -36,13 +30,16 @@ struct djp_builtin {
     void (*on_taken)(void *user, const char *name); /* or NULL */
     void *user; /* borrowed */
     char *service; /* owned, "" when none */
-    char *methods_text;
-    djp__builtin_method methods[DJP__BUILTIN_METHODS_MAX];
-    uint32_t method_count;
+    djp__words methods;
     DJP__ATOMIC(djp_family *) families[DJP__BUILTIN_FAMILIES_MAX]; /* release, made once each */
     DJP__ATOMIC(djp__builtin_route *) cache[DJP__BUILTIN_CACHE]; /* release */
     DJP__ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
 };
+
+/* djp_builtin_record by the index of the table, with the time of the exemplar. 0: now. */
+int djp__builtin_record_at(djp_builtin *builtin, size_t index, const djp_text *labels,
+                           size_t label_count, double value, const djp_span_context *context,
+                           uint64_t unix_ns);
 
 /* djp_builtin_http_request with the time of the exemplar. 0: now. */
 void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint,

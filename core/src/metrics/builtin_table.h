@@ -4,7 +4,7 @@
 
 #include "djp/metrics.h"
 
-#define DJP__BUILTIN_LABELS_MAX 4u
+#define DJP__BUILTIN_LABELS_MAX 5u
 
 typedef struct djp__builtin_definition {
     const char *name; /* as documented, "_total" of counters included */
@@ -22,7 +22,8 @@ enum {
     DJP__BUILTIN_DURATION, /* http_request_duration_seconds */
     DJP__BUILTIN_REQUESTS, /* http_requests_total */
     DJP__BUILTIN_SIZE, /* http_request_size_bytes */
-    DJP__BUILTIN_OTHERS
+    DJP__BUILTIN_OTHERS,
+    DJP__BUILTIN_CLIENT = DJP__BUILTIN_OTHERS /* http_client_request_duration_seconds */
 };
 
 extern const djp__builtin_definition djp__builtin_definitions[];

@@ -341,6 +341,7 @@ sdk_destroy(djp_sdk *sdk)
     djp__control_fini(&sdk->control);
     djp__recorder_free(sdk->recorder);
     sdk_free_pipelines(sdk);
+    djp__http_client_free(sdk->http_client);
     djp_builtin_free(sdk->standard);
     djp_registry_free(sdk->registry);
     djp__worker_fini(&sdk->worker);
@@ -401,6 +402,10 @@ sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *langu
     }
     if (result == 0) {
         result = sdk_make_metrics(sdk);
+    }
+    if (result == 0) {
+        result =
+            djp__http_client_new(&sdk->http_client, &sdk->options, sdk->recorder, sdk->standard);
     }
     if (result == 0) {
         result = djp__sdk_prepare_control(sdk);
@@ -481,6 +486,12 @@ djp_builtin *
 djp_sdk_builtin(djp_sdk *sdk)
 {
     return sdk != NULL ? sdk->standard : NULL;
+}
+
+djp_http_client *
+djp_sdk_http_client(djp_sdk *sdk)
+{
+    return sdk != NULL ? sdk->http_client : NULL;
 }
 
 const djp_options *

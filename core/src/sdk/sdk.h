@@ -14,6 +14,7 @@
 #include "djp/sdk.h"
 #include "export/otlp_trace.h"
 #include "export/prometheus_http.h"
+#include "instrument/http_client.h"
 #include "oplog/oplog.h"
 #include "pipeline/books.h"
 #include "pipeline/flush.h"
@@ -111,6 +112,7 @@ struct djp_sdk {
     djp_recorder *recorder; /* NULL: traces are off */
     djp_registry *registry; /* NULL: metrics are off */
     djp_builtin *standard;
+    djp_http_client *http_client;
     djp__prometheus_http *listener; /* NULL: no port is configured, or it cannot be opened */
     djp__pipeline *pipelines; /* traces first; NULL: nothing is exported */
     djp__fork_hook fork_hook;

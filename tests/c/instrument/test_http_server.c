@@ -1,51 +1,20 @@
 /* What is recorded of a request: names, attributes, status rules and metrics, under each naming
  * convention. Spans are read back from the memory exporter with the generated protobuf code. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "djp/djp.h"
-#include "gen/otlp_trace.pb-c.h"
-#include "json.h"
-
-#define SECOND UINT64_C(1000000000)
-#define TEXT(literal) ((djp_text){literal, sizeof literal - 1})
+#include "fixture.h"
 
 typedef struct fixture {
     djp_sdk *sdk;
     djp_http_server *server;
-    char *text; /* newest exposition */
 } fixture;
-
-static const char *
-no_variables(void *user, const char *name)
-{
-    (void)user;
-    (void)name;
-    return NULL;
-}
 
 static void
 fixture_init_at(fixture *it, const char *semconv, const char *backend, const char *ratio)
 {
-    const djp_config_override overrides[] = {
-        {"enabled", "true"},     {"backend", backend}, {"exporter", "memory"},
-        {"sample_ratio", ratio}, {"semconv", semconv}, {"excluded_paths", "/health, /static/*"},
-    };
-    const djp_sdk_language language = {"test", "test", "1"};
-    djp_options options;
-    memset(it, 0, sizeof *it);
-    assert_int_equal(
-        djp_config_resolve(&options, no_variables, NULL, overrides, 6, "test", NULL, NULL), 0);
-    assert_int_equal(djp_sdk_new(&it->sdk, &options, &language, NULL, NULL), 0);
-    djp_options_fini(&options);
+    const djp_config_override more[] = {{"backend", backend},
+                                        {"sample_ratio", ratio},
+                                        {"semconv", semconv},
+                                        {"excluded_paths", "/health, /static/*"}};
+    it->sdk = sdk_with(more, 4);
     assert_int_equal(djp_http_server_new(&it->server, it->sdk), 0);
 }
 
@@ -58,9 +27,8 @@ fixture_init(fixture *it, const char *semconv, const char *backend)
 static void
 fixture_fini(fixture *it)
 {
-    djp_free(it->text);
     djp_http_server_free(it->server);
-    djp_sdk_free(it->sdk);
+    sdk_free(it->sdk);
 }
 
 /* Records one request and returns the status that was recorded. */
@@ -74,79 +42,6 @@ record(fixture *it, djp_http_result result)
     return status;
 }
 
-static int
-shows(fixture *it, const char *line)
-{
-    size_t size;
-    djp_free(it->text);
-    assert_int_equal(
-        djp_registry_expose(&it->text, &size, djp_sdk_registry(it->sdk), DJP_TEXT_0_0_4), 0);
-    return strstr(it->text, line) != NULL;
-}
-
-typedef struct sink {
-    char text[4096];
-    size_t used;
-} sink;
-
-__attribute__((format(printf, 2, 3))) static void
-sink_add(sink *out, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(out->text + out->used, sizeof out->text - out->used, format, arguments);
-    va_end(arguments);
-    assert_in_range(size, 0, sizeof out->text - out->used - 1);
-    out->used += (size_t)size;
-}
-
-static void
-sink_add_span(sink *out, const Djp__Otlp__V1__Span *span)
-{
-    sink_add(out, "%s|%d;", span->name, span->status ? (int)span->status->code : 0);
-    for (size_t i = 0; i < span->n_attributes; i++) {
-        const Djp__Otlp__V1__AnyValue *value = span->attributes[i]->value;
-        const char *key = span->attributes[i]->key;
-        if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_STRING_VALUE) {
-            sink_add(out, "%s=%s;", key, value->string_value);
-        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_DOUBLE_VALUE) {
-            sink_add(out, "%s=%g;", key, value->double_value);
-        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_BOOL_VALUE) {
-            sink_add(out, "%s=%d;", key, value->bool_value);
-        } else {
-            sink_add(out, "%s=%d;", key, (int)value->int_value);
-        }
-    }
-    sink_add(out, "\n");
-}
-
-/* The spans exported since the last call, as one text: "name|status;key=value;...\n" each. */
-static const char *
-exported(fixture *it)
-{
-    static sink out;
-    char *data = NULL;
-    size_t size = 0;
-    out.used = 0;
-    assert_int_equal(djp_sdk_flush(it->sdk, 5 * SECOND), 0);
-    assert_int_equal(djp_sdk_take_exported(&data, &size, it->sdk), 0);
-    for (size_t at = 0; at + 4 <= size;) {
-        uint32_t length;
-        memcpy(&length, data + at, 4);
-        Djp__Otlp__V1__ExportTraceServiceRequest *request =
-            djp__otlp__v1__export_trace_service_request__unpack(NULL, length,
-                                                                (const uint8_t *)data + at + 4);
-        assert_non_null(request);
-        for (size_t i = 0; i < request->resource_spans[0]->scope_spans[0]->n_spans; i++) {
-            sink_add_span(&out, request->resource_spans[0]->scope_spans[0]->spans[i]);
-        }
-        djp__otlp__v1__export_trace_service_request__free_unpacked(request, NULL);
-        at += 4 + length;
-    }
-    djp_free(data);
-    return out.text;
-}
-
 static void
 test_documented_names(void **state)
 {
@@ -157,16 +52,17 @@ test_documented_names(void **state)
     djp_http_result result = {
         .method = TEXT("GET"), .route = TEXT("/a/{b}"), .status = 200, .request_bytes = 10};
     assert_int_equal(record(&it, result), 200);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "http.server|0;"));
     assert_non_null(strstr(text, "http.route=/a/{b};"));
     assert_non_null(
-        strstr(text, "http.method=GET;http.status_code=200;http.duration_seconds=0.25;"));
+        strstr(text, "http.method=GET;http.status_code=200;http.duration_seconds=0.25d;"));
     assert_true(shows(
-        &it, "http_requests_total{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 1\n"));
-    assert_true(shows(&it, "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/a/"
-                           "{b}\",status_code=\"200\"} 0.25\n"));
-    assert_true(shows(&it, "http_request_size_bytes_sum{method=\"GET\",endpoint=\"/a/{b}\"} 10\n"));
+        it.sdk, "http_requests_total{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 1\n"));
+    assert_true(shows(it.sdk, "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/a/"
+                              "{b}\",status_code=\"200\"} 0.25\n"));
+    assert_true(
+        shows(it.sdk, "http_request_size_bytes_sum{method=\"GET\",endpoint=\"/a/{b}\"} 10\n"));
     fixture_fini(&it);
 }
 
@@ -183,7 +79,7 @@ test_stable_names(void **state)
                               .status = 503,
                               .request_bytes = -1};
     assert_int_equal(record(&it, result), 503);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "HTTP|2;"));
     assert_non_null(strstr(text, "http.request.method=_OTHER;http.request.method_original=BREW;"
                                  "http.response.status_code=503;"));
@@ -191,7 +87,7 @@ test_stable_names(void **state)
     assert_null(strstr(text, "http.status_code"));
     result.method = TEXT("GET /secret HTTP/1.1"); /* no method: nothing of it may leave */
     assert_int_equal(record(&it, result), 503);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_null(strstr(text, "method_original"));
     assert_null(strstr(text, "secret"));
     result.route = TEXT("/a");
@@ -200,7 +96,7 @@ test_stable_names(void **state)
     result.failed = 1;
     result.status = 0;
     assert_int_equal(record(&it, result), 500);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "PUT /a|2;"));
     assert_non_null(strstr(text, "error.type=KeyError;"));
     assert_non_null(strstr(text, "http.response.status_code=500;"));
@@ -225,7 +121,7 @@ test_background_work_is_a_span_beneath(void **state)
     djp_span_release(late);
     djp_span_end(span, 0);
     djp_span_release(span);
-    assert_non_null(strstr(exported(&it), "http.server.background|"));
+    assert_non_null(strstr(exported(it.sdk), "http.server.background|"));
     assert_null(djp_http_server_background(it.server, NULL, start_ns));
     fixture_fini(&it);
 }
@@ -239,14 +135,15 @@ test_status_without_a_response(void **state)
     fixture_init(&it, "", "hybrid");
     djp_http_result result = {.method = TEXT("GET"), .request_bytes = -1, .disconnected = 1};
     assert_int_equal(record(&it, result), DJP_HTTP_CLIENT_CLOSED);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "http.server|0;"));
-    assert_non_null(strstr(text, "http.client_disconnected=1;"));
+    assert_non_null(strstr(text, "http.client_disconnected=true;"));
     assert_null(strstr(text, "http.status_code"));
     assert_null(strstr(text, "http.route"));
     assert_true(shows(
-        &it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"499\"} 1\n"));
-    assert_false(shows(&it, "http_request_size_bytes"));
+        it.sdk,
+        "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"499\"} 1\n"));
+    assert_false(shows(it.sdk, "http_request_size_bytes"));
     fixture_fini(&it);
 }
 
@@ -260,11 +157,11 @@ test_websockets_have_a_span_only(void **state)
     djp_http_result result = {
         .type = DJP_HTTP_WEBSOCKET, .method = TEXT("GET"), .route = TEXT("/ws"), .status = 101};
     assert_int_equal(record(&it, result), 101);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "websocket|0;"));
     assert_non_null(strstr(text, "http.status_code=101;"));
     assert_non_null(strstr(text, "http.response.status_code=101;"));
-    assert_false(shows(&it, "http_requests_total{"));
+    assert_false(shows(it.sdk, "http_requests_total{"));
     fixture_fini(&it);
 }
 
@@ -279,11 +176,12 @@ test_metrics_without_traces_and_the_reverse(void **state)
     assert_null(djp_http_server_start(&result.start_ns, it.server, DJP_HTTP_REQUEST, NULL));
     assert_int_equal(record(&it, result), 200);
     assert_true(shows(
-        &it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
+        it.sdk,
+        "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
     fixture_fini(&it);
     fixture_init(&it, "", "otel");
     assert_int_equal(record(&it, result), 200);
-    text = exported(&it);
+    text = exported(it.sdk);
     assert_non_null(strstr(text, "http.server|0;"));
     fixture_fini(&it);
 }
@@ -328,10 +226,10 @@ static int
 has_exemplar(fixture *it, const char *line)
 {
     size_t size;
-    djp_free(it->text);
+    djp_free(exposed);
     djp_registry *registry = djp_sdk_registry(it->sdk);
-    assert_int_equal(djp_registry_expose(&it->text, &size, registry, DJP_OPENMETRICS_1_0_0), 0);
-    const char *at = strstr(it->text, line);
+    assert_int_equal(djp_registry_expose(&exposed, &size, registry, DJP_OPENMETRICS_1_0_0), 0);
+    const char *at = strstr(exposed, line);
     assert_non_null(at);
     const char *exemplar = strstr(at, " # {trace_id="), *end = strchr(at, '\n');
     return exemplar != NULL && exemplar < end;
@@ -387,29 +285,18 @@ test_every_failing_allocation(void **state)
     fixture_fini(&it);
 }
 
-/* "key=value;" as the exported text has it. A flag and a number look alike there. */
 static void
 assert_attribute(const char *text, const char *key, const json *value)
 {
     char part[256];
-    if (value->kind == JSON_STRING) {
-        const char *name = json_string(value, "");
-        snprintf(part, sizeof part, ";%s=%s;", key, strcmp(name, "CLASS") == 0 ? "Boom" : name);
+    if (value->kind == JSON_STRING && strcmp(value->text, "CLASS") == 0) {
+        snprintf(part, sizeof part, ";%s=Boom;", key);
     } else {
-        snprintf(part, sizeof part, ";%s=%d;", key,
-                 value->kind == JSON_BOOL ? value->boolean : (int)json_number(value, -1));
+        attribute_text(part, sizeof part, key, value);
     }
     if (!strstr(text, part)) {
-        print_error("missing: %s\nin: %s\n", part, text);
-        fail();
+        fail_msg("missing: %s\nin: %s", part, text);
     }
-}
-
-static djp_text
-text_of(const json *value)
-{
-    const char *text = json_string(value, "");
-    return (djp_text){text, strlen(text)};
 }
 
 /* What a binding says at the end of a request that behaved so. */
@@ -439,7 +326,7 @@ check_case(const json *given, int stable)
     char line[512];
     fixture_init(&it, stable ? "http" : "", "hybrid");
     record(&it, result_of(given));
-    const char *text = exported(&it), *status = json_string(json_get(given, "span_status"), "");
+    const char *text = exported(it.sdk), *status = json_string(json_get(given, "span_status"), "");
     const json *attributes = json_get(given, stable ? "stable" : "old"),
                *labels = json_get(given, "metrics");
     snprintf(line, sizeof line, "%s|%d;",
@@ -453,13 +340,13 @@ check_case(const json *given, int stable)
              "http_requests_total{method=\"%s\",endpoint=\"%s\",status_code=\"%s\"} 1\n",
              json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
              json_string(json_at(labels, 2), ""));
-    assert_true(shows(&it, line));
+    assert_true(shows(it.sdk, line));
     if (!json_is_null(json_get(given, "size"))) {
         snprintf(line, sizeof line,
                  "http_request_size_bytes_sum{method=\"%s\",endpoint=\"%s\"} %g\n",
                  json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
                  json_number(json_get(given, "size"), -1));
-        assert_true(shows(&it, line));
+        assert_true(shows(it.sdk, line));
     }
     fixture_fini(&it);
 }

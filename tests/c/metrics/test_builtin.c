@@ -57,6 +57,7 @@ every_documented_family_exists(void **state)
                                         "queue_depth",
                                         "queue_job_failures_total",
                                         "external_api_calls_total",
+                                        "http_client_request_duration_seconds",
                                         "external_api_duration_seconds",
                                         "external_api_errors_total",
                                         "token_cost_usd",
@@ -124,11 +125,11 @@ buckets_have_an_edge_at_every_objective(void **state)
 {
     (void)state;
     static const char *const durations[] = {
-        "http_request_duration_seconds", "queue_job_latency_seconds",
-        "external_api_duration_seconds", "task_duration_seconds"};
+        "http_request_duration_seconds", "http_client_request_duration_seconds",
+        "queue_job_latency_seconds", "external_api_duration_seconds", "task_duration_seconds"};
     rig r = rig_new(NULL, 0);
-    djp_text labels[3] = {TEXT("x"), TEXT("y"), TEXT("z")};
-    for (int i = 0; i < 4; i++) {
+    djp_text labels[5] = {TEXT("v"), TEXT("w"), TEXT("x"), TEXT("y"), TEXT("z")};
+    for (int i = 0; i < 5; i++) {
         djp_family *family = djp_builtin_family(r.standard, durations[i]);
         djp_histogram_observe(djp_family_series(family, labels), 0.26);
         char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4);

@@ -185,7 +185,8 @@ methods_have_a_length_and_a_number(void **state)
     request(&r, "ABCDEFGHIJKLMNOPQ", "/", 200);
     request(&r, "ABCDEFGHIJKLMNOX", "/", 200);
     assert_true(requests_of(&r, "ABCDEFGHIJKLMNOP", "/", "200") == 1);
-    assert_true(requests_of(&r, "_OTHER", "/", "200") == 2);
+    assert_true(requests_of(&r, "ABCDEFGHIJKLMNOPQ", "/", "200") == 1); /* as spans have it */
+    assert_true(requests_of(&r, "_OTHER", "/", "200") == 1);
     rig_fini(&r);
     options.known_methods = "";
     r = rig_of(0, &options);

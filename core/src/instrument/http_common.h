@@ -1,0 +1,44 @@
+/* The rules that HTTP servers and clients share: known methods, and the words for all others. */
+#ifndef DJP_INSTRUMENT_HTTP_COMMON_H
+#define DJP_INSTRUMENT_HTTP_COMMON_H
+
+#include "base/words.h"
+
+enum { DJP__HTTP_ORIGINAL_MAX = 32 };
+
+/* Returns the method if it is known, else the constant for all others. Borrows from methods. */
+static inline djp_text
+djp__http_method(const djp__words *methods, djp_text method)
+{
+    size_t found = djp__words_find(methods, method);
+    return found < methods->count ? methods->items[found].text : (djp_text){"_OTHER", 6};
+}
+
+/* 1: the result of djp__http_method is the constant. */
+static inline int
+djp__http_is_other(djp_text method)
+{
+    return method.size > 0 && method.data[0] == '_';
+}
+
+/* Returns the method as the first word of a span's name. */
+static inline djp_text
+djp__http_verb(djp_text method)
+{
+    return djp__http_is_other(method) ? (djp_text){"HTTP", 4} : method;
+}
+
+/* 1: a method that is not known may be recorded as it is: it is short and consists of letters. */
+static inline int
+djp__http_is_token(djp_text method)
+{
+    size_t at = 0;
+    while (at < method.size &&
+           ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
+            (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
+        at++;
+    }
+    return at == method.size && method.size <= DJP__HTTP_ORIGINAL_MAX;
+}
+
+#endif

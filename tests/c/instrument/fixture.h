@@ -1,0 +1,206 @@
+/* One SDK with the memory exporter, and what it recorded: spans, read back with the generated
+ * protobuf code, as lines of text, and the exposition. For one test program: everything is
+ * static. */
+#ifndef TESTS_C_INSTRUMENT_FIXTURE_H
+#define TESTS_C_INSTRUMENT_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "djp/djp.h"
+#include "gen/otlp_trace.pb-c.h"
+#include "json.h"
+
+#define SECOND UINT64_C(1000000000)
+#define TEXT(literal) ((djp_text){literal, sizeof literal - 1})
+
+static char *exposed; /* newest exposition, owned */
+
+static const char *
+no_variables(void *user, const char *name)
+{
+    (void)user;
+    (void)name;
+    return NULL;
+}
+
+static inline djp_sdk *
+sdk_with(const djp_config_override *more, size_t count)
+{
+    djp_config_override overrides[16] = {{"enabled", "true"}, {"exporter", "memory"}};
+    const djp_sdk_language language = {"test", "test", "1"};
+    djp_options options;
+    djp_sdk *sdk;
+    memcpy(overrides + 2, more, count * sizeof *more);
+    assert_int_equal(
+        djp_config_resolve(&options, no_variables, NULL, overrides, 2 + count, "test", NULL, NULL),
+        0);
+    assert_int_equal(djp_sdk_new(&sdk, &options, &language, NULL, NULL), 0);
+    djp_options_fini(&options);
+    return sdk;
+}
+
+static inline djp_sdk *
+sdk_of(const char *semconv, const char *backend)
+{
+    const djp_config_override more[] = {
+        {"backend", backend}, {"sample_ratio", "1"}, {"semconv", semconv}};
+    return sdk_with(more, 3);
+}
+
+static inline void
+sdk_free(djp_sdk *sdk)
+{
+    djp_free(exposed);
+    exposed = NULL;
+    djp_sdk_free(sdk);
+}
+
+static inline const char *
+exposition(djp_sdk *sdk)
+{
+    size_t size;
+    djp_free(exposed);
+    assert_int_equal(djp_registry_expose(&exposed, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4),
+                     0);
+    return exposed;
+}
+
+static inline int
+shows(djp_sdk *sdk, const char *line)
+{
+    return strstr(exposition(sdk), line) != NULL;
+}
+
+typedef struct sink {
+    char text[1 << 16];
+    size_t used;
+} sink;
+
+__attribute__((format(printf, 2, 3))) static void
+sink_add(sink *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(out->text + out->used, sizeof out->text - out->used, format, arguments);
+    va_end(arguments);
+    assert_in_range(size, 0, sizeof out->text - out->used - 1);
+    out->used += (size_t)size;
+}
+
+static inline void
+sink_add_span(sink *out, const Djp__Otlp__V1__Span *span)
+{
+    sink_add(out, "%s|%d;", span->name, span->status ? (int)span->status->code : 0);
+    for (size_t i = 0; i < span->n_attributes; i++) {
+        const Djp__Otlp__V1__AnyValue *value = span->attributes[i]->value;
+        const char *key = span->attributes[i]->key;
+        if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_STRING_VALUE) {
+            sink_add(out, "%s=%s;", key, value->string_value);
+        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_DOUBLE_VALUE) {
+            sink_add(out, "%s=%gd;", key, value->double_value);
+        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_BOOL_VALUE) {
+            sink_add(out, "%s=%s;", key, value->bool_value ? "true" : "false");
+        } else {
+            sink_add(out, "%s=%d;", key, (int)value->int_value);
+        }
+    }
+    sink_add(out, "|%d|%s|%llu\n", (int)span->kind, span->status ? span->status->message : "",
+             (unsigned long long)(span->end_time_unix_nano - span->start_time_unix_nano));
+}
+
+/* The spans exported since the last call, each as "name|status;key=value;...|kind|description|
+ * nanoseconds\n". Static text, until the next call. */
+static inline const char *
+exported(djp_sdk *sdk)
+{
+    static sink out;
+    char *data = NULL;
+    size_t size = 0;
+    out.used = 0;
+    out.text[0] = '\0';
+    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_take_exported(&data, &size, sdk), 0);
+    for (size_t at = 0; at + 4 <= size;) {
+        uint32_t length;
+        memcpy(&length, data + at, 4);
+        Djp__Otlp__V1__ExportTraceServiceRequest *request =
+            djp__otlp__v1__export_trace_service_request__unpack(NULL, length,
+                                                                (const uint8_t *)data + at + 4);
+        assert_non_null(request);
+        for (size_t k = 0; k < request->resource_spans[0]->n_scope_spans; k++) {
+            const Djp__Otlp__V1__ScopeSpans *scope = request->resource_spans[0]->scope_spans[k];
+            for (size_t i = 0; i < scope->n_spans; i++) {
+                sink_add_span(&out, scope->spans[i]);
+            }
+        }
+        djp__otlp__v1__export_trace_service_request__free_unpacked(request, NULL);
+        at += 4 + length;
+    }
+    djp_free(data);
+    return out.text;
+}
+
+/* ---- vectors ---- */
+
+static inline djp_text
+text_of(const json *value)
+{
+    const char *text = json_string(value, "");
+    return (djp_text){text, strlen(text)};
+}
+
+/* How many attributes a line has, without those that every failed or sampled span may have. */
+static inline size_t
+attributes_in(const char *line)
+{
+    static const char *const usual[] = {";error=", ";error.message=", ";sampling.reason="};
+    size_t size = strcspn(line, "\n"), count = 0;
+    for (size_t i = 0; i < size; i++) {
+        count += line[i] == ';';
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        const char *found = strstr(line, usual[i]);
+        count -= found != NULL && found < line + size;
+    }
+    return count - 1;
+}
+
+/* "key=value;" as a line has it. */
+static inline void
+attribute_text(char *out, size_t size, const char *key, const json *value)
+{
+    if (value->kind == JSON_STRING) {
+        snprintf(out, size, ";%s=%s;", key, json_string(value, ""));
+    } else if (value->kind == JSON_BOOL) {
+        snprintf(out, size, ";%s=%s;", key, value->boolean ? "true" : "false");
+    } else {
+        snprintf(out, size, ";%s=%s;", key, value->text);
+    }
+}
+
+/* The line of a span has these attributes and no others. */
+static inline void
+assert_attributes(const char *line, const json *wanted)
+{
+    char part[512];
+    for (size_t i = 0; i < json_count(wanted); i++) {
+        attribute_text(part, sizeof part, wanted->keys[i], &wanted->items[i]);
+        if (!strstr(line, part)) {
+            fail_msg("missing: %s\nin: %s", part, line);
+        }
+    }
+    if (attributes_in(line) != json_count(wanted)) {
+        fail_msg("%zu attributes, not %zu: %s", attributes_in(line), json_count(wanted), line);
+    }
+}
+
+#endif
