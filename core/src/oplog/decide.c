@@ -35,10 +35,8 @@ decide_value(djp__buf *out, const djp_value *value)
         decide_sized(out, value->as.text);
     } else if (value->type == DJP_BOOL) {
         djp__buf_char(out, (char)(value->as.boolean != 0));
-    } else if (value->type == DJP_INT) {
-        djp__buf_append(out, &value->as.integer, sizeof value->as.integer);
     } else {
-        djp__buf_append(out, &value->as.real, sizeof value->as.real);
+        djp__buf_append(out, &value->as, sizeof value->as.integer); /* or a double */
     }
 }
 
@@ -85,7 +83,7 @@ decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp
         input.kind = DJP_KIND_SERVER;
         input.attributes = http.attributes;
         input.attribute_count = http.count;
-    } else if (root->attributes_size > 0) {
+    } else {
         djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena,
                                  root->attributes, root->attributes_size);
     }

@@ -1,17 +1,7 @@
 /* Baggage at its edges: how much is looked at, how many members and bytes go on, and which
  * characters may stand where. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "djp/context.h"
+#include "heap.h"
+#include "vectors.h"
 
 enum { LOOKED_AT = 65536 };
 
@@ -192,6 +182,101 @@ entries_are_those_that_were_set(void **state)
     assert_null(djp_baggage_set(NULL, &item));
 }
 
+static void
+check_baggage(const json *item)
+{
+    const char *name = json_string(json_get(item, "case"), "?");
+    const json *sent = json_get(item, "fields");
+    const json *entries = json_get(item, "entries");
+    fields received = {.count = 0};
+    for (size_t i = 0; i < json_count(sent); i++) {
+        received.items[received.count++] = text_of(json_at(sent, i));
+    }
+    djp_baggage *baggage = djp_baggage_parse(received.items, received.count);
+    assert_text(djp_baggage_text(baggage), text_of(json_get(item, "text")), name);
+    assert_int_equal(djp_baggage_text(baggage).data[djp_baggage_text(baggage).size], 0);
+    assert_int_equal(djp_baggage_count(baggage), json_count(entries));
+    djp_baggage_entry entry;
+    for (size_t i = 0; i < json_count(entries); i++) {
+        assert_true(djp_baggage_entry_at(&entry, baggage, i));
+        assert_text(entry.key, text_of(json_at(json_at(entries, i), 0)), name);
+        assert_text(entry.value, text_of(json_at(json_at(entries, i), 1)), name);
+        assert_text(entry.properties, text_of(json_at(json_at(entries, i), 2)), name);
+    }
+    assert_false(djp_baggage_entry_at(&entry, baggage, json_count(entries)));
+    djp_baggage_free(baggage);
+}
+
+static void
+test_baggage_vectors(void **unused)
+{
+    (void)unused;
+    json *vectors = json_load("baggage.json");
+    const json *cases = json_get(vectors, "cases");
+    assert_true(json_count(cases) >= 40);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        check_baggage(json_at(cases, i));
+    }
+    json_free(vectors);
+}
+
+static void
+test_baggage_set_and_remove(void **unused)
+{
+    (void)unused;
+    djp_baggage *baggage = set(set(set(NULL, "a", "1 2", ""), "b", "\xff", "p;q=1"), "a", "3,", "");
+    assert_text(djp_baggage_text(baggage), (djp_text){"a=3%2C,b=%EF%BF%BD;p;q=1", 24}, "set");
+    djp_baggage *fewer = djp_baggage_remove(baggage, DJP_TEXT("a"));
+    assert_text(djp_baggage_text(fewer), (djp_text){"b=%EF%BF%BD;p;q=1", 17}, "remove");
+    djp_baggage *same = djp_baggage_remove(fewer, DJP_TEXT("absent"));
+    assert_int_equal(djp_baggage_count(same), 1);
+    assert_null(djp_baggage_remove(same, DJP_TEXT("b")));
+    assert_null(djp_baggage_remove(NULL, DJP_TEXT("b")));
+    static const char *const refused[][3] = {
+        {"", "1", ""}, {"a b", "1", ""}, {"a,", "1", ""}, {"a", "1", "p,q"}, {"a", "1", "\n"}};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        djp_baggage_entry entry = entry_of(refused[i][0], refused[i][1], refused[i][2]);
+        assert_null(djp_baggage_set(baggage, &entry));
+    }
+    assert_null(djp_baggage_set(baggage, NULL));
+    djp_baggage_entry bare = {{"k", 1}, {NULL, 0}, {NULL, 0}};
+    djp_baggage *with_bare = djp_baggage_set(fewer, &bare);
+    assert_text(djp_baggage_text(with_bare), (djp_text){"b=%EF%BF%BD;p;q=1,k=", 20}, "bare");
+    djp_baggage_free(with_bare);
+    djp_baggage_free(same);
+    djp_baggage_free(fewer);
+    djp_baggage_free(baggage);
+}
+
+static void
+test_baggage_limits_of_set(void **unused)
+{
+    (void)unused;
+    djp_baggage *baggage = NULL;
+    char key[16];
+    for (int i = 0; i < 180; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        baggage = set(baggage, key, "v", "");
+    }
+    assert_int_equal(djp_baggage_count(baggage), 180);
+    djp_baggage_entry more = entry_of("more", "v", "");
+    assert_null(djp_baggage_set(baggage, &more));
+    djp_baggage_entry replaced = entry_of("k7", "w", "");
+    djp_baggage *next = djp_baggage_set(baggage, &replaced);
+    assert_int_equal(djp_baggage_count(next), 180);
+    djp_baggage_free(next);
+    char *big = calloc(1, 9001);
+    assert_non_null(big);
+    memset(big, 'x', 9000);
+    djp_baggage_entry wide = entry_of("k1", big, "");
+    assert_null(djp_baggage_set(NULL, &wide));
+    big[8000] = '\0';
+    wide = entry_of("k1", big, "");
+    assert_null(djp_baggage_set(baggage, &wide));
+    free(big);
+    djp_baggage_free(baggage);
+}
+
 int
 main(void)
 {
@@ -201,6 +286,9 @@ main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(characters_have_their_places),
         cmocka_unit_test(entries_are_those_that_were_set),
+        cmocka_unit_test(test_baggage_vectors),
+        cmocka_unit_test(test_baggage_set_and_remove),
+        cmocka_unit_test(test_baggage_limits_of_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,44 +1,11 @@
 /* Trace context by the shared vectors, among them all 41 cases of the W3C harness, and what vectors
  * cannot say: references, lack of memory, arguments that are NULL. Header names are matched here,
  * as a binding does. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "vectors.h"
+
 #include <strings.h>
-#include <cmocka.h>
 
-#include "base/mem.h"
 #include "base/rand.h"
-#include "djp/context.h"
-#include "json.h"
-
-enum { FIELDS_MAX = 16 };
-
-typedef struct fields {
-    djp_header items[FIELDS_MAX];
-    size_t count;
-} fields;
-
-static djp_text
-text_of(const json *value)
-{
-    assert_non_null(value);
-    assert_int_equal(value->kind, JSON_STRING);
-    return (djp_text){value->text, value->size};
-}
-
-static void
-assert_text(djp_text have, djp_text want, const char *about)
-{
-    if (have.size != want.size ||
-        (want.size != 0 && memcmp(have.data, want.data, have.size) != 0)) {
-        fail_msg("%s: have \"%.*s\", want \"%.*s\"", about, (int)have.size, have.data,
-                 (int)want.size, want.data);
-    }
-}
 
 static fields
 fields_named(const json *headers, const char *name)
@@ -153,66 +120,6 @@ test_extract_vectors(void **unused)
     assert_int_equal(harness, 41);
 }
 
-static djp_tracestate *
-state_of(djp_text text)
-{
-    djp_tracestate *state = NULL;
-    assert_true(djp_tracestate_parse(&state, &text, 1));
-    return state;
-}
-
-static void
-test_tracestate_set_vectors(void **unused)
-{
-    (void)unused;
-    json *vectors = json_load("tracestate_set.json");
-    const json *cases = json_get(vectors, "cases");
-    assert_true(json_count(cases) >= 18);
-    for (size_t i = 0; i < json_count(cases); i++) {
-        const json *item = json_at(cases, i);
-        const char *name = json_string(json_get(item, "case"), "?");
-        djp_tracestate *state = state_of(text_of(json_get(item, "state")));
-        djp_text key = text_of(json_get(item, "key"));
-        djp_text value = text_of(json_get(item, "value"));
-        djp_tracestate *result = djp_tracestate_set(state, key, value);
-        const json *want = json_get(item, "result");
-        assert_text(djp_tracestate_text(state), text_of(json_get(item, "state")),
-                    "the old list changed");
-        if (json_is_null(want)) {
-            assert_null(result);
-        } else {
-            assert_text(djp_tracestate_text(result), text_of(want), name);
-            assert_text(djp_tracestate_get(result, key), value, name);
-        }
-        djp_tracestate_unref(result);
-        djp_tracestate_unref(state);
-    }
-    json_free(vectors);
-}
-
-static void
-test_tracestate_references_and_get(void **unused)
-{
-    (void)unused;
-    djp_tracestate *state = state_of((djp_text){"foo=1,bar=22", 12});
-    djp_span_context first = {.trace_id = {1}, .span_id = {2}, .state = state};
-    djp_span_context second;
-    djp_span_context_copy(&second, &first);
-    djp_span_context_clear(&first);
-    assert_null(first.state);
-    assert_text(djp_tracestate_get(second.state, DJP_TEXT("bar")), (djp_text){"22", 2}, "bar");
-    assert_null(djp_tracestate_get(second.state, DJP_TEXT("ba")).data);
-    assert_null(djp_tracestate_get(second.state, DJP_TEXT("")).data);
-    assert_null(djp_tracestate_get(NULL, DJP_TEXT("bar")).data);
-    djp_span_context_clear(&second);
-    djp_span_context_clear(NULL);
-    djp_tracestate_unref(NULL);
-    assert_null(djp_tracestate_ref(NULL));
-    assert_int_equal(djp_tracestate_text(NULL).size, 0);
-    assert_null(djp_tracestate_set(NULL, (djp_text){NULL, 0}, (djp_text){NULL, 0}));
-    assert_null(djp_tracestate_set(NULL, DJP_TEXT("a"), (djp_text){NULL, 3}));
-}
-
 static void
 test_null_and_huge(void **unused)
 {
@@ -239,118 +146,6 @@ test_null_and_huge(void **unused)
     memset(out, 'x', sizeof out);
     djp_traceparent_write(out, NULL);
     assert_string_equal(out, "");
-}
-
-static void
-check_baggage(const json *item)
-{
-    const char *name = json_string(json_get(item, "case"), "?");
-    const json *sent = json_get(item, "fields");
-    const json *entries = json_get(item, "entries");
-    fields received = {.count = 0};
-    for (size_t i = 0; i < json_count(sent); i++) {
-        received.items[received.count++] = text_of(json_at(sent, i));
-    }
-    djp_baggage *baggage = djp_baggage_parse(received.items, received.count);
-    assert_text(djp_baggage_text(baggage), text_of(json_get(item, "text")), name);
-    assert_int_equal(djp_baggage_text(baggage).data[djp_baggage_text(baggage).size], 0);
-    assert_int_equal(djp_baggage_count(baggage), json_count(entries));
-    djp_baggage_entry entry;
-    for (size_t i = 0; i < json_count(entries); i++) {
-        assert_true(djp_baggage_entry_at(&entry, baggage, i));
-        assert_text(entry.key, text_of(json_at(json_at(entries, i), 0)), name);
-        assert_text(entry.value, text_of(json_at(json_at(entries, i), 1)), name);
-        assert_text(entry.properties, text_of(json_at(json_at(entries, i), 2)), name);
-    }
-    assert_false(djp_baggage_entry_at(&entry, baggage, json_count(entries)));
-    djp_baggage_free(baggage);
-}
-
-static void
-test_baggage_vectors(void **unused)
-{
-    (void)unused;
-    json *vectors = json_load("baggage.json");
-    const json *cases = json_get(vectors, "cases");
-    assert_true(json_count(cases) >= 40);
-    for (size_t i = 0; i < json_count(cases); i++) {
-        check_baggage(json_at(cases, i));
-    }
-    json_free(vectors);
-}
-
-static djp_baggage_entry
-entry_of(const char *key, const char *value, const char *properties)
-{
-    return (djp_baggage_entry){
-        {key, strlen(key)}, {value, strlen(value)}, {properties, strlen(properties)}};
-}
-
-/* Sets and frees the old list, as a caller who does not share would. */
-static djp_baggage *
-set(djp_baggage *baggage, const char *key, const char *value, const char *properties)
-{
-    djp_baggage_entry entry = entry_of(key, value, properties);
-    djp_baggage *next = djp_baggage_set(baggage, &entry);
-    djp_baggage_free(baggage);
-    return next;
-}
-
-static void
-test_baggage_set_and_remove(void **unused)
-{
-    (void)unused;
-    djp_baggage *baggage = set(set(set(NULL, "a", "1 2", ""), "b", "\xff", "p;q=1"), "a", "3,", "");
-    assert_text(djp_baggage_text(baggage), (djp_text){"a=3%2C,b=%EF%BF%BD;p;q=1", 24}, "set");
-    djp_baggage *fewer = djp_baggage_remove(baggage, DJP_TEXT("a"));
-    assert_text(djp_baggage_text(fewer), (djp_text){"b=%EF%BF%BD;p;q=1", 17}, "remove");
-    djp_baggage *same = djp_baggage_remove(fewer, DJP_TEXT("absent"));
-    assert_int_equal(djp_baggage_count(same), 1);
-    assert_null(djp_baggage_remove(same, DJP_TEXT("b")));
-    assert_null(djp_baggage_remove(NULL, DJP_TEXT("b")));
-    static const char *const refused[][3] = {
-        {"", "1", ""}, {"a b", "1", ""}, {"a,", "1", ""}, {"a", "1", "p,q"}, {"a", "1", "\n"}};
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        djp_baggage_entry entry = entry_of(refused[i][0], refused[i][1], refused[i][2]);
-        assert_null(djp_baggage_set(baggage, &entry));
-    }
-    assert_null(djp_baggage_set(baggage, NULL));
-    djp_baggage_entry bare = {{"k", 1}, {NULL, 0}, {NULL, 0}};
-    djp_baggage *with_bare = djp_baggage_set(fewer, &bare);
-    assert_text(djp_baggage_text(with_bare), (djp_text){"b=%EF%BF%BD;p;q=1,k=", 20}, "bare");
-    djp_baggage_free(with_bare);
-    djp_baggage_free(same);
-    djp_baggage_free(fewer);
-    djp_baggage_free(baggage);
-}
-
-static void
-test_baggage_limits_of_set(void **unused)
-{
-    (void)unused;
-    djp_baggage *baggage = NULL;
-    char key[16];
-    for (int i = 0; i < 180; i++) {
-        snprintf(key, sizeof key, "k%d", i);
-        baggage = set(baggage, key, "v", "");
-    }
-    assert_int_equal(djp_baggage_count(baggage), 180);
-    djp_baggage_entry more = entry_of("more", "v", "");
-    assert_null(djp_baggage_set(baggage, &more));
-    djp_baggage_entry replaced = entry_of("k7", "w", "");
-    djp_baggage *next = djp_baggage_set(baggage, &replaced);
-    assert_int_equal(djp_baggage_count(next), 180);
-    djp_baggage_free(next);
-    char *big = calloc(1, 9001);
-    assert_non_null(big);
-    memset(big, 'x', 9000);
-    djp_baggage_entry wide = entry_of("k1", big, "");
-    assert_null(djp_baggage_set(NULL, &wide));
-    big[8000] = '\0';
-    wide = entry_of("k1", big, "");
-    assert_null(djp_baggage_set(baggage, &wide));
-    free(big);
-    djp_baggage_free(baggage);
 }
 
 static void
@@ -457,12 +252,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_extract_vectors),
-        cmocka_unit_test(test_tracestate_set_vectors),
-        cmocka_unit_test(test_tracestate_references_and_get),
         cmocka_unit_test(test_null_and_huge),
-        cmocka_unit_test(test_baggage_vectors),
-        cmocka_unit_test(test_baggage_set_and_remove),
-        cmocka_unit_test(test_baggage_limits_of_set),
         cmocka_unit_test(test_inject_vectors),
         cmocka_unit_test(test_no_memory),
     };

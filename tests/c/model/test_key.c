@@ -1,5 +1,12 @@
-/* Interned keys and scopes: the same text gives the same id from any thread, tables are bounded,
- * scopes compare as sets. */
+/* Interned keys: the same text gives the same id from any thread, each has its protobuf form, and
+ * the table is bounded. The source is compiled in with a hook in front of the lock. */
+#include "model/tables.h"
+
+static void hooked_lock(void);
+#define djp__tables_lock hooked_lock
+#include "model/key.c"
+#undef djp__tables_lock
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +20,22 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "lock_guard.h"
 #include "model/record.h"
+
+static void (*before_lock)(void);
+
+/* Runs the hook once, before the lock is taken. */
+static void
+hooked_lock(void)
+{
+    void (*run)(void) = before_lock;
+    before_lock = NULL;
+    if (run != NULL) {
+        run();
+    }
+    djp__tables_lock();
+}
 
 static void
 keys_are_stable_and_encoded(void **state)
@@ -55,6 +77,86 @@ long_and_bad_keys_are_cut_and_repaired(void **state)
     assert_int_equal(djp_key_text(djp_key_intern(DJP_TEXT("a\0b"))).size, 3);
 }
 
+/* The protobuf form: a field of that size, which takes two bytes from 128 on. */
+static void
+every_size_has_its_form(void **state)
+{
+    (void)state;
+    char text[DJP_KEY_SIZE_LIMIT];
+    memset(text, 's', sizeof text);
+    for (size_t size = 1; size <= sizeof text; size += size < 300 ? 1 : 81) {
+        djp_key key = djp_key_intern((djp_text){text, size});
+        const djp_key_entry *entry = djp__key_entry(key);
+        size_t head = size < 128 ? 2 : 3;
+        assert_int_equal(entry->size, size);
+        assert_int_equal(entry->text[size], 0);
+        assert_memory_equal(entry->text, text, size);
+        assert_int_equal(entry->encoded_size, head + size);
+        size_t shown = head == 2 ? entry->encoded[1]
+                                 : (entry->encoded[1] & 127u) | (size_t)entry->encoded[2] << 7;
+        assert_int_equal(entry->encoded[0], 0x0a);
+        assert_int_equal(entry->encoded[1] >> 7, head == 3);
+        assert_int_equal(shown, size);
+        assert_memory_equal(entry->encoded + head, text, size);
+    }
+}
+
+static void
+unknown_numbers_are_empty(void **state)
+{
+    (void)state;
+    djp_key last = djp_key_intern(DJP_TEXT("the last so far"));
+    assert_int_equal(last, djp__key_count());
+    static const djp_key numbers[] = {0, 1, DJP_KEY_LIMIT + 1, UINT32_MAX};
+    for (size_t i = 0; i < 4; i++) {
+        const djp_key_entry *entry = djp__key_entry(numbers[i] == 1 ? last + 1 : numbers[i]);
+        assert_string_equal(entry->text, "");
+        assert_int_equal(entry->size, 0);
+        assert_int_equal(entry->encoded_size, 2);
+        assert_memory_equal(entry->encoded, "\x0a\0", 2);
+    }
+    assert_string_equal(djp__key_entry(last)->text, "the last so far");
+}
+
+static djp_key meanwhile;
+
+static void
+intern_the_same(void)
+{
+    meanwhile = djp_key_intern(DJP_TEXT("of two threads"));
+}
+
+/* Another thread interns the key between the search and the lock. */
+static void
+a_key_is_interned_once(void **state)
+{
+    (void)state;
+    uint32_t before = djp__key_count();
+    before_lock = intern_the_same;
+    djp_key key = djp_key_intern(DJP_TEXT("of two threads"));
+    assert_null(before_lock);
+    assert_int_equal(key, before + 1);
+    assert_int_equal(meanwhile, key);
+    assert_int_equal(djp__key_count(), before + 1);
+}
+
+static void
+intern_a_new_one(void)
+{
+    djp_key_intern(DJP_TEXT("never seen before"));
+}
+
+/* Only a new key takes the lock. */
+static void
+known_keys_take_no_lock(void **state)
+{
+    (void)state;
+    assert_true(waits_for(NULL, intern_a_new_one));
+    djp__tables_lock();
+    intern_a_new_one();
+    djp__tables_unlock();
+}
+
 enum { SHARED = 500 };
 
 static void *
@@ -90,89 +192,24 @@ threads_agree_on_ids(void **state)
     }
 }
 
-static djp_attribute
-pair(const char *key, int64_t value)
-{
-    djp_attribute attribute = {djp__text(key), {.type = DJP_INT, .as.integer = value}};
-    return attribute;
-}
-
-static void
-scopes_compare_as_sets(void **state)
-{
-    (void)state;
-    djp_attribute forth[] = {pair("a", 1), pair("b", 2)};
-    djp_attribute back[] = {pair("b", 9), pair("b", 2), pair("", 3), pair("a", 1)};
-    djp_attribute other[] = {pair("a", 1), pair("b", 3)};
-    djp_scope plain = djp_scope_intern("lib", "1.0", NULL, NULL, 0);
-    djp_scope with = djp_scope_intern("lib", "1.0", NULL, forth, 2);
-    assert_true(plain != 0 && with != 0 && plain != with);
-    assert_int_equal(djp_scope_intern("lib", "1.0", "", NULL, 0), plain);
-    assert_int_equal(djp_scope_intern("lib", "1.0", NULL, back, 4), with);
-    assert_int_not_equal(djp_scope_intern("lib", "1.0", NULL, other, 2), with);
-    assert_int_not_equal(djp_scope_intern("lib", "1.1", NULL, NULL, 0), plain);
-    assert_int_not_equal(djp_scope_intern("lib", "1.0", "http://x", NULL, 0), plain);
-    assert_int_equal(djp_scope_intern(NULL, NULL, NULL, NULL, 5), 0);
-    const djp_scope_entry *entry = djp__scope_entry(with);
-    assert_string_equal(entry->name, "lib");
-    assert_string_equal(entry->version, "1.0");
-    assert_string_equal(entry->schema_url, "");
-    assert_int_equal(entry->attribute_count, 2);
-    assert_string_equal(djp__scope_entry(0)->name, "");
-    assert_string_equal(djp__scope_entry(60000)->name, "");
-}
-
-static void
-scope_attributes_are_copied_deeply(void **state)
-{
-    (void)state;
-    char text[] = "mutable\xff";
-    djp_value values[] = {{.type = DJP_STRING, .as.text = {text, 8}},
-                          {.type = DJP_BYTES, .as.text = {text, 2}}};
-    djp_attribute inner = {djp__text("k"), {.type = DJP_ARRAY, .as.array = {values, 2}}};
-    djp_attribute outer = {djp__text("m"), {.type = DJP_MAP, .as.map = {&inner, 1}}};
-    djp_scope scope = djp_scope_intern("deep", NULL, NULL, &outer, 1);
-    assert_int_equal(djp_scope_intern("deep", NULL, NULL, &outer, 1), scope);
-    memset(text, 'x', 8);
-    assert_int_not_equal(djp_scope_intern("deep", NULL, NULL, &outer, 1), scope);
-    const djp_value *map = &djp__scope_entry(scope)->attributes[0].value;
-    assert_int_equal(map->as.map.count, 1);
-    const djp_value *array = &map->as.map.items[0].value;
-    assert_int_equal(array->as.array.count, 2);
-    assert_true(djp__text_equal(array->as.array.items[0].as.text, "mutable\xef\xbf\xbd"));
-    djp_value huge = {.type = DJP_ARRAY, .as.array = {values, SIZE_MAX / 2}};
-    djp_attribute bad = {djp__text("huge"), huge};
-    assert_int_equal(djp_scope_intern("huge", NULL, NULL, &bad, 1), 0);
-}
-
 static void
 no_memory_gives_no_id(void **state)
 {
     (void)state;
-    djp_attribute attribute = pair("oom", 1);
-    for (long n = 1; n < 3; n++) {
-        djp__alloc_fail_after(n);
-        djp_scope scope = djp_scope_intern("oom", "1", NULL, &attribute, 1);
-        djp_key key = djp_key_intern(DJP_TEXT("oom.key"));
-        djp__alloc_fail_after(0);
-        assert_true(n > 1 || (scope == 0 && key == 0));
-    }
-    assert_true(djp_key_intern(DJP_TEXT("oom.key")) != 0);
-    assert_true(djp_scope_intern("oom", "1", NULL, &attribute, 1) != 0);
+    uint32_t before = djp__key_count();
+    djp__alloc_fail_after(1);
+    djp_key key = djp_key_intern(DJP_TEXT("oom.key"));
+    djp__alloc_fail_after(0);
+    assert_int_equal(key, 0);
+    assert_int_equal(djp__key_count(), before);
+    assert_int_equal(djp_key_intern(DJP_TEXT("oom.key")), before + 1);
 }
 
 static void
-both_tables_are_bounded(void **state)
+the_table_is_bounded(void **state)
 {
     (void)state;
     char name[32];
-    djp_scope last_scope = 1;
-    for (int i = 0; i < 2000; i++) {
-        snprintf(name, sizeof name, "scope %d", i);
-        last_scope = djp_scope_intern(name, NULL, NULL, NULL, 0);
-    }
-    assert_int_equal(last_scope, 0);
-    assert_int_equal(djp_scope_intern("lib", "1.0", NULL, NULL, 0), 1);
     djp_key last_key = 1;
     for (int i = 0; i < (int)DJP_KEY_LIMIT + 100; i++) {
         size_t size = (size_t)snprintf(name, sizeof name, "key %d", i);
@@ -180,6 +217,7 @@ both_tables_are_bounded(void **state)
     }
     assert_int_equal(last_key, 0);
     assert_int_equal(djp__key_count(), DJP_KEY_LIMIT);
+    assert_int_not_equal(djp__key_entry(DJP_KEY_LIMIT)->size, 0);
     assert_true(
         djp__text_equal(djp_key_text(djp_key_intern(DJP_TEXT("http.route"))), "http.route"));
 }
@@ -190,11 +228,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_stable_and_encoded),
         cmocka_unit_test(long_and_bad_keys_are_cut_and_repaired),
+        cmocka_unit_test(every_size_has_its_form),
+        cmocka_unit_test(unknown_numbers_are_empty),
+        cmocka_unit_test(a_key_is_interned_once),
+        cmocka_unit_test(known_keys_take_no_lock),
         cmocka_unit_test(threads_agree_on_ids),
-        cmocka_unit_test(scopes_compare_as_sets),
-        cmocka_unit_test(scope_attributes_are_copied_deeply),
         cmocka_unit_test(no_memory_gives_no_id),
-        cmocka_unit_test(both_tables_are_bounded),
+        cmocka_unit_test(the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,6 +278,25 @@ a_tree_sees_attributes(void **state)
     assert_false(samples("rule_based(attribute(\"tier\"=*) => always_on)", &root));
 }
 
+/* The attributes of one root take 1 MiB at most; more are ignored. */
+static void
+attributes_are_bounded(void **state)
+{
+    (void)state;
+    enum { MOST = (1 << 20) / sizeof(djp_attribute) };
+    open_log(ratio_options(0));
+    static unsigned char bytes[5 + 5 * (MOST + 1) + 32];
+    for (uint32_t count = MOST; count <= MOST + 1; count++) {
+        memset(bytes, 0, sizeof bytes); /* empty values with empty keys */
+        bytes[0] = DJP_MAP;
+        memcpy(bytes + 1, &count, 4);
+        djp_oplog_root root = {
+            .trace_id = high, .attributes = bytes, .attributes_size = sizeof bytes};
+        assert_int_equal(samples("rule_based(attribute(\"\"=*) => always_on)", &root),
+                         count == MOST);
+    }
+}
+
 static void
 a_tree_sees_requests(void **state)
 {
@@ -338,6 +357,10 @@ a_tree_adds_attributes(void **state)
     assert_int_equal(added(items, count, "real")->type, DJP_DOUBLE);
     assert_true(added(items, count, "real")->as.real == 0.5);
     djp__arena_fini(&arena);
+    djp_value whole;
+    const unsigned char *at = reply.keyed;
+    assert_true(djp__oplog_value(&whole, log_of_test, &at, at + reply.keyed_size));
+    assert_ptr_equal(at, reply.keyed + reply.keyed_size); /* and nothing behind it */
     djp_free((char *)reply.keyed);
     djp_tracestate_unref(reply.state);
     djp__alloc_fail_after(1);
@@ -435,6 +458,7 @@ main(void)
         CASE(below_a_parent_its_flag_decides),
         CASE(a_tree_sees_what_the_writer_says),
         CASE(a_tree_sees_attributes),
+        CASE(attributes_are_bounded),
         CASE(a_tree_sees_requests),
         CASE(a_tree_adds_attributes),
         CASE(nothing_is_left_behind),
