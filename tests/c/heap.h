@@ -18,12 +18,14 @@ heap_used(void)
 #endif
 }
 
+enum { HEAP_LEAST = 24 };
+
 /* Bytes that each of many calls leaves behind. The first ones fill caches, and the same blocks may
  * lie in places of another size: less than the smallest block is nothing. */
 static inline size_t
 heap_growth(void (*act)(void), int times)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 12; i++) {
         act();
     }
     size_t before = heap_used();
@@ -31,7 +33,8 @@ heap_growth(void (*act)(void), int times)
         act();
     }
     size_t after = heap_used();
-    return after > before ? (after - before) / (size_t)times & ~(size_t)31 : 0;
+    size_t each = after > before ? (after - before) / (size_t)times : 0;
+    return each >= HEAP_LEAST ? each : 0;
 }
 
 #endif

@@ -64,13 +64,14 @@ tracestate_list_find(const tracestate_list *list, const char *key, size_t size)
     return i;
 }
 
+/* Of a list to which nothing is added any more. */
 static void
 tracestate_list_remove(tracestate_list *list, size_t i)
 {
-    size_t after = list->count - i - 1;
-    memmove(&list->members[i], &list->members[i + 1], after * sizeof list->members[0]);
-    memmove(&list->key_sizes[i], &list->key_sizes[i + 1], after * sizeof list->key_sizes[0]);
     list->count--;
+    for (; i < list->count; i++) {
+        list->members[i] = list->members[i + 1];
+    }
 }
 
 /* Adds one member. Of a repeated key the first applies: it is the latest, because writers prepend
@@ -119,7 +120,7 @@ tracestate_list_size(const tracestate_list *list)
 }
 
 /* Drops whole members until the text fits: long ones first, then the oldest, from the end. The
- * first `keep` remain. */
+ * first `keep` remain, 0 or 1: one member fits. */
 static void
 tracestate_list_shorten(tracestate_list *list, size_t keep)
 {
@@ -130,7 +131,7 @@ tracestate_list_shorten(tracestate_list *list, size_t keep)
             size = tracestate_list_size(list);
         }
     }
-    while (size > DJP_TRACESTATE_SIZE_MAX && list->count > keep) {
+    while (size > DJP_TRACESTATE_SIZE_MAX) {
         list->count--;
         size = tracestate_list_size(list);
     }
@@ -164,7 +165,7 @@ djp_tracestate_parse(djp_tracestate **out, const djp_header *fields, size_t coun
     *out = NULL;
     tracestate_list list = {.count = 0};
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].data != NULL && !tracestate_list_read(&list, fields[i])) {
+        if (!tracestate_list_read(&list, fields[i])) {
             return 0;
         }
     }
@@ -218,14 +219,14 @@ djp_tracestate_set(djp_tracestate *state, djp_text key, djp_text value)
     }
     djp_text rest = djp_tracestate_text(state);
     djp_text old;
-    while (list.count < DJP_TRACESTATE_MEMBERS_MAX && djp__text_split(&old, &rest, ',')) {
+    while (djp__text_split(&old, &rest, ',')) {
         int same = old.size > key.size && old.data[key.size] == '=' &&
                    memcmp(old.data, key.data, key.size) == 0;
         if (!same) {
             tracestate_list_add(&list, old);
         }
     }
-    tracestate_list_shorten(&list, value.size != 0);
+    tracestate_list_shorten(&list, 1);
     return tracestate_list_build(&list);
 }
 

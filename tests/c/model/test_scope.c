@@ -20,6 +20,8 @@ static void hooked_lock(void);
 #include "lock_guard.h"
 
 enum { TEXT_MAX = 4096, ATTRIBUTES_MAX = 128, SIZE_MAX_OF_ONE = 64 * 1024 };
+/* values in the largest scope: its name and keys take a block of 1 KiB */
+enum { LIST_MAX = (SIZE_MAX_OF_ONE - 1024) / sizeof(djp_value) };
 
 static void (*before_lock)(void);
 
@@ -230,6 +232,20 @@ attributes_are_copied_deeply(void **state)
     assert_true(array->as.array.items[2].as.real == 0.5);
 }
 
+/* Each invalid byte becomes three. */
+static void
+texts_are_repaired(void **state)
+{
+    (void)state;
+    static char text[1000];
+    memset(text, '\xff', sizeof text - 1);
+    assert_int_equal(strlen(djp__scope_entry(djp_scope_intern(text, NULL, NULL, NULL, 0))->name),
+                     3 * (sizeof text - 1));
+    const djp_value *value = value_in(with("bad", text_value(DJP_STRING, text, 10)));
+    assert_int_equal(value->as.text.size, 30);
+    assert_int_equal(value->as.text.data[30], 0);
+}
+
 /* What says that it has items and has none, has none; a type of another world is empty. */
 static void
 odd_values_are_harmless(void **state)
@@ -356,6 +372,8 @@ a_scope_is_bounded(void **state)
         assert_int_equal(with("huge", map_of(&member, i == 0 ? SIZE_MAX_OF_ONE : counts[i])), 0);
         assert_true(heap_used() <= before + 4096);
     }
+    assert_int_not_equal(with("list", array_of(items, LIST_MAX - 10)), 0);
+    assert_int_equal(with("list", array_of(items, LIST_MAX + 10)), 0);
     djp_attribute many[40];
     static char text[TEXT_MAX];
     char keys[40][8];
@@ -417,11 +435,14 @@ ask_for_known_and_refused(void)
     djp_value huge = text_value(DJP_BYTES, "x", TEXT_MAX + 1);
     with("known", array_of(values, 2));
     with("refused", huge);
-    for (long n = 1; n < 3; n++) {
+    static char long_key[DJP_KEY_SIZE_LIMIT];
+    memset(long_key, 'k', sizeof long_key);
+    djp_attribute attribute = {{long_key, sizeof long_key}, array_of(values, 2)};
+    for (long n = 1; n < 3; n++) { /* the second is for the key */
         djp__alloc_fail_after(n);
-        djp_scope scope = with("without memory", array_of(values, 2));
+        djp_scope scope = djp_scope_intern("without memory", NULL, NULL, &attribute, 1);
         djp__alloc_fail_after(0);
-        assert_true(n > 1 || scope == 0);
+        assert_int_equal(scope, 0);
     }
 }
 
@@ -464,6 +485,7 @@ main(void)
         cmocka_unit_test(attributes_are_sorted),
         cmocka_unit_test(values_compare_by_type_and_content),
         cmocka_unit_test(attributes_are_copied_deeply),
+        cmocka_unit_test(texts_are_repaired),
         cmocka_unit_test(odd_values_are_harmless),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(texts_are_cut_and_bytes_refused),

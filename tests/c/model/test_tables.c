@@ -75,6 +75,29 @@ a_forked_child_finds_it_free(void **state)
 
 #endif
 
+#if !defined(__SANITIZE_THREAD__)
+
+static void
+fork_once(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+/* The tables are not copied while a thread changes them. */
+static void
+a_fork_waits_for_it(void **state)
+{
+    (void)state;
+    take_and_give();
+    assert_true(waits_for(NULL, fork_once));
+}
+
+#endif
+
 int
 main(void)
 {
@@ -82,6 +105,7 @@ main(void)
         cmocka_unit_test(one_thread_at_a_time),
 #if !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(a_forked_child_finds_it_free),
+        cmocka_unit_test(a_fork_waits_for_it),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,23 @@ what_is_set_stays(void **state)
     assert_int_equal(djp_tracestate_get(next, DJP_TEXT("c")).size, 198);
     assert_null(djp_tracestate_get(next, DJP_TEXT("d")).data);
     djp_tracestate_unref(next);
+    djp_tracestate_unref(list);
+    size = 0;
+    for (int i = 0; i < 8; i++) {
+        size += put_member(text + size, (char)('a' + i), LONG_MEMBER - 4);
+    }
+    assert_true(parse(&list, text, size - 1));
+    next = djp_tracestate_set(list, DJP_TEXT("new"), (djp_text){value, LONG_MEMBER});
+    assert_int_equal(djp_tracestate_get(next, DJP_TEXT("new")).size, LONG_MEMBER);
+    assert_non_null(djp_tracestate_get(next, DJP_TEXT("g")).data);
+    assert_null(djp_tracestate_get(next, DJP_TEXT("h")).data);
+    djp_tracestate_unref(next);
+    djp_tracestate_unref(list);
+    size = 0;
+    for (int i = 0; i < 5; i++) {
+        size += put_member(text + size, (char)('a' + i), 200);
+    }
+    assert_true(parse(&list, text, size - 1));
     next = djp_tracestate_set(list, DJP_TEXT("a"), DJP_TEXT("")); /* removed: nothing else goes */
     assert_int_equal(djp_tracestate_text(next).size, 4 * 201 - 1);
     djp_tracestate_unref(next);
@@ -272,6 +289,41 @@ a_change_leaves_the_others(void **state)
         djp_tracestate_unref(next);
         djp_tracestate_unref(list);
     }
+}
+
+/* Text ends in NUL, also where the memory was used before. */
+static void
+text_ends_in_nul(void **state)
+{
+    (void)state;
+    for (size_t size = 3; size < 120; size++) {
+        char text[128];
+        memset(text, 'v', sizeof text);
+        memcpy(text, "a=", 2);
+        void *used[4];
+        for (int i = 0; i < 4; i++) {
+            used[i] = memset(malloc(size + 9), 'x', size + 9);
+        }
+        for (int i = 0; i < 4; i++) {
+            free(used[i]);
+        }
+        djp_tracestate *list = state_of((djp_text){text, size});
+        assert_int_equal(djp_tracestate_text(list).size, size);
+        assert_int_equal(djp_tracestate_text(list).data[size], 0);
+        djp_tracestate_unref(list);
+    }
+}
+
+static void
+no_key_is_no_key(void **state)
+{
+    (void)state;
+    djp_tracestate *list = state_of(DJP_TEXT("a=1"));
+    for (size_t size = 0; size < 4; size++) {
+        assert_null(djp_tracestate_get(list, (djp_text){NULL, size}).data);
+        assert_null(djp_tracestate_set(list, (djp_text){NULL, size}, DJP_TEXT("1")));
+    }
+    djp_tracestate_unref(list);
 }
 
 static void
@@ -367,6 +419,8 @@ main(void)
         cmocka_unit_test(long_members_go_first),
         cmocka_unit_test(what_is_set_stays),
         cmocka_unit_test(a_change_leaves_the_others),
+        cmocka_unit_test(text_ends_in_nul),
+        cmocka_unit_test(no_key_is_no_key),
         cmocka_unit_test(the_last_reference_frees_it),
         cmocka_unit_test(test_tracestate_set_vectors),
         cmocka_unit_test(test_tracestate_references_and_get),
