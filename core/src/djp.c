@@ -90,6 +90,7 @@
 #include "metrics/series.c"
 #include "metrics/registry.c"
 #include "metrics/counter.c"
+#include "metrics/gauge.c"
 #include "metrics/histogram.c"
 #include "metrics/shard.c"
 #include "metrics/snapshot.c"

@@ -3,6 +3,7 @@
 import * as http from 'http';
 import {
   Counter,
+  Gauge,
   SpanKind,
   StatusCode,
   extract,
@@ -135,6 +136,9 @@ telemetryStatus().no_such_key;
 telemetryStatus().books.kept;
 // @ts-expect-error nor has the row of a signal
 telemetryStatus().signals.traces?.kept;
+// @ts-expect-error there is no such aggregator
+new Gauge({ name: 'depth', aggregator: 'latest' });
+new Gauge({ name: 'depth', aggregator: 'average' });
 // @ts-expect-error there is no such option
 init({ sampleRatios: 1 });
 // @ts-expect-error a condition is no sampler

@@ -226,12 +226,62 @@ def test_refused_declarations_warn_once_and_record_nothing(on, caplog):
         Histogram("bad_numbers", "b", buckets=["x"]),
         Histogram("bad_iterable", "b", buckets=7),
         Gauge("process_cpu_seconds_total", "taken by another type"),
+        Gauge("bad_mode", "b", multiprocess_mode="average"),
+        Gauge("bad_mode_type", "b", multiprocess_mode=7),
     ]
     for metric in broken:
         child = metric.labels(*["x"] * len(metric.labelnames))
         child.observe(1) if isinstance(metric, Histogram) else child.inc()
     assert len(caplog.records) >= len(broken) - 1
     assert not any(key.startswith(("bad", "many_labels")) for key in driver.samples())
+
+
+MODES = [
+    "all",
+    "liveall",
+    "min",
+    "livemin",
+    "max",
+    "livemax",
+    "sum",
+    "livesum",
+    "mostrecent",
+    "livemostrecent",
+]
+
+
+@pytest.mark.parametrize("mode", [*MODES, None])
+def test_a_gauge_of_one_process_has_its_value_in_every_mode(on, mode):
+    gauge = Gauge(f"mode_{mode}", "m", multiprocess_mode=mode)
+    gauge.set(5)
+    gauge.inc(2)
+    assert gauge.value == 7
+    assert driver.samples(f"mode_{mode}") == {f"mode_{mode}": 7.0}
+
+
+def test_the_mode_is_part_of_the_declaration(on, caplog):
+    first = Gauge("shared_mode", "m", multiprocess_mode="max")
+    same = Gauge("shared_mode", "m", multiprocess_mode="max")
+    other = Gauge("shared_mode", "m", multiprocess_mode="min")
+    first.set(1)
+    same.inc()
+    other.set(9)
+    assert (first.value, same.value, other.value) == (2, 2, 0)
+    assert "the same type, labels, buckets and mode" in caplog.text
+    # "all" is the default, as in prometheus_client
+    Gauge("default_mode", "m").set(1)
+    assert Gauge("default_mode", "m", multiprocess_mode="all").value == 1
+    assert Gauge("default_mode", "m", multiprocess_mode="sum").value == 0
+
+
+def test_an_unknown_mode_is_named_with_the_known_ones(on, caplog):
+    Gauge("odd_mode", "m", multiprocess_mode="latest").set(1)
+    (record,) = [r for r in caplog.records if "odd_mode" in r.getMessage()]
+    assert "unknown multiprocess_mode 'latest'" in record.getMessage()
+    assert all(mode in record.getMessage() for mode in MODES)
+    assert not any("odd_mode" in key for key in driver.samples())
+    with pytest.raises(TypeError):
+        Counter("no_mode_total", "m", multiprocess_mode="sum")
 
 
 def test_labels_that_never_end_stay_bounded():

@@ -33,6 +33,8 @@ export interface MetricOptions<T extends string = string> {
 export interface GaugeOptions<T extends string = string> extends MetricOptions<T> {
   /** Called before each exposition that this thread makes. */
   collect?: (this: Gauge<T>) => void | Promise<void>;
+  /** How the values of several processes become one, as in prom-client; `sum` by default. */
+  aggregator?: 'sum' | 'first' | 'min' | 'max' | 'average' | 'omit';
 }
 
 /** The declaration of a histogram. */

@@ -27,6 +27,7 @@ typedef struct metrics_definition {
     const char **label_names;
     double *buckets;
     size_t bucket_count;
+    djp_gauge_mode mode;
     int type;
     const char *wrong; /* message, or NULL */
 } metrics_definition;
@@ -60,6 +61,21 @@ metrics_read_buckets(metrics_definition *definition, napi_env env, napi_value va
             definition->buckets[definition->bucket_count++] = bound;
         }
     }
+}
+
+static void
+metrics_read_aggregator(metrics_definition *definition, napi_env env, napi_value value)
+{
+    napi_valuetype type = djp_node_type(env, value);
+    djp_node_text name;
+    if (definition->type != DJP_GAUGE || type == napi_undefined || type == napi_null) {
+        return;
+    }
+    if (!djp_node_text_get(&name, env, value) ||
+        djp_gauge_aggregator_parse(&definition->mode, name.text) < 0) {
+        definition->wrong = "the aggregator must be sum, first, min, max, average or omit";
+    }
+    djp_node_text_release(&name);
 }
 
 static void
@@ -98,7 +114,8 @@ metrics_definition_release(metrics_definition *definition)
 static const char *
 metrics_advice(int error)
 {
-    return error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
+    return error == DJP_EEXIST ? "Give it another name, or the same type, labels, buckets and "
+                                 "aggregator."
            : error == DJP_EFULL
                ? "Declare fewer metrics."
                : "Give it a name of letters, digits and underscores, ascending buckets, labels of "
@@ -122,6 +139,7 @@ metrics_declare(napi_env env, const metrics_definition *definition)
         .label_count = definition->labels.count,
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
+        .mode = definition->mode,
     };
     int error = djp_family_new(&family, sdk->registry, &options);
     if (error >= 0 && options.label_count == 0) {
@@ -149,14 +167,15 @@ metrics_has_nul(const metrics_definition *definition)
     return found;
 }
 
-/* familyNew(type, name, help, unit, labelNames, buckets): the number of a family; negative for a
- * documented one with other buckets, 0 while metrics are off. Throws if it is rejected. */
+/* familyNew(type, name, help, unit, labelNames, buckets, aggregator): the number of a family;
+ * negative for a documented one with other buckets, 0 while metrics are off. Throws if it is
+ * rejected. */
 static napi_value
 metrics_family_new(napi_env env, napi_callback_info info)
 {
-    napi_value given[6], result = NULL;
+    napi_value given[7], result = NULL;
     metrics_definition definition;
-    if (!djp_node_arguments(env, info, given, 6)) {
+    if (!djp_node_arguments(env, info, given, 7)) {
         return NULL;
     }
     memset(&definition, 0, sizeof definition);
@@ -171,6 +190,7 @@ metrics_family_new(napi_env env, napi_callback_info info)
     (void)djp_node_text_get(&definition.unit, env, given[3]);
     metrics_read_labels(&definition, env, given[4]);
     metrics_read_buckets(&definition, env, given[5]);
+    metrics_read_aggregator(&definition, env, given[6]);
     if (definition.wrong == NULL && metrics_has_nul(&definition)) {
         definition.wrong = "names must not hold a NUL";
     }

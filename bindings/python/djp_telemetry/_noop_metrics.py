@@ -129,7 +129,12 @@ class Counter(_Metric):
 
 
 class Gauge(_Metric):
-    """A value that increases and decreases. Declarations as for `Counter`."""
+    """A value that increases and decreases. Declarations as for `Counter`.
+
+    Args:
+        multiprocess_mode: How the values of several processes become one, as in
+            prometheus_client; an unknown mode is refused like an invalid name.
+    """
 
     __slots__ = ()
 
@@ -142,6 +147,7 @@ class Gauge(_Metric):
         subsystem: Any = "",
         unit: Any = "",
         registry: Any = None,
+        multiprocess_mode: Any = "all",
     ) -> None:
         super().__init__(name, labelnames)
 

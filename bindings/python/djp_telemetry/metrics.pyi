@@ -1,5 +1,16 @@
 from types import TracebackType
-from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, TypeVar, Union, final
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+    final,
+)
 
 __all__ = [
     "METRICS_CONTENT_TYPE",
@@ -18,6 +29,18 @@ METRICS_CONTENT_TYPE: str
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Exceptions = Union[type[BaseException], tuple[type[BaseException], ...]]
+_MultiprocessMode = Literal[
+    "all",
+    "liveall",
+    "min",
+    "livemin",
+    "max",
+    "livemax",
+    "sum",
+    "livesum",
+    "mostrecent",
+    "livemostrecent",
+]
 
 # gen:begin surface _Guard Counter Gauge Histogram metrics.expose metrics.expose_packed metrics.generate_metrics metrics.generate_metrics_text metrics.get_content_type metrics.start_metrics_server
 @final
@@ -113,7 +136,12 @@ class Counter:
 
 @final
 class Gauge:
-    """A value that increases and decreases. Declarations as for `Counter`."""
+    """A value that increases and decreases. Declarations as for `Counter`.
+
+    Args:
+        multiprocess_mode: How the values of several processes become one, as in
+            prometheus_client; an unknown mode is refused like an invalid name.
+    """
     def __new__(
         cls,
         name: str,
@@ -123,6 +151,7 @@ class Gauge:
         subsystem: str = "",
         unit: str = "",
         registry: object = None,
+        multiprocess_mode: _MultiprocessMode = "all",
     ) -> Gauge: ...
     @property
     def name(self) -> str:

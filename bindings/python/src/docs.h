@@ -510,10 +510,14 @@
     "Args:\n" \
     "    exception: A class of exceptions or a tuple of classes; Exception by default."
 #define DJP_PY_DOC_GAUGE \
-    "Gauge(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', registry=None)\n" \
+    "Gauge(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', registry=None, multiprocess_mode='all')\n" \
     "--\n" \
     "\n" \
-    "A value that increases and decreases. Declarations as for `Counter`."
+    "A value that increases and decreases. Declarations as for `Counter`.\n" \
+    "\n" \
+    "Args:\n" \
+    "    multiprocess_mode: How the values of several processes become one, as in\n" \
+    "        prometheus_client; an unknown mode is refused like an invalid name."
 #define DJP_PY_DOC_GAUGE_INC \
     "inc($self, amount=1)\n" \
     "--\n" \

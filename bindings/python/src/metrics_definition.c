@@ -159,6 +159,29 @@ definition_set_buckets(djp_py_definition *definition, PyObject *buckets)
     return definition->buckets == NULL ? -1 : 0;
 }
 
+/* An unknown mode makes the definition unusable. Returns 0, or -1 without memory. */
+static int
+definition_set_mode(djp_py_definition *definition, PyObject *mode)
+{
+    if (mode == NULL || mode == Py_None) {
+        return 0;
+    }
+    char *name = definition_copy(mode, "");
+    if (name == NULL) {
+        return -1;
+    }
+    if (djp_gauge_mode_parse(&definition->mode, (djp_text){name, strlen(name)}) < 0) {
+        definition->usable = 0;
+        djp_py_metrics_warn(definition->state,
+                            "The gauge '%.100s' was declared with the unknown multiprocess_mode "
+                            "'%.50s'. It records nothing. Give one of all, liveall, min, livemin, "
+                            "max, livemax, sum, livesum, mostrecent and livemostrecent.",
+                            definition->name, name);
+    }
+    PyMem_Free(name);
+    return 0;
+}
+
 static void
 definition_link(djp_py_definition *definition)
 {
@@ -173,13 +196,15 @@ definition_link(djp_py_definition *definition)
 djp_py_definition *
 djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"name", "documentation", "labelnames", "namespace", "subsystem",
-                               "unit", "registry",      "buckets",    NULL};
+    /* the last one is that of a gauge, or of a histogram */
+    char *keywords[] = {"name", "documentation", "labelnames", "namespace", "subsystem",
+                        "unit", "registry",      "buckets",    NULL};
     PyObject *name = NULL, *help = NULL, *labels = NULL, *namespace = NULL, *subsystem = NULL,
              *unit = NULL;
-    PyObject *registry = NULL, *buckets = NULL;
+    PyObject *registry = NULL, *last = NULL;
+    keywords[7] = type == DJP_GAUGE ? "multiprocess_mode" : "buckets";
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOOOOO", keywords, &name, &help, &labels,
-                                     &namespace, &subsystem, &unit, &registry, &buckets)) {
+                                     &namespace, &subsystem, &unit, &registry, &last)) {
         return NULL;
     }
     djp_py_definition *definition = PyMem_Calloc(1, sizeof *definition);
@@ -198,7 +223,7 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
     definition->unit = definition_copy(unit, "");
     if (definition->name == NULL || definition->help == NULL || definition->unit == NULL ||
         definition_set_labels(definition, labels) < 0 ||
-        definition_set_buckets(definition, buckets) < 0) {
+        definition_set_buckets(definition, last) < 0) {
         djp_py_definition_unref(definition);
         return (djp_py_definition *)PyErr_NoMemory();
     }
@@ -209,6 +234,10 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
                             "records nothing. Give a str name, a sequence of str label names and "
                             "numbers as buckets.",
                             definition->name);
+    }
+    if (type == DJP_GAUGE && definition_set_mode(definition, last) < 0) {
+        djp_py_definition_unref(definition);
+        return (djp_py_definition *)PyErr_NoMemory();
     }
     return definition;
 }
@@ -251,7 +280,7 @@ static void
 definition_refused(djp_py_definition *definition, int error)
 {
     const char *advice =
-        error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
+        error == DJP_EEXIST ? "Give it another name, or the same type, labels, buckets and mode."
         : error == DJP_EFULL
             ? "Declare fewer metrics."
             : "Give it a name of letters, digits and underscores, ascending buckets, "
@@ -279,6 +308,7 @@ definition_declare(djp_py_definition *definition, djp_sdk *sdk)
         .label_count = definition->label_count,
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
+        .mode = definition->mode,
     };
     int error = djp_family_new(&definition->family, registry, &options);
     if (error < 0) {

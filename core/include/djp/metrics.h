@@ -22,6 +22,30 @@ typedef enum djp_metric_type {
     DJP_HISTOGRAM = 3
 } djp_metric_type;
 
+/* How the values of one gauge in several processes become one. The modes with LIVE
+ * leave out processes that have ended. In one process every mode shows its value. */
+typedef enum djp_gauge_mode {
+    DJP_GAUGE_ALL = 0, /* a series for each process */
+    DJP_GAUGE_LIVEALL = 1,
+    DJP_GAUGE_MIN = 2,
+    DJP_GAUGE_LIVEMIN = 3,
+    DJP_GAUGE_MAX = 4,
+    DJP_GAUGE_LIVEMAX = 5,
+    DJP_GAUGE_SUM = 6,
+    DJP_GAUGE_LIVESUM = 7,
+    DJP_GAUGE_MOSTRECENT = 8, /* the value set last */
+    DJP_GAUGE_LIVEMOSTRECENT = 9,
+    DJP_GAUGE_LIVEAVERAGE = 10,
+    DJP_GAUGE_OMIT = 11 /* not shown for several processes */
+} djp_gauge_mode;
+
+/* Reads a mode by its name in prometheus_client: all, liveall, min, livemin, max,
+ * livemax, sum, livesum, mostrecent, livemostrecent. Returns 0 or DJP_EINVAL. */
+int djp_gauge_mode_parse(djp_gauge_mode *out, djp_text name);
+/* Reads a mode by the name of an aggregator of prom-client: sum, min, max, average,
+ * omit, and first, which is LIVEMOSTRECENT. The same results. */
+int djp_gauge_aggregator_parse(djp_gauge_mode *out, djp_text name);
+
 #define DJP_LABELS_MAX 32u
 /* bytes; longer values are cut at a character boundary */
 #define DJP_LABEL_SIZE_MAX 1024u
@@ -61,20 +85,21 @@ typedef struct djp_family_options {
      * this name and these labels, else those of HTTP server durations. */
     const double *buckets;
     size_t bucket_count; /* 0 .. DJP_BUCKETS_MAX */
+    djp_gauge_mode mode; /* gauges only */
 } djp_family_options;
 /* A counter; set name. */
-#define DJP_FAMILY_OPTIONS_INIT                         \
-    {                                                   \
-        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0 \
+#define DJP_FAMILY_OPTIONS_INIT                                        \
+    {                                                                  \
+        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0, DJP_GAUGE_ALL \
     }
 
 /* Creates a family, or finds it if it has the same definition. Copies everything.
- * Returns 0; DJP_EEXIST if the name exists with another type, other labels or buckets;
- * DJP_EINVAL for an invalid name or label; DJP_EFULL when the segment is full. A
- * documented family (docs/metrics.md) is shared even if the buckets differ: the first
- * buckets remain, and the result is 1. Names and units are translated as in the
- * OpenTelemetry specification "Prometheus and OpenMetrics Compatibility". Any
- * thread. */
+ * Returns 0; DJP_EEXIST if the name exists with another type, mode, other labels or
+ * buckets; DJP_EINVAL for an invalid name or label; DJP_EFULL when the segment is full.
+ * A documented family (docs/metrics.md) is shared even if buckets or mode differ: the
+ * first ones remain, and the result is 1 for other buckets. Names and units are
+ * translated as in the OpenTelemetry specification "Prometheus and OpenMetrics
+ * Compatibility". Any thread. */
 int djp_family_new(djp_family **out, djp_registry *registry,
                    const djp_family_options *options);
 

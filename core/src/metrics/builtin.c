@@ -34,6 +34,8 @@ builtin_make_family(djp_builtin *builtin, size_t i)
         .labels = labels,
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
+        /* what they measure is not in one process: a queue, a device */
+        .mode = DJP_GAUGE_LIVEMOSTRECENT,
     };
     while (options.label_count < DJP__BUILTIN_LABELS_MAX && labels[options.label_count]) {
         options.label_count++;

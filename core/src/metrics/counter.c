@@ -1,9 +1,7 @@
-/* Records into counters and gauges: one or two atomic operations, no lock, no system call. Invalid
- * values are counted and change nothing. */
-#include <math.h>
-
-#include "base/clock.h"
+/* Records into counters: one or two atomic operations, no lock, no system call. Invalid values are
+ * counted and change nothing. */
 #include "metrics/exemplar.h"
+#include "metrics/gauge.h"
 
 /* Whole amounts up to this are counted as integers: exact, with one atomic addition. */
 #define COUNTER_WHOLE_MAX 9007199254740992.0
@@ -60,38 +58,6 @@ djp__counter_set(djp_series *series, double value)
     }
 }
 
-static int
-counter_gauge_usable(djp_series *series)
-{
-    if (series->type != DJP_GAUGE || !djp__series_is_live(series)) {
-        djp__series_drop(series);
-        return 0;
-    }
-    return 1;
-}
-
-void
-djp_gauge_set(djp_series *series, double value)
-{
-    if (series != NULL && counter_gauge_usable(series)) {
-        djp__store_relaxed(&series->values[0], djp__double_to_bits(value));
-    }
-}
-
-void
-djp_gauge_add(djp_series *series, double amount)
-{
-    if (series != NULL && counter_gauge_usable(series)) {
-        djp__value_add_double(&series->values[0], amount);
-    }
-}
-
-void
-djp_gauge_set_to_now(djp_series *series)
-{
-    djp_gauge_set(series, (double)djp__clock_realtime() / 1e9);
-}
-
 double
 djp_series_value(const djp_series *series)
 {
@@ -102,6 +68,9 @@ djp_series_value(const djp_series *series)
     if (series->type == DJP_COUNTER) {
         return (double)djp__series_u64(registry, series->entry, 0) +
                djp__series_double(registry, series->entry, 1);
+    }
+    if (series->type == DJP_GAUGE) {
+        return djp__gauge_read(registry, series->family->entry, series->entry);
     }
     return djp__series_double(registry, series->entry, 0);
 }

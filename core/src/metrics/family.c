@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "metrics/gauge.h"
 #include "metrics/number.h"
 #include "metrics/registry.h"
 #include "metrics/spelling.h"
@@ -86,6 +87,9 @@ static int
 family_check(const djp_family_options *options)
 {
     if (!family_is_name(djp__text(options->name), 1)) {
+        return DJP_EINVAL;
+    }
+    if (options->type == DJP_GAUGE && (unsigned)options->mode > DJP_GAUGE_OMIT) {
         return DJP_EINVAL;
     }
     return family_check_labels(options) < 0 || family_check_buckets(options) < 0 ? DJP_EINVAL : 0;
@@ -318,10 +322,11 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     djp__buf_init(&draft.texts, 1u << 24);
     entry.index = registry->segment.header->family_count;
     entry.type = (uint8_t)options->type;
+    entry.mode = (uint8_t)(options->type == DJP_GAUGE ? options->mode : 0);
     entry.label_count = (uint8_t)options->label_count;
     entry.bucket_count = (uint16_t)count;
     entry.value_count = options->type == DJP_COUNTER ? 2
-                        : options->type == DJP_GAUGE ? 1
+                        : options->type == DJP_GAUGE ? DJP__GAUGE_WORDS
                                                      : (uint32_t)count + 2;
     entry.limit = registry->cardinality_limit;
     entry.name = family_put(&draft, name);
@@ -449,7 +454,9 @@ family_get(djp_family **out, djp_registry *registry, const djp_family_options *o
     } else if (!family_same_labels(registry, entry, options)) {
         result = DJP_EEXIST;
     } else {
-        int same = family_same_buckets(registry, entry, options);
+        int is_mode_free = documented != NULL || options->type != DJP_GAUGE;
+        int same = family_same_buckets(registry, entry, options) &&
+                   (is_mode_free || entry->mode == options->mode);
         *out = same || documented != NULL ? family_handle(registry, entry) : NULL;
         result = *out ? !same : same || documented != NULL ? DJP_ENOMEM : DJP_EEXIST;
     }

@@ -27,6 +27,7 @@ typedef struct djp__family_entry {
     uint8_t type; /* djp_metric_type */
     uint8_t label_count;
     uint16_t bucket_count; /* without +Inf */
+    uint8_t mode; /* djp_gauge_mode; 0 for others */
     uint32_t value_count; /* 64-bit words of one series in one stripe */
     uint32_t limit; /* limit of live series, without the overflow series */
     uint32_t bounds_at; /* doubles */
@@ -82,13 +83,14 @@ struct djp_family {
  * died. */
 struct djp_series {
     djp__series_entry *entry;
-    /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
+    /* own stripe: counter {whole, double}, gauge (gauge.h), histogram {sum, buckets...} */
     DJP__ATOMIC(uint64_t) * values;
     const double *bounds;
     djp_family *family;
     DJP__ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
     uint16_t bucket_count;
     uint8_t type;
+    uint8_t is_timed; /* a gauge whose recordings read the clock */
     djp_series *next_dead;
 };
 
@@ -170,7 +172,7 @@ void djp__shards_detach_all(djp_registry *registry);
 
 /* Sets a counter that is counted elsewhere (processor time). */
 void djp__counter_set(djp_series *series, double value);
-/* A 64-bit word of a series' values, summed over all stripes. */
+/* A 64-bit word of a counter or histogram, summed over all stripes. */
 uint64_t
 djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
 double

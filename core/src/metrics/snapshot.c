@@ -3,6 +3,7 @@
 #include "metrics/snapshot.h"
 
 #include "base/str.h"
+#include "metrics/gauge.h"
 #include "metrics/key.h"
 
 enum { SNAPSHOT_BATCH = 128 };
@@ -27,6 +28,7 @@ djp__snapshot_next(djp__snapshot *snapshot)
     snapshot->family = (djp__snapshot_family){
         .entry = entry,
         .type = (djp_metric_type)entry->type,
+        .mode = (djp_gauge_mode)entry->mode,
         .name = djp__snapshot_text(snapshot, entry->name),
         .help = djp__snapshot_text(snapshot, entry->help),
         .unit = djp__snapshot_text(snapshot, entry->unit),
@@ -76,7 +78,7 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
         point->number = djp__series_double(snapshot->registry, entry, 1);
         break;
     case DJP_GAUGE:
-        point->number = djp__series_double(snapshot->registry, entry, 0);
+        point->number = djp__gauge_read(snapshot->registry, snapshot->family.entry, entry);
         break;
     case DJP_HISTOGRAM:
         snapshot_read_histogram(snapshot, point);

@@ -11,6 +11,7 @@
 typedef struct djp__snapshot_family {
     const djp__family_entry *entry; /* for the heads rendered at its creation */
     djp_metric_type type;
+    djp_gauge_mode mode; /* gauges */
     djp_text name; /* without "_total" */
     djp_text help, unit; /* plain */
     djp_text alias; /* a second name of a gauge, for text 0.0.4 only; empty: none */

@@ -18,8 +18,19 @@ djp__sdk_metrics_family(djp_sdk *sdk, djp_metric_type type, const char *name, co
     options.name = name;
     options.help = help;
     options.unit = "";
+    options.mode = DJP_GAUGE_LIVESUM;
     options.labels = labels;
     options.label_count = second != NULL ? 2 : first != NULL ? 1 : 0;
+    djp_family *family = NULL;
+    return djp_family_new(&family, sdk->registry, &options) == 0 ? family : NULL;
+}
+
+/* The account of a budget may be shared, so processes have no parts of it to add. */
+static djp_family *
+sdk_metrics_ratio(djp_sdk *sdk, const char *name, const char *help)
+{
+    const djp_family_options options = {
+        .type = DJP_GAUGE, .name = name, .help = help, .mode = DJP_GAUGE_LIVEMAX};
     djp_family *family = NULL;
     return djp_family_new(&family, sdk->registry, &options) == 0 ? family : NULL;
 }
@@ -123,11 +134,11 @@ sdk_metrics_add_cost(djp_sdk *sdk)
         sdk, DJP_COUNTER, "djp_telemetry_cost",
         "What telemetry cost since the start, by the prices set", "source", NULL);
     families[DJP__SDK_USED] =
-        djp__sdk_metrics_family(sdk, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
-                                "Part of the month's telemetry budget that is spent", NULL, NULL);
-    families[DJP__SDK_FORECAST] = djp__sdk_metrics_family(
-        sdk, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
-        "The same at the end of the month, by the present rate", NULL, NULL);
+        sdk_metrics_ratio(sdk, "djp_telemetry_budget_used_ratio",
+                          "Part of the month's telemetry budget that is spent");
+    families[DJP__SDK_FORECAST] =
+        sdk_metrics_ratio(sdk, "djp_telemetry_budget_forecast_ratio",
+                          "The same at the end of the month, by the present rate");
     return families[DJP__SDK_COST] && families[DJP__SDK_USED] && families[DJP__SDK_FORECAST];
 }
 

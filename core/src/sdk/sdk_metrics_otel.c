@@ -121,6 +121,7 @@ sdk_metrics_otel_family(djp_sdk *sdk, djp_metric_type type, const char *name, co
     options.name = name;
     options.help = help;
     options.unit = type == DJP_HISTOGRAM ? "seconds" : "";
+    options.mode = DJP_GAUGE_LIVESUM;
     options.label_count = component ? 2 : 0;
     for (int i = 0; i < 2 && own != NULL && own[i]; i++) {
         labels[options.label_count++] = own[i];

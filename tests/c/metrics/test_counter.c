@@ -1,11 +1,10 @@
-/* Counters and gauges: what is added is what is read, what makes no sense is counted as dropped,
+/* Counters: what is added is what is read, what makes no sense is counted as dropped,
  * from many threads as well. */
 #include "metrics_fixture.h"
 
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
-#include <time.h>
 
 static void
 counters_add_whole_and_fractional_amounts(void **state)
@@ -62,33 +61,9 @@ nonsense_is_dropped_and_counted(void **state)
     assert_int_equal(djp_series_count(h), 0);
     djp_counter_add(NULL, 1);
     djp_counter_add_with_context(NULL, 1, NULL);
-    djp_gauge_set(NULL, 1);
-    djp_gauge_add(NULL, 1);
-    djp_gauge_set_to_now(NULL);
     djp_histogram_observe(NULL, 1);
     djp_histogram_observe_with_context(NULL, 1, NULL);
     assert_true(djp_series_value(NULL) == 0 && djp_series_count(NULL) == 0);
-    djp_registry_free(r);
-}
-
-static void
-gauges_take_every_value(void **state)
-{
-    (void)state;
-    djp_registry *r = fixture_registry(0, 0);
-    djp_series *g = djp_family_series(fixture_family(r, DJP_GAUGE, "g", 0), NULL);
-    djp_gauge_set(g, -2.5);
-    djp_gauge_add(g, 1);
-    djp_gauge_add(g, -0.5);
-    assert_true(djp_series_value(g) == -2);
-    djp_gauge_set(g, NAN);
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "\ng NaN\n");
-    djp_gauge_set(g, INFINITY);
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "\ng +Inf\n");
-    djp_gauge_set(g, -INFINITY);
-    fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0, "\ng -Inf\n");
-    djp_gauge_set_to_now(g);
-    assert_true(fabs(djp_series_value(g) - (double)time(NULL)) < 5);
     djp_registry_free(r);
 }
 
@@ -198,7 +173,6 @@ main(void)
         cmocka_unit_test(counters_add_whole_and_fractional_amounts),
         cmocka_unit_test(whole_counts_stay_exact_beyond_two_to_the_53),
         cmocka_unit_test(nonsense_is_dropped_and_counted),
-        cmocka_unit_test(gauges_take_every_value),
         cmocka_unit_test(threads_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
