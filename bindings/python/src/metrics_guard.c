@@ -43,7 +43,7 @@ guard_enter(PyObject *self, PyObject *ignored)
     (void)ignored;
     djp_py_guard *guard = (djp_py_guard *)self;
     if (guard->kind == DJP_PY_GUARD_IN_PROGRESS) {
-        djp_gauge_add(djp_py_metric_series(guard->metric), 1.0);
+        djp_gauge_add(djp_py_metric_target(guard->metric), 1.0);
     }
     guard->start_ns = djp_http_now();
     return Py_NewRef(self);
@@ -54,7 +54,7 @@ guard_record_time(djp_py_guard *guard)
 {
     djp_py_metric *metric = guard->metric;
     double seconds = (double)(djp_http_now() - guard->start_ns) / 1e9;
-    djp_series *series = djp_py_metric_series(metric);
+    djp_series *series = djp_py_metric_target(metric);
     if (metric->definition->type == DJP_GAUGE) {
         djp_gauge_set(series, seconds);
         return;
@@ -69,7 +69,7 @@ guard_count(djp_py_guard *guard, PyObject *type)
 {
     PyObject *wanted = guard->exceptions != NULL ? guard->exceptions : PyExc_Exception;
     if (type != Py_None && PyErr_GivenExceptionMatches(type, wanted)) {
-        djp_counter_add(djp_py_metric_series(guard->metric), 1.0);
+        djp_counter_add(djp_py_metric_target(guard->metric), 1.0);
     }
 }
 
@@ -80,7 +80,7 @@ guard_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     if (guard->kind == DJP_PY_GUARD_TIME) {
         guard_record_time(guard);
     } else if (guard->kind == DJP_PY_GUARD_IN_PROGRESS) {
-        djp_gauge_add(djp_py_metric_series(guard->metric), -1.0);
+        djp_gauge_add(djp_py_metric_target(guard->metric), -1.0);
     } else {
         guard_count(guard, nargs > 0 ? args[0] : Py_None);
     }

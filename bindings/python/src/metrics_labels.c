@@ -274,7 +274,7 @@ djp_py_metric_bind(djp_py_metric *metric)
     if (family == NULL) {
         return NULL;
     }
-    if (definition->label_count == 0) {
+    if (definition->label_count == 0 && metric->values == NULL) {
         return metric->series = djp_family_series(family, NULL);
     }
     if (metric->values == NULL) {
@@ -284,8 +284,8 @@ djp_py_metric_bind(djp_py_metric *metric)
                             "labels() gives one value for each of its label names.",
                             definition->name);
     }
-    if (metric->values == NULL ||
-        (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count) {
+    size_t given = metric->values != NULL ? (size_t)PyTuple_GET_SIZE(metric->values) : 0;
+    if (given == 0 || given != definition->label_count) {
         return NULL; /* recorded without label values: there is no series */
     }
     djp_py_text owners[DJP_LABELS_MAX];
@@ -296,6 +296,12 @@ djp_py_metric_bind(djp_py_metric *metric)
         djp_py_text_release(&owners[i]);
     }
     return metric->series;
+}
+
+void
+djp_py_metric_drop(djp_py_metric *metric)
+{
+    djp_registry_add_dropped(djp_sdk_registry(metric->definition->sdk->sdk), 1);
 }
 
 void

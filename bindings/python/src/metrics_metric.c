@@ -93,11 +93,10 @@ metric_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* One optional argument, by position or name; a value that is not a number becomes NaN, a counted
- * drop. */
-static double
+/* One optional argument, by position or name, borrowed; NULL when it is not given. */
+static PyObject *
 metric_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const char *name,
-                double fallback, PyObject **exemplar)
+                PyObject **exemplar)
 {
     PyObject *value = nargs > 0 ? args[0] : NULL;
     *exemplar = nargs > 1 ? args[1] : NULL;
@@ -110,6 +109,15 @@ metric_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, cons
             *exemplar = args[nargs + i];
         }
     }
+    return value;
+}
+
+/* That argument as a number; a value that is not a number becomes NaN, a counted drop. */
+static double
+metric_amount(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, double fallback,
+              PyObject **exemplar)
+{
+    PyObject *value = metric_argument(args, nargs, kwnames, "amount", exemplar);
     return value != NULL ? djp_py_metric_number(value) : fallback;
 }
 
@@ -159,10 +167,10 @@ counter_add(djp_py_metric *metric, double amount)
 {
     djp_span_context context;
     if (metric->state->recorder == NULL) {
-        djp_counter_add(djp_py_metric_series(metric), amount);
+        djp_counter_add(djp_py_metric_target(metric), amount);
     } else {
         djp_py_current_context(metric->state, &context);
-        djp_counter_add_with_context(djp_py_metric_series(metric), amount, &context);
+        djp_counter_add_with_context(djp_py_metric_target(metric), amount, &context);
     }
 }
 
@@ -177,13 +185,13 @@ counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     /* Reading the arguments may run code that replaces the SDK: the series is looked up
      * afterwards. */
     PyObject *exemplar;
-    double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
+    double amount = metric_amount(args, nargs, kwnames, 1.0, &exemplar);
     if (METRIC_LIKELY(exemplar == NULL)) {
         counter_add(metric, amount);
     } else {
         djp_span_context context;
         metric_exemplar(&context, metric, exemplar);
-        djp_counter_add_with_context(djp_py_metric_series(metric), amount, &context);
+        djp_counter_add_with_context(djp_py_metric_target(metric), amount, &context);
     }
     Py_RETURN_NONE;
 }
@@ -210,8 +218,8 @@ static PyObject *
 gauge_add(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, double sign)
 {
     PyObject *exemplar;
-    double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
-    djp_series *series = djp_py_metric_series((djp_py_metric *)self);
+    double amount = metric_amount(args, nargs, kwnames, 1.0, &exemplar);
+    djp_series *series = djp_py_metric_target((djp_py_metric *)self);
     if (isnan(amount)) { /* would make every later value NaN */
         metric_drop(series);
     } else {
@@ -236,11 +244,11 @@ static PyObject *
 gauge_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     PyObject *exemplar;
-    double value = metric_argument(args, nargs, kwnames, "value", Py_NAN, &exemplar);
-    djp_series *series = djp_py_metric_series((djp_py_metric *)self);
-    if (!isnan(value) ||
-        (nargs > 0 &&
-         PyFloat_Check(args[0]))) { /* NaN is a value of a gauge, a wrong type is not */
+    PyObject *given = metric_argument(args, nargs, kwnames, "value", &exemplar);
+    double value = given != NULL ? djp_py_metric_number(given) : Py_NAN;
+    djp_series *series = djp_py_metric_target((djp_py_metric *)self);
+    /* NaN is a value of a gauge, a wrong type is not */
+    if (!isnan(value) || (given != NULL && PyFloat_Check(given))) {
         djp_gauge_set(series, value);
     } else {
         metric_drop(series);
@@ -252,7 +260,7 @@ static PyObject *
 gauge_set_to_current_time(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
-    djp_gauge_set_to_now(djp_py_metric_series((djp_py_metric *)self));
+    djp_gauge_set_to_now(djp_py_metric_target((djp_py_metric *)self));
     Py_RETURN_NONE;
 }
 
@@ -291,8 +299,8 @@ histogram_observe(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObj
     PyObject *exemplar = NULL;
     double amount = METRIC_LIKELY(nargs == 1 && kwnames == NULL)
                         ? djp_py_metric_number(args[0])
-                        : metric_argument(args, nargs, kwnames, "amount", Py_NAN, &exemplar);
-    if (djp_py_metric_series(metric) == NULL) {
+                        : metric_amount(args, nargs, kwnames, Py_NAN, &exemplar);
+    if (djp_py_metric_target(metric) == NULL) {
         Py_RETURN_NONE;
     }
     if (metric->state->recorder == NULL && exemplar == NULL) {

@@ -88,6 +88,20 @@ djp_py_metric_series(djp_py_metric *metric)
                                                            : djp_py_metric_bind(metric);
 }
 
+/* Counts a recording that names no series: the labels do not match the declaration. */
+void djp_py_metric_drop(djp_py_metric *metric);
+/* The series to record in. Without one the recording is counted as dropped, unless metrics are off
+ * or the declaration was refused. */
+static inline djp_series *
+djp_py_metric_target(djp_py_metric *metric)
+{
+    djp_series *series = djp_py_metric_series(metric);
+    if (series == NULL && metric->definition->family != NULL) {
+        djp_py_metric_drop(metric);
+    }
+    return series;
+}
+
 /* ---- metrics_guard.c ---- */
 enum { DJP_PY_GUARD_TIME = 1, DJP_PY_GUARD_IN_PROGRESS = 2, DJP_PY_GUARD_EXCEPTIONS = 3 };
 /* A context manager and decorator over metric; exceptions is a class, a tuple of classes or
