@@ -4,7 +4,6 @@ reference is memory that grows."""
 
 import datetime
 import enum
-import gc
 import itertools
 import os
 import sys
@@ -17,14 +16,12 @@ import djp_telemetry
 import pytest
 from djp_telemetry import Baggage, Context, SpanContext, StatusCode, extract, inject, start_span
 from djp_telemetry.metrics import Counter, Gauge, Histogram
+from growth import LEAST, ROUNDS, growth, new, references, repeat
 from support import telemetry
 
 pytest.importorskip("djp_telemetry._native")
 
-ROUNDS = 100
 LARGE = {"long list": 10, "endless": 20, "nested": 30}  # rounds of values that take their time
-LEAST = 16  # bytes: no object is smaller
-NOISE = 512  # bytes that the interpreter's lists of free objects may take
 _number = itertools.count()
 
 
@@ -37,31 +34,6 @@ def on():
             yield
         finally:
             tracemalloc.stop()
-
-
-def _run(call, rounds):
-    for _ in range(rounds):
-        call()
-
-
-def growth(call, rounds=ROUNDS):
-    """Bytes that each call leaves behind: the least of some measurements, the last ones without
-    garbage."""
-    least = None
-    for attempt in range(4):
-        rounds *= 2 if attempt else 1  # what other threads allocate meanwhile weighs less
-        _run(call, rounds // 10)
-        if attempt:
-            gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        _run(call, rounds)
-        if attempt:
-            gc.collect()
-        grown = (tracemalloc.get_traced_memory()[0] - before - NOISE) // rounds
-        least = grown if least is None else min(least, grown)
-        if least < LEAST:
-            break
-    return least
 
 
 class Text(str):
@@ -101,11 +73,6 @@ class Unprintable:
         raise RuntimeError
 
     __repr__ = __str__
-
-
-def new(text):
-    """A text that no other object shares."""
-    return text + str(next(_number) % 10)
 
 
 def endless():
@@ -374,17 +341,10 @@ def test_modules_that_help_have_no_references_too_many():
             span.add_event("e", {"k": object()})
             span.record_exception(ValueError("x"))
 
-    _run(call, 10)
+    repeat(call, 10)
     modules = [module for name, module in sys.modules.items() if name.startswith("djp_telemetry.")]
-    before = [sys.getrefcount(module) for module in modules]
-    _run(call, ROUNDS)
-    gc.collect()
-    grown = {
-        m.__name__: sys.getrefcount(m) - n
-        for m, n in zip(modules, before)
-        if sys.getrefcount(m) - n >= ROUNDS // 2
-    }
-    assert not grown
+    added = references(call, *modules)
+    assert not any(added), [m.__name__ for m, n in zip(modules, added) if n]
 
 
 def test_parents_of_every_form_are_given_back():
@@ -417,15 +377,5 @@ def test_parents_of_every_form_are_given_back():
 
 @pytest.mark.parametrize("call", [contexts, tracers, metrics])
 def test_types_have_no_references_too_many(call):
-    _run(call, 10)
-    gc.collect()
-    before = [sys.getrefcount(kind) for kind in TYPES]
-    _run(call, ROUNDS)
-    gc.collect()
-    after = [sys.getrefcount(kind) for kind in TYPES]
-    grown = {
-        kind.__name__: b - a
-        for kind, a, b in zip(TYPES, before, after)
-        if abs(b - a) >= ROUNDS // 2
-    }
-    assert not grown
+    added = references(call, *TYPES)
+    assert not any(added), [kind.__name__ for kind, n in zip(TYPES, added) if n]

@@ -141,10 +141,15 @@ def test_an_interrupt_leaves_nothing(tree, tmp_path):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     child = subprocess.Popen(
-        command(tree, "--seed", "1"), stdout=subprocess.PIPE, text=True, env=environment(temporary)
+        command(tree, "--seed", "1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tree,
+        env=environment(temporary),
     )
     deadline = time.monotonic() + 60
-    while not list(temporary.glob("djp-mutants-*/**/test_tiny")) and time.monotonic() < deadline:
+    while not list(temporary.glob("djp-mutants-*/**/test_tiny")):
+        assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
