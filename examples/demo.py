@@ -169,9 +169,10 @@ def main():
     ports = {name: free_port() for name in SERVICES}
     base = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     print(
-        "1. Three services start: a shop (Node, examples/express_service.js) in front of orders and payments (Python,\n"
-        "   examples/order_service.py). Each has one line of middleware and two variables (TELEMETRY_ENABLED=true\n"
-        "   TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev exports every trace, production 2 % and all errors)."
+        "1. Three services start: a shop (Node, examples/express_service.js) in front of orders\n"
+        "   and payments (Python, examples/order_service.py). Each has one line of middleware and\n"
+        "   two variables (TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev\n"
+        "   exports every trace, production 2 % and all errors)."
     )
     processes = {
         "payments": start("payments", ports["payments"], folder),
@@ -182,7 +183,8 @@ def main():
         for name, process in processes.items():
             wait_until_up(ports[name], process)
         print(
-            "2. Real requests: a purchase through all three, a failing one, a fast, a slow, one to no route.\n"
+            "2. Real requests: a purchase through all three, a failing one, a fast, a slow, one\n"
+            "   to no route.\n"
         )
         for name, method, path in REQUESTS:
             print(f"  {name:7} {method} {path} -> {call(method, base[name] + path)[0]}")
@@ -191,7 +193,8 @@ def main():
         stop(processes.values())
     spans = list(read_spans(folder))
     print(
-        f"\n3. The spans that they wrote to the console ({len(spans)}; the purchase is one trace through all three):"
+        f"\n3. The spans that they wrote to the console ({len(spans)}; the purchase is one trace\n"
+        "   through all three):"
     )
     show_spans(spans)
     print(
@@ -205,12 +208,14 @@ def main():
         show_scrape(name, text)
     if not is_whole(spans, scrapes):
         raise SystemExit(
-            f"demo: something is missing above; please report it (all that was written is in {folder})"
+            "demo: something is missing above; please report it "
+            f"(all that was written is in {folder})"
         )
     print(f"\nEverything that the services wrote is in {folder}.")
     print(
-        "Next: README.md (install, ten lines of each language), docs/python.md and docs/node.md (the API),\n"
-        "docs/configuration.md (every variable), docs/operations.md (when something is wrong)."
+        "Next: README.md (install, ten lines of each language), docs/python.md and docs/node.md\n"
+        "(the API), docs/configuration.md (every variable), docs/operations.md (when something is\n"
+        "wrong)."
     )
     print(
         "To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same services."

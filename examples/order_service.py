@@ -1,6 +1,9 @@
 """A small order service with telemetry: what a user writes.
 
-Run it by hand:  TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid uvicorn --app-dir examples order_service:app
+Run it by hand:
+
+    TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid uvicorn --app-dir examples order_service:app
+
 Spans go to the console until OTEL_EXPORTER_OTLP_ENDPOINT names a collector; the scrape is on
 /metrics.
 """

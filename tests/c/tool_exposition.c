@@ -18,7 +18,15 @@ tool_family(djp_registry *registry, djp_metric_type type, const char *name, cons
     static const char *const labels[] = {"one", "two"};
     djp_family *family = NULL;
     djp_family_options options = {
-        type, name, "Help with \"quotes\", a \\ and a\nline end", unit, labels, 2, bounds, count};
+        .type = type,
+        .name = name,
+        .help = "Help with \"quotes\", a \\ and a\nline end",
+        .unit = unit,
+        .labels = labels,
+        .label_count = 2,
+        .buckets = bounds,
+        .bucket_count = count,
+    };
     if (djp_family_new(&family, registry, &options) < 0) {
         fprintf(stderr, "cannot make %s\n", name);
         exit(1);

@@ -1,6 +1,6 @@
-"""Memory and references that a call leaves behind, for tests of leaks. A call is repeated, so that a
-leak is a growth; it uses new objects each time, because a second reference to a shared object takes
-no memory."""
+"""Memory and references that a call leaves behind, for tests of leaks. A call is repeated, so that
+a leak is a growth; it uses new objects each time, because a second reference to a shared object
+takes no memory."""
 
 import contextlib
 import ctypes

@@ -105,7 +105,10 @@ class SamplingServer:
             return True
         body = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
         kind = "text/plain" if isinstance(self.answer, bytes) else "application/json"
-        start = f"HTTP/1.1 {self.status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{self.extra}\r\n"
+        start = (
+            f"HTTP/1.1 {self.status}\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\n{self.extra}\r\n"
+        )
         connection.sendall(start.encode() + body)
         return True
 

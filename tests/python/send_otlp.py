@@ -62,9 +62,9 @@ class Sender:
             line = self.process.stdout.readline()
         finally:
             alarm.cancel()
-        assert line, (
-            f"the program ended: {self.process.wait(5)} {self.process.stderr.read() if self.process.stderr else ''}"
-        )
+        if not line:
+            said = self.process.stderr.read() if self.process.stderr else ""
+            raise AssertionError(f"the program ended: {self.process.wait(5)} {said}")
         return json.loads(line)
 
     def command(self, text: str, seconds: float = 30) -> dict:

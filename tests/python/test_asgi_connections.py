@@ -17,7 +17,8 @@ init_telemetry()
 async def application(scope, receive, send):
     if scope["type"] != "http":
         return
-    before = {"baggage": dict(baggage.get_all()), "sent_on": inject({}), "trace": get_current_trace_id()}
+    own = dict(baggage.get_all())
+    before = {"baggage": own, "sent_on": inject({}), "trace": get_current_trace_id()}
     while (await receive()).get("more_body"):
         pass
     body = json.dumps(before).encode()

@@ -335,7 +335,8 @@ with driver.telemetry():
     for where in ("/fails/1", "/async/1", "/nowhere"):
         driver.request(app, where)
     for span, attributes in driver.server_spans():
-        print(json.dumps([attributes.get("http.route"), attributes["http.status_code"], span.status.code,
+        print(json.dumps([attributes.get("http.route"), attributes["http.status_code"],
+                          span.status.code,
                           [driver.attributes(e)["exception.type"] for e in span.events]]))
 """
 
@@ -410,9 +411,9 @@ from djp_telemetry import init_telemetry, get_current_trace_id
 from djp_telemetry.asgi import TelemetryMiddleware
 init_telemetry()
 
-def listen():  # with the first request, because servers set their loggers up when the program is loaded
-    for name in ("uvicorn.error", "uvicorn.access", "hypercorn.error", "hypercorn.access", "_granian",
-                 "granian.access", "gunicorn.error", "gunicorn.access"):
+def listen():  # with the first request: servers set their loggers up when the program is loaded
+    for name in ("uvicorn.error", "uvicorn.access", "hypercorn.error", "hypercorn.access",
+                 "_granian", "granian.access", "gunicorn.error", "gunicorn.access"):
         logger = logging.getLogger(name)
         if handler not in logger.handlers:
             logger.addHandler(handler)

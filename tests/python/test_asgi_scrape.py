@@ -49,21 +49,25 @@ async def ask(app, path, root_path="", headers=()):
     sent = []
     async def send(message): sent.append(message)
     async def receive(): return {"type": "http.request"}
-    scope = {"type": "http", "method": "GET", "path": path, "root_path": root_path, "headers": list(headers)}
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": root_path,
+             "headers": list(headers)}
     await app(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]).get(b"content-type"), sent[1]["body"]
 
 app = TelemetryMiddleware(application, metrics_path="/metrics")
 for path, root in (("/metrics", ""), ("/metrics", "/api"), ("/api/metrics", "/api")):
-    status, kind, body = asyncio.run(ask(app, path, root, [(b"accept", b"application/openmetrics-text")]))
-    assert status == 200 and kind.startswith(b"text/plain") and body.startswith(b"#") and body.endswith(b"\\n"), body
+    accept = [(b"accept", b"application/openmetrics-text")]
+    status, kind, body = asyncio.run(ask(app, path, root, accept))
+    assert status == 200 and kind.startswith(b"text/plain")
+    assert body.startswith(b"#") and body.endswith(b"\\n"), body
     assert b"{" not in body
 assert asyncio.run(ask(metrics_app, "/"))[0] == 200
-assert asyncio.run(ask(app, "/x", "", [(b"traceparent", b"00-" + b"a" * 32 + b"-" + b"1" * 16 + b"-01"),
-                                       (b"baggage", b"tenant=acme")]))[0] == 404
+parent = "00-" + "a" * 32 + "-" + "1" * 16 + "-01"
+caller = [(b"traceparent", parent.encode()), (b"baggage", b"tenant=acme")]
+assert asyncio.run(ask(app, "/x", "", caller))[0] == 404
 sent_on, trace_id = seen[-1]
 if "otel" not in djp_telemetry.telemetry_status()["backend"]:
-    assert sent_on == {"traceparent": "00-" + "a" * 32 + "-" + "1" * 16 + "-01", "baggage": "tenant=acme"}, sent_on
+    assert sent_on == {"traceparent": parent, "baggage": "tenant=acme"}, sent_on
 assert trace_id == "a" * 32
 asyncio.run(ask(app, "/x"))
 assert seen[-1][0].get("baggage") is None and "a" * 32 not in str(seen[-1]), seen[-1]
@@ -322,7 +326,8 @@ def test_start_metrics_server_in_a_forked_child(tmp_path):
         if child == 0:
             Counter("child_total", "of the child").inc()
             good = start_metrics_server(int(sys.argv[2]), "127.0.0.1")
-            with urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[2]}/metrics", timeout=20) as answer:
+            url = f"http://127.0.0.1:{sys.argv[2]}/metrics"
+            with urllib.request.urlopen(url, timeout=20) as answer:
                 good = good and b"child_total 1" in answer.read()
             os._exit(0 if good else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -128,7 +128,9 @@ silent = socket.socket()
 silent.bind(("127.0.0.1", 0))
 silent.listen()
 url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-djp_telemetry.init_telemetry(exporter="otlp", endpoint=url, protocol="http/protobuf", flush_interval=30)
+djp_telemetry.init_telemetry(
+    exporter="otlp", endpoint=url, protocol="http/protobuf", flush_interval=30
+)
 with djp_telemetry.start_span("s"):
     pass
 ticks = 0

@@ -303,9 +303,10 @@ def test_current_context():
     with start_span("now") as span:
         context = djp_telemetry.get_current_context()
     assert context.span is span and get_current_span(context) is span
+    own = span.context
     assert (
         inject({}, context=context)["traceparent"]
-        == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-{span.context.trace_flags:02x}"
+        == f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
     )
 
 

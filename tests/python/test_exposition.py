@@ -170,7 +170,8 @@ def port() -> Iterator[int]:
 
 def test_listener_serves_what_prometheus_asks_for(port: int) -> None:
     accept = (
-        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+        "application/openmetrics-text;version=1.0.0,"
+        "application/openmetrics-text;version=0.0.1;q=0.75,"
         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
     )
     request = urllib.request.Request(

@@ -26,8 +26,8 @@ import djp_telemetry
 from djp_telemetry import start_span
 def begin(url, **options):
     djp_telemetry.init_telemetry(**{**dict(
-        enabled=True, backend="otel", exporter="otlp", endpoint=url, protocol="http/protobuf", sample_ratio=1.0,
-        flush_interval=0.05, log_level="none"), **options})
+        enabled=True, backend="otel", exporter="otlp", endpoint=url, protocol="http/protobuf",
+        sample_ratio=1.0, flush_interval=0.05, log_level="none"), **options})
 """
 
 
@@ -86,8 +86,9 @@ async def receive():
 async def send(message):
     pass
 def scope():
-    return {"type": "http", "method": "GET", "path": "/orders/1", "headers": [], "query_string": b"",
-            "root_path": "", "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}}
+    return {"type": "http", "method": "GET", "path": "/orders/1", "headers": [],
+            "query_string": b"", "root_path": "",
+            "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}}
 async def requests(app, count):
     times, clock = [], time.perf_counter_ns
     for _ in range(count):

@@ -85,7 +85,8 @@ def assert_unique(spans):
         ("sys.exit(3)", 3),
         ("raise ValueError('the end')", 1),
         (
-            "import threading; threading.Thread(target=lambda: (time.sleep(0.2), work(5, 'thread'))).start()",
+            "import threading; threading.Thread("
+            "target=lambda: (time.sleep(0.2), work(5, 'thread'))).start()",
             0,
         ),
     ],
@@ -245,7 +246,8 @@ def task(number):
     return number
 if __name__ == "__main__":
     import concurrent.futures, multiprocessing
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=fork) as pool:
         assert sorted(pool.map(task, range(20))) == list(range(20))
 """
     )
@@ -288,7 +290,8 @@ for thread in threads:
 def test_subprocesses_are_not_disturbed(tmp_path):
     source = (
         HEAD
-        + "work(5, 'main')\nimport subprocess\nassert subprocess.check_output(['echo', 'x']) == b'x\\n'\n"
+        + "work(5, 'main')\nimport subprocess\n"
+        + "assert subprocess.check_output(['echo', 'x']) == b'x\\n'\n"
     )
     run_program(source, tmp_path)
     assert names(file_spans(tmp_path)) == {"main": 5}

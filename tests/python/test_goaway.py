@@ -108,14 +108,17 @@ def test_through_nginx(keepalive, tls, certificates, tmp_path):
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     keys = (
-        f"ssl_certificate {certificates['server.pem']}; ssl_certificate_key {certificates['server.key']};"
+        f"ssl_certificate {certificates['server.pem']}; "
+        f"ssl_certificate_key {certificates['server.key']};"
         if tls
         else ""
     )
     with GrpcFaultServer("ok") as upstream:
         (tmp_path / "nginx.conf").write_text(
-            f"daemon off; error_log {tmp_path}/error.log; pid {tmp_path}/nginx.pid; events {{}} http {{ access_log off; {scratch} "
-            f"server {{ listen 127.0.0.1:{port} {'ssl' if tls else ''} http2; {keys} keepalive_requests {keepalive}; "
+            f"daemon off; error_log {tmp_path}/error.log; pid {tmp_path}/nginx.pid; events {{}} "
+            f"http {{ access_log off; {scratch} "
+            f"server {{ listen 127.0.0.1:{port} {'ssl' if tls else ''} http2; {keys} "
+            f"keepalive_requests {keepalive}; "
             f"location / {{ grpc_pass grpc://127.0.0.1:{upstream.port}; }} }} }}"
         )
         nginx = subprocess.Popen(

@@ -86,7 +86,9 @@ def fake_compiler(folder, without):
     script = folder / "cc"
     script.write_text(
         "#!/bin/sh\n"
-        f'for word in "$@"; do [ "$word" != - ] || {{ if grep -q "{without}"; then exit 1; else exit 0; fi; }}; done\nexit 1\n'
+        'for word in "$@"; do\n'
+        f'[ "$word" != - ] || {{ if grep -q "{without}"; then exit 1; else exit 0; fi; }}\n'
+        "done\nexit 1\n"
     )
     script.chmod(0o755)
     return str(script)

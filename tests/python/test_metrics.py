@@ -1,5 +1,5 @@
-"""The module djp_telemetry.metrics: expositions in every state, warnings once each, and the separate
-Prometheus endpoint."""
+"""The module djp_telemetry.metrics: expositions in every state, warnings once each, and the
+separate Prometheus endpoint."""
 
 import socket
 import urllib.request

@@ -36,7 +36,7 @@ def warnings(monkeypatch, caplog):
         found = [record.getMessage() for record in caplog.records]
         caplog.clear()
         metrics._warned.clear()
-        return [message for message in found if "metric" in message]
+        return [message for message in found if "metric" in message or "gauge" in message]
 
     return taken
 

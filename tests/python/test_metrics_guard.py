@@ -1,5 +1,5 @@
-"""time(), track_inprogress() and count_exceptions() around blocks and functions: each records in the
-right series, and no exception of the block is changed."""
+"""time(), track_inprogress() and count_exceptions() around blocks and functions: each records in
+the right series, and no exception of the block is changed."""
 
 import asyncio
 import time

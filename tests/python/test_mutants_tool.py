@@ -163,7 +163,10 @@ def texts(source, suffix):
 
 
 def test_mutants_of_c():
-    source = "int\nf(int a)\n{\n    if (a >= 3 && g(a)) {\n        h(a);\n    }\n    return open(x, O_A | O_B);\n}\n"
+    source = (
+        "int\nf(int a)\n{\n    if (a >= 3 && g(a)) {\n        h(a);\n    }\n"
+        "    return open(x, O_A | O_B);\n}\n"
+    )
     made = texts(source, ".c")
     for old, new in (
         (">=", ">"),
@@ -195,7 +198,10 @@ def test_mutants_of_javascript():
 
 
 def test_mutants_of_python():
-    source = "def f(a):\n    with a.lock:\n        if a > 3 and b:\n            g(\n                a)\n        return a\n"
+    source = (
+        "def f(a):\n    with a.lock:\n        if a > 3 and b:\n"
+        "            g(\n                a)\n        return a\n"
+    )
     made = texts(source, ".py")
     for old, new in (
         ("with a.lock:", "if True:"),

@@ -1,4 +1,4 @@
-"""The metric types without the native core: the surface of the native ones, and nothing recorded."""
+"""The metric types without the native core: the surface of the native ones, nothing recorded."""
 
 import asyncio
 import inspect

@@ -199,7 +199,8 @@ import pickle, sys, djp_telemetry as d
 if len(sys.argv) > 1:
     things = pickle.loads(bytes.fromhex(sys.argv[1]))
     assert all(type(thing).__module__ == "djp_telemetry" for thing in things)
-    print(things[0], d.inject(context=things[1]), things[2].get("tenant"), dict(things[0].trace_state))
+    carrier = d.inject(context=things[1])
+    print(things[0], carrier, things[2].get("tenant"), dict(things[0].trace_state))
 else:
     context = d.extract({"traceparent": PARENT, "tracestate": "a=1", "baggage": "tenant=acme"})
     print(pickle.dumps((context.get_span_context(), context, context.baggage)).hex())

@@ -29,7 +29,8 @@ def test_recorded_values():
         found = driver.samples()
     assert (
         found[
-            'http_request_duration_seconds_sum{method="GET",endpoint="/orders/{id}",status_code="200"}'
+            'http_request_duration_seconds_sum{method="GET",endpoint="/orders/{id}",'
+            'status_code="200"}'
         ]
         == 0.25
     )

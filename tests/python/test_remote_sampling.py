@@ -205,11 +205,12 @@ def test_a_refusal_changes_nothing(status, capfd):
         assert told.count("gave no strategy") == 1 and told.count("responds again") == 1
 
 
+NO_RATE = "its response is refused: samplingRate is not a number from 0 to 1"
 BODIES = {
     b"": "its response is refused: a JSON object is missing",
     b"<html>": "its response is refused: a JSON object is missing",
-    b'{"probabilisticSampling":{"samplingRate":NaN}}': "its response is refused: samplingRate is not a number from 0 to 1",
-    b'{"probabilisticSampling":{"samplingRate":1.01}}': "its response is refused: samplingRate is not a number from 0 to 1",
+    b'{"probabilisticSampling":{"samplingRate":NaN}}': NO_RATE,
+    b'{"probabilisticSampling":{"samplingRate":1.01}}': NO_RATE,
     b'{"probabilisticSampling":{"samplingRate":1}': "its response is refused: it is not JSON",
     b"[" * 100000: "its response is refused: a JSON object is missing",
     b'{"a":' + b"[" * 100000: "its response is refused: it is not JSON",
@@ -352,7 +353,9 @@ FORKED = """
                 pass
             now = d.telemetry_status()["sampling"]
             if now["remote"]["responses"] > 2 and now["ratio"] == 0.25:
-                print(json.dumps({"who": who, "ratio": now["ratio"], "requests": now["remote"]["requests"]}), flush=True)
+                requests = now["remote"]["requests"]
+                told = {"who": who, "ratio": now["ratio"], "requests": requests}
+                print(json.dumps(told), flush=True)
                 return
             time.sleep(0.01)
 
@@ -361,7 +364,8 @@ FORKED = """
     child = os.fork()
     if child == 0:
         now = d.telemetry_status()["sampling"]
-        assert now["ratio"] == 0.25 and now["remote"]["requests"] == 0 and now["remote"]["strategy"], now
+        assert now["ratio"] == 0.25 and now["remote"]["requests"] == 0, now
+        assert now["remote"]["strategy"], now
         report("child")
         d.shutdown(10)
         os._exit(0)
@@ -383,7 +387,8 @@ def test_a_forked_child_asks_on_its_own(tmp_path, answers):
             FORKED,
             tmp_path,
             OTEL_TRACES_SAMPLER="jaeger_remote",
-            OTEL_TRACES_SAMPLER_ARG=f"endpoint={server.endpoint},pollingIntervalMs=100,initialSamplingRate=1",
+            OTEL_TRACES_SAMPLER_ARG=f"endpoint={server.endpoint},pollingIntervalMs=100,"
+            "initialSamplingRate=1",
             OTEL_TRACE_SAMPLE="",
             DJP_TELEMETRY_FILE_PATH=str(tmp_path / "spans.jsonl"),
         )
@@ -423,7 +428,8 @@ BUSY = """
         assert os.waitpid(child, 0)[1] == 0
     stop = True
     thread.join()
-    assert d.telemetry_status()["sampling"]["remote"]["failures"] == 0, d.telemetry_status()["sampling"]
+    sampling = d.telemetry_status()["sampling"]
+    assert sampling["remote"]["failures"] == 0, sampling
     d.shutdown(10)
 """
 

@@ -39,7 +39,8 @@ FAMILIES = {
 }
 SCENARIO = """
 const telemetry = require(process.argv[1]);
-telemetry.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, sdkMetrics: 'otel' });
+const options = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1 };
+telemetry.init({ ...options, sdkMetrics: 'otel' });
 const root = telemetry.startSpan('root', null, { root: true });
 telemetry.startSpan('child', null, { parent: root }).end();
 root.end();

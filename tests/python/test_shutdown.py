@@ -154,7 +154,10 @@ def test_descriptors_of_telemetry_do_not_go_to_programs_that_are_started():
         with telemetry(backend="hybrid", prometheus_port=free_port(), log_level="none", **options):
             djp_telemetry.start_span("s").end()
             assert collector.asked.wait(20)
-            source = "import os; print(sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')))"
+            source = (
+                "import os; paths = [f'/proc/self/fd/{n}' for n in os.listdir('/proc/self/fd')]; "
+                "print(sorted(os.readlink(path) for path in paths if os.path.exists(path)))"
+            )
             command = [sys.executable, "-c", source]
             told = subprocess.run(
                 command, stdout=subprocess.PIPE, close_fds=False, text=True, timeout=60
@@ -167,8 +170,8 @@ FORK = """
 import os, sys, threading, time
 import djp_telemetry
 djp_telemetry.init_telemetry(
-    enabled=True, exporter="otlp", protocol="http/protobuf", endpoint=os.environ["URL"], flush_interval=30,
-    log_level="none", shutdown_timeout=20, sample_ratio=1.0,
+    enabled=True, exporter="otlp", protocol="http/protobuf", endpoint=os.environ["URL"],
+    flush_interval=30, log_level="none", shutdown_timeout=20, sample_ratio=1.0,
 )
 djp_telemetry.start_span("s").end()
 answers = []

@@ -25,8 +25,10 @@ PROGRAM = """
     async def request():
         async def send(message):
             pass
-        path = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "http_version": "1.1", "query_string": b""}
-        await TelemetryMiddleware(application)({**path, "headers": [(b"traceparent", SAMPLED.encode())]}, None, send)
+        scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http",
+                 "http_version": "1.1", "query_string": b"",
+                 "headers": [(b"traceparent", SAMPLED.encode())]}
+        await TelemetryMiddleware(application)(scope, None, send)
 
     SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     NO_IDS = os.environ.get("OTEL_TRACES_EXPORTER") == "none"
@@ -137,7 +139,8 @@ def run(folder, protocol, **settings):
         "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
         "OTEL_BSP_SCHEDULE_DELAY": "20",
-        "DJP_TELEMETRY_TAIL_SAMPLING_RULES": "attribute tier=gold; name failing; route /* > 1ms; slowest 50%; rare 1s",
+        "DJP_TELEMETRY_TAIL_SAMPLING_RULES": "attribute tier=gold; name failing; "
+        "route /* > 1ms; slowest 50%; rare 1s",
         "DJP_TELEMETRY_LOG_LEVEL": "none",
         "PYTHONPATH": ":".join(path for path in sys.path if path),
     }

@@ -213,7 +213,10 @@ def test_the_status_of_other_settings(options):
 
 
 def test_the_status_without_the_core():
-    program = "import djp_telemetry, json; djp_telemetry.init_telemetry(); print(json.dumps(djp_telemetry.telemetry_status()))"
+    program = (
+        "import djp_telemetry, json; djp_telemetry.init_telemetry(); "
+        "print(json.dumps(djp_telemetry.telemetry_status()))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=clean_environment(

@@ -20,7 +20,8 @@ def test_a_request_is_a_well_formed_post(tmp_path):
         result = send_once(
             server.url,
             body=body,
-            headers="Authorization: Bearer topsecretvalue\nX-Empty:\nbroken line\nContent-Type: text/evil",
+            headers="Authorization: Bearer topsecretvalue\nX-Empty:\nbroken line\n"
+            "Content-Type: text/evil",
         )
         request = server.requests[0]
     assert (result["outcome"], result["status"], result["wire_bytes"], result["message"]) == (
@@ -285,7 +286,8 @@ def test_a_stuck_name_server_holds_up_neither_the_deadline_nor_the_end(tmp_path)
         pytest.skip("no C compiler is here")
     source, library = tmp_path / "stuck.c", tmp_path / "stuck.so"
     source.write_text(
-        "#include <unistd.h>\nint getaddrinfo(void *a, void *b, void *c, void *d) { sleep(20); return -3; }\n"
+        "#include <unistd.h>\n"
+        "int getaddrinfo(void *a, void *b, void *c, void *d) { sleep(20); return -3; }\n"
     )
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-w", "-fno-builtin", "-o", str(library), str(source)],

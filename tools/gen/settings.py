@@ -164,8 +164,9 @@ def _python_module(rows):
     options = [f"- {row['name']}: {comment(row)}" for row in rows]
     about = ABOUT + "\n\n" + "\n".join(options)
     lines = [
-        '"""init_telemetry(), with every option by its name. '
-        f'{text.NOTICE.format(source=SOURCE)}"""',
+        *text.docstring(
+            "init_telemetry(), with every option by its name. " + text.NOTICE.format(source=SOURCE)
+        ),
         "",
         "from __future__ import annotations",
         "",

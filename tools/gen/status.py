@@ -117,7 +117,7 @@ ABOUT = "The state of the SDK, as `telemetry_status()` returns it. The keys are 
 
 def _python(contract, top, about):
     lines = [
-        f'"""The types of telemetry_status(). {text.NOTICE.format(source=SOURCE)}"""',
+        *text.docstring(f"The types of telemetry_status(). {text.NOTICE.format(source=SOURCE)}"),
         "",
         "from __future__ import annotations",
         "",
@@ -125,7 +125,7 @@ def _python(contract, top, about):
         "",
     ]
     for name, kind, doc in SETTING:
-        lines += ["", f"class {name}(TypedDict):", f'    """{doc}"""', ""]
+        lines += ["", f"class {name}(TypedDict):", *text.docstring(doc, "    "), ""]
         lines += [*text.python_comment(VALUE, "    "), f"    value: Optional[{kind}]"]
         lines += [*text.python_comment(FROM, "    "), "    source: str", ""]
     lines += ["", "class SettingsStatus(TypedDict):", *text.docstring(about, "    "), ""]
@@ -193,7 +193,8 @@ def _python_without_core(status):
     )
     lines = "\n".join(f"    {part!r}" for part in parts)
     notice = text.NOTICE.format(source="core/src/sdk/status.c")
-    return f'"""The state without the native core. {notice}"""\n\nSTATUS = (\n{lines}\n)\n'
+    about = "\n".join(text.docstring(f"The state without the native core. {notice}"))
+    return f"{about}\n\nSTATUS = (\n{lines}\n)\n"
 
 
 def _rows(section, prefix=""):

@@ -4,6 +4,7 @@ the tables of docs/api.md."""
 
 import ast
 import re
+import textwrap
 
 import record
 import text
@@ -218,9 +219,12 @@ def _bare(arguments, first):
 
 
 def _literal(doc):
+    """The literals of a text, one or more for each line."""
     lines = []
     for line in doc.split("\n"):
-        lines.append('"' + line.replace("\\", "\\\\").replace('"', '\\"') + '\\n"')
+        parts = textwrap.wrap(line, 84, drop_whitespace=False, break_on_hyphens=False) or [""]
+        parts = [part.replace("\\", "\\\\").replace('"', '\\"') for part in parts]
+        lines += [f'"{part}"' for part in parts[:-1]] + [f'"{parts[-1]}\\n"']
     lines[-1] = lines[-1][:-3] + '"'
     return lines
 

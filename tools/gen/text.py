@@ -60,10 +60,11 @@ def python_comment(text, indent=""):
 
 def docstring(text, indent=""):
     """A docstring with its quotes; the text must hold no triple quotes."""
-    lines = fill(text, indent)
-    body = "\n".join(lines)[len(indent) :].replace("\\", "\\\\")
-    end = '"""' if "\n\n" not in text and not body.endswith('"') else f'\n{indent}"""'
-    return f'{indent}"""{body}{end}'.split("\n")
+    lines = fill('"""' + text.replace("\\", "\\\\"), indent)
+    last = len(lines[-1]) + 3
+    if "\n\n" in text or text.endswith('"') or last > WIDTH:
+        return [*lines, f'{indent}"""']
+    return [*lines[:-1], lines[-1] + '"""']
 
 
 def expand(body, kinds):

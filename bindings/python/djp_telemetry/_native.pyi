@@ -375,7 +375,7 @@ class AsgiApp:
     def _leave_recording(self) -> None: ...
     def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]: ...
 
-# gen:begin surface start_span get_tracer get_current_span get_current_context get_current_trace_id get_current_span_id stamp use_span attach detach inject extract
+# gen:begin surface start_span get_tracer get_current_span get_current_context
 def start_span(
     name: str,
     attributes: _Attributes = None,
@@ -425,6 +425,8 @@ def get_current_span(context: Optional[Context] = None, /) -> Span:
 def get_current_context() -> Context:
     """Returns the current span and baggage as a Context."""
 
+# gen:end
+# gen:begin surface get_current_trace_id get_current_span_id stamp use_span attach detach
 def get_current_trace_id() -> str:
     """Returns the trace id of the current span as 32 lower-case hexadecimal digits; empty
     without a span.
@@ -477,6 +479,8 @@ def detach(token: Union[SpanUse, Span], /) -> None:
         token: What `attach` returned, or an entered span.
     """
 
+# gen:end
+# gen:begin surface inject extract
 @overload
 def inject(
     carrier: None = None, setter: Any = None, context: Optional[Context] = None

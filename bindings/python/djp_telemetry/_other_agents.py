@@ -11,17 +11,18 @@ _LONGEST_PATH = 1024
 
 # User agents of exporters.
 _SENDERS = re.compile(
-    r"(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|"
-    r"libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)",
+    r"(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|"
+    r"newrelic|sentry|honeycomb|libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|"
+    r"prom-client)",
     re.IGNORECASE,
 )
 # Headers that only exporters send.
 _HEADERS = ("datadog-meta-lang", "datadog-meta-tracer-version", "x-sentry-auth", "x-honeycomb-team")
 # Paths of receivers, for methods with a body.
 _PATHS = re.compile(
-    r"/v1/traces$|/v0\.\d/(traces|stats)$|/telemetry/proxy/api/v2/apmtelemetry$|/evp_proxy/v\d/|/profiling/v1/input$|"
-    r"/intake/v2/(events|rum/events)$|/api/\d+/(envelope|store)/?$|/agent_listener/invoke_raw_method$|/api/v[12]/spans$|"
-    r"/loki/api/v1/push$"
+    r"/v1/traces$|/v0\.\d/(traces|stats)$|/telemetry/proxy/api/v2/apmtelemetry$|/evp_proxy/v\d/|"
+    r"/profiling/v1/input$|/intake/v2/(events|rum/events)$|/api/\d+/(envelope|store)/?$|"
+    r"/agent_listener/invoke_raw_method$|/api/v[12]/spans$|/loki/api/v1/push$"
 )
 _OTLP = re.compile(r"/v1/(metrics|logs|profiles)$")  # paths that an application may also use
 

@@ -68,8 +68,8 @@ def warn_scopes_full(name: str) -> None:
         _runtime.reported.add("scopes")
         try:
             text = (
-                "The process has used 1,023 different tracers; spans of %.100s and of further tracers "
-                "lose their name."
+                "The process has used 1,023 different tracers; spans of %.100s and of further "
+                "tracers lose their name."
             )
             log.warning(text, name)
         except Exception:  # a log filter or handler of the application

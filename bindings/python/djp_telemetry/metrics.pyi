@@ -42,7 +42,7 @@ _MultiprocessMode = Literal[
     "livemostrecent",
 ]
 
-# gen:begin surface _Guard Counter Gauge Histogram metrics.expose metrics.expose_packed metrics.generate_metrics metrics.generate_metrics_text metrics.get_content_type metrics.start_metrics_server
+# gen:begin surface _Guard Counter Gauge Histogram metrics.expose metrics.expose_packed
 @final
 class _Guard:
     """Context manager and decorator that records in a metric."""
@@ -290,6 +290,8 @@ def expose_packed(accept: object, accept_encoding: object) -> tuple[Optional[byt
         The body, the content type, and whether the body is compressed.
     """
 
+# gen:end
+# gen:begin surface metrics.generate_metrics metrics.generate_metrics_text
 def generate_metrics(accept: Optional[Union[str, bytes]] = None) -> bytes:
     """Returns the exposition of all metrics; empty while metrics are off, a comment line
     without the native core.
@@ -301,6 +303,8 @@ def generate_metrics(accept: Optional[Union[str, bytes]] = None) -> bytes:
 def generate_metrics_text() -> str:
     """Returns the exposition in Prometheus text 0.0.4; empty while metrics are off."""
 
+# gen:end
+# gen:begin surface metrics.get_content_type metrics.start_metrics_server
 def get_content_type(accept: Optional[Union[str, bytes]] = None) -> str:
     """Returns the content type of `generate_metrics`.
 

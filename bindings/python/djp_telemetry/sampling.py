@@ -4,7 +4,8 @@ text that DJP_TELEMETRY_SAMPLER takes, too. The native core reads that text: a m
 warning there and raises nothing here. See docs/samplers.md.
 
     from djp_telemetry import init_telemetry
-    from djp_telemetry.sampling import always_on, anything, attribute, drop, name, parent_threshold, probability, rule_based
+    from djp_telemetry.sampling import always_on, anything, attribute, drop, name
+    from djp_telemetry.sampling import parent_threshold, probability, rule_based
 
     init_telemetry(sampler=parent_threshold(rule_based([
         (name("GET /health*"), drop()),

@@ -31,12 +31,13 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
 
 /* clang-format off */
 /* Interned str objects in the state: keyword names of functions and names of attributes. */
-#define DJP_PY_WORDS(X)                                                                                              \
-    X(name) X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) X(record_exception)        \
-    X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) X(exception) X(escaped) X(status)         \
-    X(description) X(carrier) X(setter) X(getter) X(version) X(schema_url) X(timeout) X(get_span_context)            \
-    X(trace_id) X(span_id) X(trace_flags) X(trace_state) X(is_remote) X(status_code) X(to_header) X(span)            \
-    X(get) X(set) X(items) X(append) X(options) X(environ) X(service_name) X(warn) X(code) X(properties)
+#define DJP_PY_WORDS(X) \
+    X(name) X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) \
+    X(record_exception) X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) \
+    X(exception) X(escaped) X(status) X(description) X(carrier) X(setter) X(getter) X(version) \
+    X(schema_url) X(timeout) X(get_span_context) X(trace_id) X(span_id) X(trace_flags) \
+    X(trace_state) X(is_remote) X(status_code) X(to_header) X(span) X(get) X(set) X(items) \
+    X(append) X(options) X(environ) X(service_name) X(warn) X(code) X(properties)
 /* clang-format on */
 enum {
 #define DJP_PY_WORD_INDEX(word) DJP_PY_WORD_##word,

@@ -5,9 +5,11 @@
 
 /* clang-format off */
 #define DJP_PY_DOC_SPAN \
-    "One operation. `start_span` and `Tracer.start_span` make spans. After its end, and if\n" \
+    "One operation. `start_span` and `Tracer.start_span` make spans. After its end, and " \
+    "if\n" \
     "nothing is recorded, its methods do nothing. No method fails for a value: an\n" \
-    "unsupported one is dropped and counted in `spans.dropped_attributes` of the status. In\n" \
+    "unsupported one is dropped and counted in `spans.dropped_attributes` of the status. " \
+    "In\n" \
     "`with` or `async with` the span is current; at the end of the block it ends, and an\n" \
     "exception is recorded and raised again."
 #define DJP_PY_DOC_SPAN_SET_ATTRIBUTE \
@@ -65,7 +67,8 @@
     "set_status($self, status, description=None)\n" \
     "--\n" \
     "\n" \
-    "Sets the status. OK is final: later calls change nothing. An unknown status is dropped\n" \
+    "Sets the status. OK is final: later calls change nothing. An unknown status is " \
+    "dropped\n" \
     "and counted.\n" \
     "\n" \
     "Args:\n" \
@@ -87,7 +90,8 @@
     "Ends the span. Only the first call counts.\n" \
     "\n" \
     "Args:\n" \
-    "    end_time: Nanoseconds since 1970 as an int, or seconds as a float; now by default."
+    "    end_time: Nanoseconds since 1970 as an int, or seconds as a float; now by " \
+    "default."
 #define DJP_PY_DOC_SPAN_IS_RECORDING \
     "is_recording($self, /)\n" \
     "--\n" \
@@ -171,7 +175,9 @@
 #define DJP_PY_DOC_TRACER \
     "Starts spans under an instrumentation scope. `get_tracer` makes tracers."
 #define DJP_PY_DOC_TRACER_START_SPAN \
-    "start_span($self, name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=True, set_status_on_exception=True, end_on_exit=True, *, parent=None)\n" \
+    "start_span($self, name, context=None, kind=None, attributes=None, links=None, " \
+    "start_time=None, record_exception=True, set_status_on_exception=True, " \
+    "end_on_exit=True, *, parent=None)\n" \
     "--\n" \
     "\n" \
     "Starts a span, which the caller ends. Arguments as for `start_span` of the package.\n" \
@@ -191,14 +197,17 @@
     "    end_on_exit: Whether the end of the block ends the span.\n" \
     "    parent: The same as context."
 #define DJP_PY_DOC_TRACER_START_AS_CURRENT_SPAN \
-    "start_as_current_span($self, name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=True, set_status_on_exception=True, end_on_exit=True, *, parent=None)\n" \
+    "start_as_current_span($self, name, context=None, kind=None, attributes=None, " \
+    "links=None, start_time=None, record_exception=True, set_status_on_exception=True, " \
+    "end_on_exit=True, *, parent=None)\n" \
     "--\n" \
     "\n" \
     "Returns a context manager that starts a span, makes it current and ends it. As a\n" \
     "decorator of a function, coroutine function or generator it makes each call a span.\n" \
     "Arguments as for `Tracer.start_span`."
 #define DJP_PY_DOC_SPANSTARTER \
-    "Context manager and decorator that `Tracer.start_as_current_span` returns. It starts a\n" \
+    "Context manager and decorator that `Tracer.start_as_current_span` returns. It starts" \
+    " a\n" \
     "span each time it is entered, or for each call of the function that it decorates."
 #define DJP_PY_DOC_SPANSTARTER_START \
     "start($self, /)\n" \
@@ -243,7 +252,8 @@
     "\n" \
     "Makes the previous span current."
 #define DJP_PY_DOC_START_SPAN \
-    "start_span($module, name, attributes=None, *, parent=None, kind=None, links=None, start_time=None)\n" \
+    "start_span($module, name, attributes=None, *, parent=None, kind=None, links=None, " \
+    "start_time=None)\n" \
     "--\n" \
     "\n" \
     "Starts a span, which the caller ends. Never fails for a value. `with start_span(...)\n" \
@@ -354,7 +364,8 @@
     "set($self, key, value, properties=None)\n" \
     "--\n" \
     "\n" \
-    "Returns baggage with the entry set. An invalid name or value, or a limit (180 entries,\n" \
+    "Returns baggage with the entry set. An invalid name or value, or a limit (180 " \
+    "entries,\n" \
     "8,192 bytes), leaves it unchanged.\n" \
     "\n" \
     "Args:\n" \
@@ -385,7 +396,8 @@
     "\n" \
     "Returns the current span and baggage as a Context."
 #define DJP_PY_DOC_USE_SPAN \
-    "use_span($module, span, end_on_exit=False, record_exception=True, set_status_on_exception=True)\n" \
+    "use_span($module, span, end_on_exit=False, record_exception=True, " \
+    "set_status_on_exception=True)\n" \
     "--\n" \
     "\n" \
     "Returns a context manager that makes a span, SpanContext or Context current. An\n" \
@@ -412,7 +424,8 @@
     "detach($module, token, /)\n" \
     "--\n" \
     "\n" \
-    "Makes the context current that was current before `attach`. A span that was entered is\n" \
+    "Makes the context current that was current before `attach`. A span that was entered " \
+    "is\n" \
     "left and stays open. Another object is ignored.\n" \
     "\n" \
     "Args:\n" \
@@ -436,7 +449,8 @@
     "--\n" \
     "\n" \
     "Extracts trace context (W3C Trace Context) and baggage (W3C Baggage) from a carrier.\n" \
-    "Never fails. The carrier is a mapping of str or bytes, or the list of header pairs of\n" \
+    "Never fails. The carrier is a mapping of str or bytes, or the list of header pairs " \
+    "of\n" \
     "an ASGI scope.\n" \
     "\n" \
     "Args:\n" \
@@ -455,7 +469,8 @@
     "labels($self, *values, **names)\n" \
     "--\n" \
     "\n" \
-    "Returns the series of a label set. Keep it where it is used often. Labels that do not\n" \
+    "Returns the series of a label set. Keep it where it is used often. Labels that do " \
+    "not\n" \
     "match the declaration are dropped and counted.\n" \
     "\n" \
     "Args:\n" \
@@ -475,7 +490,8 @@
     "\n" \
     "Removes all series. A metric without labels starts again at 0."
 #define DJP_PY_DOC_COUNTER \
-    "Counter(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', registry=None)\n" \
+    "Counter(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', " \
+    "registry=None)\n" \
     "--\n" \
     "\n" \
     "A sum that only increases. `_total` is appended to the name if it is missing\n" \
@@ -510,7 +526,8 @@
     "Args:\n" \
     "    exception: A class of exceptions or a tuple of classes; Exception by default."
 #define DJP_PY_DOC_GAUGE \
-    "Gauge(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', registry=None, multiprocess_mode='all')\n" \
+    "Gauge(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', " \
+    "registry=None, multiprocess_mode='all')\n" \
     "--\n" \
     "\n" \
     "A value that increases and decreases. Declarations as for `Counter`.\n" \
@@ -568,7 +585,8 @@
     "Args:\n" \
     "    f: Function without arguments that returns the value."
 #define DJP_PY_DOC_HISTOGRAM \
-    "Histogram(name, documentation='', labelnames=(), namespace='', subsystem='', unit='', registry=None, buckets=None)\n" \
+    "Histogram(name, documentation='', labelnames=(), namespace='', subsystem='', " \
+    "unit='', registry=None, buckets=None)\n" \
     "--\n" \
     "\n" \
     "Observations counted in buckets. Declarations as for `Counter`.\n" \

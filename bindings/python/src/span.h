@@ -42,15 +42,16 @@ void djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObje
 
 #define DJP_PY_FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 /* clang-format off */
-#define DJP_PY_SPAN_RECORDING_METHODS                                                                   \
-    {"set_attribute", DJP_PY_FAST(djp_py_span_set_attribute), DJP_PY_DOC_SPAN_SET_ATTRIBUTE},           \
-    {"set_attributes", DJP_PY_FAST(djp_py_span_set_attributes), DJP_PY_DOC_SPAN_SET_ATTRIBUTES},        \
-    {"add_event", DJP_PY_FAST(djp_py_span_add_event), DJP_PY_DOC_SPAN_ADD_EVENT},                       \
-    {"add_link", DJP_PY_FAST(djp_py_span_add_link), DJP_PY_DOC_SPAN_ADD_LINK},                          \
-    {"record_exception", DJP_PY_FAST(djp_py_span_record_exception), DJP_PY_DOC_SPAN_RECORD_EXCEPTION},  \
-    {"set_status", DJP_PY_FAST(djp_py_span_set_status), DJP_PY_DOC_SPAN_SET_STATUS},                    \
-    {"update_name", DJP_PY_FAST(djp_py_span_update_name), DJP_PY_DOC_SPAN_UPDATE_NAME},                 \
-    {"end", DJP_PY_FAST(djp_py_span_end_method), DJP_PY_DOC_SPAN_END},                                  \
+#define DJP_PY_SPAN_RECORDING_METHODS \
+    {"set_attribute", DJP_PY_FAST(djp_py_span_set_attribute), DJP_PY_DOC_SPAN_SET_ATTRIBUTE}, \
+    {"set_attributes", DJP_PY_FAST(djp_py_span_set_attributes), DJP_PY_DOC_SPAN_SET_ATTRIBUTES}, \
+    {"add_event", DJP_PY_FAST(djp_py_span_add_event), DJP_PY_DOC_SPAN_ADD_EVENT}, \
+    {"add_link", DJP_PY_FAST(djp_py_span_add_link), DJP_PY_DOC_SPAN_ADD_LINK}, \
+    {"record_exception", DJP_PY_FAST(djp_py_span_record_exception), \
+     DJP_PY_DOC_SPAN_RECORD_EXCEPTION}, \
+    {"set_status", DJP_PY_FAST(djp_py_span_set_status), DJP_PY_DOC_SPAN_SET_STATUS}, \
+    {"update_name", DJP_PY_FAST(djp_py_span_update_name), DJP_PY_DOC_SPAN_UPDATE_NAME}, \
+    {"end", DJP_PY_FAST(djp_py_span_end_method), DJP_PY_DOC_SPAN_END}, \
     {"is_recording", djp_py_span_recording, METH_NOARGS, DJP_PY_DOC_SPAN_IS_RECORDING}
 /* clang-format on */
 
