@@ -214,7 +214,7 @@ tear_down(void **state)
     writer_close(&log_);
     djp_sdk_free(sdk);
     /* A worker that did not come to its end in time still uses the transport. */
-    for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+    for (uint64_t deadline = djp__clock_monotonic() + PATIENCE;
          lent && !transport->freed && djp__clock_monotonic() < deadline;) {
         helper_sleep(MS);
     }
@@ -230,7 +230,7 @@ static inline void
 flush(void)
 {
     writer_publish(&log_);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
 }
 
 /* A root (number > 0) or a child, with everything else as usual. */

@@ -25,7 +25,7 @@ span_reader_options(void)
                                      .decision_buffer_bytes = 16u << 20,
                                      .always_on = 1,
                                      .parent_based = 1,
-                                     .slow_threshold_ns = 2000000000u,
+                                     .slow_threshold_ns = 50000000000u,
                                      .sample_errors = 1,
                                      .attribute_count_limit = 128,
                                      .attribute_value_length_limit = UINT32_MAX,

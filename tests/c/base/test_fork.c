@@ -106,7 +106,7 @@ read_slowly(struct dl_phdr_info *module, size_t size, void *user)
     (void)size;
     (void)user;
     djp__store_release(&reading, 1);
-    for (int i = 0; i < 1000 && !djp__load_acquire(&read_enough); i++) {
+    for (int i = 0; i < 6000 && !djp__load_acquire(&read_enough); i++) {
         poll(NULL, 0, 10);
     }
     return 1;
@@ -137,7 +137,7 @@ a_thread_starts_while_another_reads_the_loaders_list(void **state)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(5);
+        alarm(60);
         _exit(djp__thread_start(&started, do_nothing, NULL, "child") == 0 ? 0 : 1);
     }
     int status = 0;
@@ -157,6 +157,6 @@ main(void)
         cmocka_unit_test(registering_twice_is_once),
         cmocka_unit_test(a_thread_starts_while_another_reads_the_loaders_list),
     };
-    alarm(20);
+    alarm(200);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ a_sleeper_is_woken(void **state)
         pause_ms(2);
         assert_int_equal(djp__load_acquire(&woken), 0);
         djp__wake_notify(&wake);
-        for (int i = 0; i < 20000 && djp__load_acquire(&woken) == 0; i++) {
+        for (int i = 0; i < 60000 && djp__load_acquire(&woken) == 0; i++) {
             pause_ms(1);
         }
         assert_int_equal(djp__load_acquire(&woken), 1);

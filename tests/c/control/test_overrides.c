@@ -62,7 +62,7 @@ end_test(void **state)
     unlink(path);
     rmdir(folder);
     djp_sdk_free(sdk);
-    for (int i = 0; i < 10000 && !transport->freed; i++) {
+    for (int i = 0; i < 60000 && !transport->freed; i++) {
         helper_sleep(MS);
     }
     script_fini(transport);
@@ -115,13 +115,13 @@ test_off_and_on(void **state)
     djp_span_release(open);
     assert_true(sampling("recording") == 0);
     assert_set_by("recording_set_by", "program");
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), DJP_EIO); /* three waited and are lost */
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_EIO); /* three waited and are lost */
     assert_true(dropped_off() == 4);
     assert_int_equal(transport->attempts, 0);
 
     assert_int_equal(djp_sdk_set_enabled(sdk, 1), 0);
     helper_spans(sdk, "again", 5);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 5);
     assert_true(dropped_off() == 4);
 }
@@ -133,13 +133,13 @@ test_on_again_wakes(void **state)
     (void)state;
     open_sdk(NULL);
     helper_span(sdk, "first");
-    assert_int_equal(helper_wait_spans(transport, 1, 10 * SECOND), 1);
+    assert_int_equal(helper_wait_spans(transport, 1, PATIENCE), 1);
     for (unsigned i = 0; i < 20; i++) {
         djp_sdk_set_enabled(sdk, 0);
         helper_spans(sdk, "none", 10);
         djp_sdk_set_enabled(sdk, 1);
         helper_span(sdk, "seen");
-        assert_int_equal(helper_wait_spans(transport, i + 2, 10 * SECOND), i + 2);
+        assert_int_equal(helper_wait_spans(transport, i + 2, PATIENCE), i + 2);
     }
 }
 
@@ -158,15 +158,15 @@ test_off_aborts_a_send(void **state)
     options.export_timeout_ns = 0;
     open_sdk(hang);
     helper_spans(sdk, "stuck", 2);
-    for (int i = 0; i < 10000 && !transport->inside; i++) {
+    for (int i = 0; i < 60000 && !transport->inside; i++) {
         helper_sleep(MS);
     }
     assert_int_equal(transport->inside, 1);
     djp_sdk_set_enabled(sdk, 0);
-    for (int i = 0; i < 10000 && transport->inside; i++) {
+    for (int i = 0; i < 60000 && transport->inside; i++) {
         helper_sleep(MS);
     }
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), DJP_EIO);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_EIO);
     assert_true(dropped_off() == 2);
     assert_int_equal(transport->attempts, 1);
 }
@@ -195,7 +195,7 @@ test_ratio_zero(void **state)
     assert_int_equal(context.flags & DJP_FLAG_SAMPLED, 0);
     end_with_error(before);
     end_with_error(after);
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     assert_int_equal(transport->attempts, 0);
     assert_true(dropped_off() == 1);
     assert_true(sampling("ratio") == 0);
@@ -203,7 +203,7 @@ test_ratio_zero(void **state)
     assert_true(sampling("ratio") == 1);
     assert_set_by("ratio_set_by", "configuration");
     end_with_error(djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("back"), NULL));
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, "back"), 1);
 }
 
@@ -243,7 +243,7 @@ test_adjusted_counts(void **state)
         djp_span_end(open[i], 0);
         djp_span_release(open[i]);
     }
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     for (size_t i = 0; i < 4; i++) {
         char part[64];
         snprintf(part, sizeof part, "state=%s ", steps[i].state);
@@ -389,7 +389,7 @@ test_file_with_worker(void **state)
     open_sdk(NULL);
     assert_null(djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("none"), NULL));
     write_file("on\nratio=1\n");
-    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + PATIENCE;
     while (script_spans(transport, NULL) == 0 && djp__clock_monotonic() < deadline) {
         helper_span(sdk, "seen");
         helper_sleep(10 * MS);
@@ -399,10 +399,10 @@ test_file_with_worker(void **state)
     while (sampling("ratio") != 0 && djp__clock_monotonic() < deadline) {
         helper_sleep(10 * MS);
     }
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     unsigned attempts = transport->attempts;
     helper_spans(sdk, "none", 10);
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     assert_int_equal(transport->attempts, attempts);
 }
 

@@ -80,7 +80,7 @@ ask(int port, const char *line, const char *headers, size_t *size)
     *size = 0;
     for (;;) {
         struct pollfd wait = {fd, POLLIN, 0};
-        assert_int_equal(poll(&wait, 1, 10000), 1);
+        assert_int_equal(poll(&wait, 1, 60000), 1);
         ssize_t got = recv(fd, answer + *size, (1 << 20) - 1 - *size, 0);
         if (got <= 0) {
             break;
@@ -195,7 +195,7 @@ bad_clients_do_not_keep_it_busy(void **state)
     clock_gettime(CLOCK_MONOTONIC, &before);
     djp__prometheus_http_stop(r.listener);
     clock_gettime(CLOCK_MONOTONIC, &after);
-    assert_true(after.tv_sec - before.tv_sec < 3);
+    assert_true(after.tv_sec - before.tv_sec < 8); /* a connection may be silent for ten */
     r.listener = NULL;
     for (int i = 0; i < 20; i++) {
         close(idle[i]);

@@ -127,7 +127,7 @@ exported(djp_sdk *sdk)
     size_t size = 0;
     out.used = 0;
     out.text[0] = '\0';
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, 60 * SECOND), 0);
     assert_int_equal(djp_sdk_take_exported(&data, &size, sdk), 0);
     for (size_t at = 0; at + 4 <= size;) {
         uint32_t length;

@@ -388,7 +388,7 @@ a_forked_child_goes_on(void **state)
     djp_counter_add(fixture_series(f, "x"), 5);
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(120);
         char *text = NULL;
         size_t size = 0;
         djp_counter_add(fixture_series(f, "x"), 1);

@@ -176,7 +176,7 @@ init_exchange(djp__curl_exchange *exchange)
 static void
 run(unsigned lane, djp__curl_exchange *exchange)
 {
-    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
     djp__curl_session_begin(session, lane, exchange);
     while (djp__curl_session_step(session) > 0) {
         assert_true(djp__clock_monotonic() < deadline);
@@ -361,7 +361,7 @@ lanes_have_connections_of_their_own(void **state)
 {
     (void)state;
     djp__curl_exchange exchanges[DJP__CURL_LANES_MAX];
-    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
     open_session(0);
     answers(OK, 1);
     int before = djp__load_relaxed(&connections);
@@ -394,7 +394,7 @@ an_exchange_may_be_given_up(void **state)
     init_exchange(&exchange);
     no_answer();
     djp__curl_session_begin(session, 0, &exchange);
-    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
     while (djp__load_relaxed(&requests) == seen) {
         assert_int_equal(djp__curl_session_step(session), 1);
         djp__curl_session_wait(session, deadline);

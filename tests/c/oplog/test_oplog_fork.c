@@ -17,7 +17,7 @@
 static int
 wait_child(pid_t pid)
 {
-    for (uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    for (uint64_t deadline = djp__clock_monotonic() + 3 * PATIENCE;
          djp__clock_monotonic() < deadline; helper_sleep(MS)) {
         int status = 0;
         if (waitpid(pid, &status, WNOHANG) == pid) {
@@ -34,7 +34,7 @@ wait_child(pid_t pid)
 static int
 child_of_fork(void)
 {
-    alarm(15);
+    alarm(200);
     if (djp__load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]) != 0) {
         return 1;
     }
@@ -43,7 +43,7 @@ child_of_fork(void)
     djp_oplog_wake(log_.log);
     djp_oplog_drain(log_.log, 0);
     djp_oplog_detach(log_.log);
-    if (djp_sdk_flush(sdk, SECOND) != 0 || djp_oplog_attach(log_.log, sdk) != 0) {
+    if (djp_sdk_flush(sdk, PATIENCE) != 0 || djp_oplog_attach(log_.log, sdk) != 0) {
         return 2;
     }
     begin(0, 1, 0, "of the child");
@@ -51,7 +51,7 @@ child_of_fork(void)
     writer_end(&log_, 0, 0);
     writer_end(&log_, 1, 0);
     writer_publish(&log_);
-    if (djp_sdk_flush(sdk, 10 * SECOND) != 0 || script_spans(transport, NULL) != 2 ||
+    if (djp_sdk_flush(sdk, PATIENCE) != 0 || script_spans(transport, NULL) != 2 ||
         !reader_line(transport, "of the child")) {
         return 3;
     }
@@ -102,8 +102,9 @@ static const djp__transport_ops counting_ops = {
 static void
 child_of_sigterm(void)
 {
-    alarm(20);
+    alarm(200);
     options.handle_sigterm = 1;
+    options.shutdown_timeout_ns = PATIENCE;
     options.flush_interval_ns = 100 * SECOND;
     transport = script_new(NULL, NULL);
     transport->base.ops = &counting_ops;
@@ -134,7 +135,7 @@ test_sigterm(void **state)
     if (pid == 0) {
         child_of_sigterm();
     }
-    for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+    for (uint64_t deadline = djp__clock_monotonic() + PATIENCE;
          !shared->ready && djp__clock_monotonic() < deadline;) {
         helper_sleep(MS);
     }

@@ -34,6 +34,7 @@ test_positions_wrap(void **state)
     (void)state;
     transport = script_new(NULL, NULL);
     sdk = helper_sdk(&options, transport);
+    lent = 1;
     assert_int_equal(writer_open(&log_, 1024), 0);
     log_.at = UINT32_MAX - 2047;
     djp__store_release(&log_.control[DJP_OPLOG_PUBLISHED], log_.at);
@@ -84,8 +85,8 @@ test_losses_are_counted(void **state)
     writer_lose(&log_, DJP_OPLOG_LOST_ATTRIBUTES, 3);
     writer_lose(&log_, DJP_OPLOG_LOST_REQUESTS, 2);
     writer_publish(&log_);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), DJP_EIO);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0); /* told once */
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_EIO);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0); /* told once */
     assert_int_equal(dropped("oplog_full"), 5);
     json *status = helper_status(sdk);
     assert_int_equal(helper_number(status, "registry", "dropped"), 2);
@@ -111,7 +112,7 @@ test_attach(void **state)
     assert_int_equal(active, DJP_OPLOG_TRACES | DJP_OPLOG_ALWAYS_ON);
     assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_VALUE_LIMIT]), UINT32_MAX);
     assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_EPOCH]), 1);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     assert_int_equal(djp__load_relaxed(&log_.control[DJP_OPLOG_ACTIVE]), 0);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), DJP_ESHUTDOWN);
     djp_oplog_detach(log_.log);
@@ -130,7 +131,7 @@ test_second_sdk(void **state)
     begin(1, 2, 0, "open");
     writer_end(&log_, 0, 0);
     writer_publish(&log_);
-    assert_int_equal(djp_sdk_shutdown(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 1);
     assert_int_equal(dropped("never_ended"), 1);
     /* Nobody hears this, but the writer will not define the symbol again. */
@@ -148,7 +149,7 @@ test_second_sdk(void **state)
     writer_text(&log_, 0, between, "2");
     writer_end(&log_, 0, 0);
     writer_publish(&log_);
-    assert_int_equal(djp_sdk_flush(second, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(second, PATIENCE), 0);
     assert_int_equal(script_spans(other, NULL), 1);
     assert_has(reader_line(other, "second"), "early='1';between='2';");
     djp_sdk_free(second);
@@ -209,7 +210,7 @@ test_metrics_only(void **state)
     assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
     assert_non_null(strstr(text, "endpoint=\"unmatched\",status_code=\"200\"} 2000"));
     djp_free(text);
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
 }
 
 static void
@@ -235,7 +236,7 @@ test_decisions(void **state)
     djp_oplog_decide(&given, log_.log, &below);
     assert_true(!given.decision.flag && given.decision.outcome == DJP__OUTCOME_RECORD_ONLY);
     djp_tracestate_unref(given.state);
-    djp_sdk_shutdown(sdk, SECOND);
+    djp_sdk_shutdown(sdk, PATIENCE);
     djp_oplog_head(&roots, log_.log);
     assert_null(roots.state);
     assert_int_equal(roots.sampled.outcome, DJP__OUTCOME_DROP);
@@ -261,7 +262,7 @@ test_sleeping_worker_is_woken(void **state)
         begin(0, i, 0, "root");
         writer_end(&log_, 0, 0);
         writer_publish(&log_);
-        assert_int_equal(helper_wait_spans(transport, i, 10 * SECOND), i);
+        assert_int_equal(helper_wait_spans(transport, i, PATIENCE), i);
         helper_sleep(60 * MS); /* until it sleeps again */
     }
     assert_true(log_.wakes >= 1);
@@ -285,11 +286,15 @@ test_idle_worker_sleeps(void **state)
     begin(0, 2, 0, "root");
     writer_end(&log_, 0, 0);
     writer_publish(&log_);
-    assert_int_equal(helper_wait_spans(transport, 1, 10 * SECOND), 1);
-    helper_sleep(100 * MS);
-    uint64_t before = process_ns();
-    helper_sleep(200 * MS);
-    assert_true(process_ns() - before < 50 * MS);
+    assert_int_equal(helper_wait_spans(transport, 1, PATIENCE), 1);
+    uint64_t spent = UINT64_MAX;
+    for (int i = 0; i < 20 && spent >= 50 * MS; i++) { /* it may not sleep yet */
+        helper_sleep(100 * MS);
+        uint64_t before = process_ns();
+        helper_sleep(200 * MS);
+        spent = process_ns() - before;
+    }
+    assert_true(spent < 50 * MS);
     assert_int_equal(djp__load_acquire(&log_.control[DJP_OPLOG_ASLEEP]), 1);
 }
 
@@ -334,7 +339,7 @@ test_outage(void **state)
     transport->user = &down;
     transport->next = retry_while_down;
     unsigned lost = 0;
-    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + 2 * PATIENCE;
     for (unsigned i = 1; i <= 3000; i++) {
         begin(0, i, 0, "root");
         writer_end(&log_, 0, 0);
@@ -350,7 +355,7 @@ test_outage(void **state)
     assert_true(dropped("ring_full") > 0);
     assert_int_equal(djp_sdk_flush(sdk, 50 * MS), DJP_ETIMEOUT);
     down = 0;
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     json *status = helper_status(sdk);
     assert_int_equal(helper_unaccounted(status), 0);
     json_free(status);
@@ -376,7 +381,7 @@ test_burst_into_a_small_ring(void **state)
     begin(0, 1, 0, "root");
     writer_end(&log_, 0, 0);
     writer_publish(&log_);
-    for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+    for (uint64_t deadline = djp__clock_monotonic() + PATIENCE;
          !transport->inside && djp__clock_monotonic() < deadline;) {
         helper_sleep(MS);
     }
@@ -435,7 +440,7 @@ full_speed(int patient)
     }
     pthread_join(thread, NULL);
     writer_publish(&log_);
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     json *status = helper_status(sdk);
     double sum = (double)script_spans(transport, "full speed") +
                  helper_number(status, "dropped", "ring_full") +
@@ -488,7 +493,7 @@ test_free_under_a_writer(void **state)
         open_with(&options, 1024);
         log_.patient = 1;
         assert_int_equal(pthread_create(&thread, NULL, write_until_detached, &count), 0);
-        for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+        for (uint64_t deadline = djp__clock_monotonic() + PATIENCE;
              count < 50 && djp__clock_monotonic() < deadline;) {
             helper_sleep(MS);
         }
@@ -547,7 +552,7 @@ test_every_failing_allocation(void **state)
         djp__alloc_fail_after(0);
         djp_oplog_drain(log_.log, 0);
     }
-    djp_sdk_flush(sdk, 10 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     json *status = helper_status(sdk);
     assert_int_equal(helper_number(status, "spans", "live"), 0);
     json_free(status);

@@ -50,6 +50,28 @@ script_wait(const djp__send_control *control, uint64_t until)
     }
 }
 
+/* Spends the time of an action. Returns its result: SCRIPT_HANG when the sender gave up. */
+static unsigned
+script_spend_time(script_transport *transport, unsigned action, const djp__send_control *control)
+{
+    if (action == SCRIPT_HANG) {
+        script_wait(control, UINT64_MAX);
+    } else if (action == SCRIPT_SLOW) {
+        uint64_t until = djp__clock_monotonic() + transport->slow_ns;
+        action = script_wait(control, until) ? SCRIPT_ACCEPT : SCRIPT_HANG;
+    } else if (action == SCRIPT_HELD) {
+        while (transport->held && script_wait(control, djp__clock_monotonic() + MS)) {
+        }
+        action = transport->held ? SCRIPT_HANG : SCRIPT_ACCEPT;
+    } else if (action == SCRIPT_STUCK) {
+        do {
+            helper_sleep(transport->slow_ns + MS);
+        } while (transport->held);
+        action = SCRIPT_ACCEPT;
+    }
+    return action;
+}
+
 void
 script_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
             djp__send_result *result)
@@ -65,14 +87,7 @@ script_send(djp__transport *base, const void *body, size_t size, const djp__send
         memmem(body, size, transport->refuses, strlen(transport->refuses))) {
         action = SCRIPT_RETRY;
     }
-    uint64_t until =
-        action == SCRIPT_HANG ? UINT64_MAX : djp__clock_monotonic() + transport->slow_ns;
-    if (action == SCRIPT_HANG || action == SCRIPT_SLOW) {
-        action = script_wait(control, until) ? SCRIPT_ACCEPT : SCRIPT_HANG;
-    } else if (action == SCRIPT_STUCK) {
-        helper_sleep(transport->slow_ns);
-        action = SCRIPT_ACCEPT;
-    }
+    action = script_spend_time(transport, action, control);
     strcpy(result->message, "as the script says");
     result->wire_bytes = size;
     if (action == SCRIPT_RETRY) {
@@ -125,7 +140,7 @@ script_new(unsigned (*next)(void *, unsigned), void *user)
 void
 script_fini(script_transport *transport)
 {
-    uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + PATIENCE;
     while (!transport->freed) {
         assert_true(djp__clock_monotonic() < deadline);
         helper_sleep(MS);
@@ -364,7 +379,7 @@ helper_books(const json *status)
 json *
 helper_status_at_rest(djp_sdk *sdk)
 {
-    uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
+    uint64_t deadline = djp__clock_monotonic() + PATIENCE;
     for (;;) {
         json *status = helper_status(sdk);
         if (!json_get(json_get(status, "worker"), "running")->boolean) {

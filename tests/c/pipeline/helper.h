@@ -13,6 +13,8 @@
 
 #define MS 1000000ull
 #define SECOND 1000000000ull
+/* For a call that is to succeed: longer than it takes on the most loaded machine. */
+#define PATIENCE (60 * SECOND)
 
 enum script {
     SCRIPT_ACCEPT,
@@ -21,7 +23,8 @@ enum script {
     SCRIPT_PARTIAL, /* accepts, turns down one span */
     SCRIPT_HANG, /* polls until it is told to abort */
     SCRIPT_SLOW, /* accepts after script_transport.slow_ns of polling */
-    SCRIPT_STUCK /* the same without polling */
+    SCRIPT_HELD, /* polls, and accepts when script_transport.held is 0 */
+    SCRIPT_STUCK /* sleeps slow_ns and as long as it is held, without polling */
 };
 
 typedef struct script_transport {
@@ -36,6 +39,7 @@ typedef struct script_transport {
     const char *refuses;
     uint64_t slow_ns;
     uint64_t retry_after_ns;
+    _Atomic int held; /* 1: SCRIPT_HELD and SCRIPT_STUCK stay */
     _Atomic unsigned attempts;
     _Atomic unsigned inside; /* sends under way */
     _Atomic unsigned overlaps; /* must stay 0: one send at a time */

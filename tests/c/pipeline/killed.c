@@ -23,6 +23,7 @@ killed_send(djp__transport *base, const void *body, size_t size, const djp__send
 {
     script_transport *script = (script_transport *)base;
     memset(result, 0, sizeof *result);
+    killed_shared->sending++;
     if (djp__clock_monotonic() >= control->deadline) {
         result->outcome = DJP__SEND_ABORTED;
         return;
@@ -69,7 +70,7 @@ killed_child(void (*body)(void), int signals)
     memset(killed_shared, 0, sizeof *killed_shared);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(30);
+        alarm(4 * (PATIENCE / SECOND));
         body();
         killed_shared->ready = 1;
         for (;;) {
@@ -84,8 +85,8 @@ killed_child(void (*body)(void), int signals)
     assert_int_equal(killed_shared->ready, 1);
     uint64_t start = 0;
     for (int i = 0; i < signals; i++) {
-        if (i > 0) {
-            helper_sleep(100 * MS);
+        while (i > 0 && killed_shared->sending == 0) {
+            helper_sleep(MS);
         }
         start = djp__clock_monotonic();
         kill(pid, killed_signal);

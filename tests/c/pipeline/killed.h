@@ -8,6 +8,7 @@
 /* Written by the child's transport, read by the parent after the child is dead. */
 struct killed_shared {
     _Atomic unsigned accepted;
+    _Atomic unsigned sending; /* how often the transport was entered */
     _Atomic unsigned ready;
     _Atomic unsigned handled;
 };
@@ -30,7 +31,8 @@ struct killed_outcome {
 
 /* The signal of killed_child: SIGTERM unless a test sets another. */
 extern int killed_signal;
-/* Runs body in a child and sends it the signal `signals` times, 100 ms apart, once it is ready. */
+/* Runs body in a child and sends it the signal once it is ready; with two signals, the second one
+ * when the first made it send. */
 struct killed_outcome killed_child(void (*body)(void), int signals);
 
 #endif

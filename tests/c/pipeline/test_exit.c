@@ -84,7 +84,7 @@ child(int ending, uint64_t after_ns)
     options.exporter = DJP_EXPORTER_OTLP;
     options.endpoint = endpoint;
     options.certificate = certificates;
-    alarm(20);
+    alarm(200);
     ends_early = 1;
     if (ending == 2) {
         atexit(free_late);

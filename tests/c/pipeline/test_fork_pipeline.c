@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { CHILD_SECONDS = 20 };
+enum { CHILD_SECONDS = 200 };
 
 /* The sanitizers' own allocator takes no care of fork: a lock that another thread holds stays held
  * in the child. ASan runs the tests in which no other thread can be inside the allocator, TSan
@@ -67,17 +67,18 @@ finish(djp_sdk *sdk, script_transport *transport)
 static unsigned
 hold(void *user, unsigned attempt)
 {
+    (void)user;
     (void)attempt;
-    return *(_Atomic int *)user ? SCRIPT_SLOW : SCRIPT_ACCEPT;
+    return SCRIPT_HELD;
 }
 
 static void
 child_delivers_its_own(djp_sdk *sdk, script_transport *transport, char *parent_instance)
 {
-    CHILD_CHECK(djp_sdk_flush(sdk, SECOND) == 0, 10);
+    CHILD_CHECK(djp_sdk_flush(sdk, PATIENCE) == 0, 10);
     CHILD_CHECK(transport->attempts == 0, 11);
     helper_spans(sdk, "child", 7);
-    CHILD_CHECK(djp_sdk_flush(sdk, 5 * SECOND) == 0, 12);
+    CHILD_CHECK(djp_sdk_flush(sdk, PATIENCE) == 0, 12);
     CHILD_CHECK(script_spans(transport, "child") == 7, 13);
     CHILD_CHECK(script_spans(transport, NULL) == 7, 14);
     char *instance =
@@ -91,7 +92,7 @@ child_delivers_its_own(djp_sdk *sdk, script_transport *transport, char *parent_i
     CHILD_CHECK(helper_number(status, "worker", "starts") == 1, 19);
     CHILD_CHECK(helper_unaccounted(status) == 0, 20);
     json_free(status);
-    CHILD_CHECK(djp_sdk_shutdown(sdk, SECOND) == 0, 21);
+    CHILD_CHECK(djp_sdk_shutdown(sdk, PATIENCE) == 0, 21);
     _exit(0);
 }
 
@@ -99,38 +100,34 @@ static void
 test_each_process_delivers_its_own(void **state)
 {
     (void)state;
-    _Atomic int slow = 0;
     djp_options options = helper_options();
-    script_transport *transport = script_new(hold, (void *)&slow);
-    transport->slow_ns = 300 * MS;
+    options.export_timeout_ns = 600 * SECOND;
+    script_transport *transport = script_new(hold, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "parent", 5);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     char *instance =
         helper_resource(transport->stored, transport->stored_size, "service.instance.id");
     /* One request on its way, some waiting, one span open. */
-    slow = 1;
+    transport->held = 1;
     helper_spans(sdk, "parent", 5);
     while (transport->inside == 0) {
         helper_sleep(MS);
     }
     helper_spans(sdk, "parent", 5);
     djp_span *open = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("parent"), NULL);
-    uint64_t start = djp__clock_monotonic();
-    pid_t pid = fork();
+    pid_t pid = fork(); /* comes back, although nothing ends the send */
     if (pid == 0) {
-        slow = 0;
+        transport->held = 0;
         djp_span_end(open, 0);
         djp_span_release(open);
         child_delivers_its_own(sdk, transport, instance);
     }
-    /* The worker came out of its send at once. */
-    assert_true(djp__clock_monotonic() - start < 250 * MS);
     djp_span_end(open, 0);
     djp_span_release(open);
     assert_int_equal(wait_child(pid), 0);
-    slow = 0;
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    transport->held = 0;
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, "parent"), 16);
     assert_int_equal(script_spans(transport, NULL), 16);
     assert_int_equal(transport->abandoned, 0);
@@ -152,21 +149,20 @@ test_fork_over_a_stuck_send(void **state)
     (void)state;
     djp_options options = helper_options();
     script_transport *transport = script_new(stuck_first, NULL);
-    transport->slow_ns = 2 * SECOND;
+    transport->held = 1;
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "parent", 3);
     while (transport->inside == 0) {
         helper_sleep(MS);
     }
-    uint64_t start = djp__clock_monotonic();
     pid_t pid = fork();
     if (pid == 0) {
         transport->next = NULL;
         child_delivers_its_own(sdk, transport, "");
     }
-    assert_true(djp__clock_monotonic() - start < SECOND);
     assert_int_equal(wait_child(pid), 0);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    transport->held = 0;
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, "parent"), 3);
     finish(sdk, transport);
 }
@@ -184,12 +180,12 @@ test_before_the_first_span_and_after_shutdown(void **state)
     }
     assert_int_equal(wait_child(pid), 0);
     helper_spans(sdk, "parent", 2);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     pid = fork();
     if (pid == 0) {
         helper_spans(sdk, "late", 2);
-        CHILD_CHECK(djp_sdk_flush(sdk, SECOND) == DJP_ESHUTDOWN, 1);
-        CHILD_CHECK(djp_sdk_shutdown(sdk, SECOND) == DJP_ESHUTDOWN, 2);
+        CHILD_CHECK(djp_sdk_flush(sdk, PATIENCE) == DJP_ESHUTDOWN, 1);
+        CHILD_CHECK(djp_sdk_shutdown(sdk, PATIENCE) == DJP_ESHUTDOWN, 2);
         CHILD_CHECK(transport->attempts == 0, 3);
         djp_sdk_free(sdk);
         _exit(0);
@@ -203,7 +199,7 @@ static void
 child_of_many(djp_sdk *sdk, script_transport *transport, int report)
 {
     helper_spans(sdk, "child", 20);
-    int code = djp_sdk_shutdown(sdk, 5 * SECOND);
+    int code = djp_sdk_shutdown(sdk, PATIENCE);
     if (code != 0) {
         char *text = NULL;
         size_t size = 0;
@@ -226,7 +222,6 @@ struct forker {
     int report;
     int forks;
     int failures;
-    uint64_t longest;
 };
 
 static _Atomic int recording_stops;
@@ -236,7 +231,6 @@ fork_repeatedly(void *argument)
 {
     struct forker *forker = argument;
     for (int i = 0; i < forker->forks; i++) {
-        uint64_t start = djp__clock_monotonic();
         pid_t pid = fork();
         if (pid == 0) {
             if (i % 3 == 2) {
@@ -244,8 +238,6 @@ fork_repeatedly(void *argument)
             }
             child_of_many(forker->sdk, forker->transport, forker->report);
         }
-        uint64_t took = djp__clock_monotonic() - start;
-        forker->longest = took > forker->longest ? took : forker->longest;
         int code = wait_child(pid);
         if (code != 0) {
             fprintf(stderr, "child ended with %d\n", code);
@@ -328,7 +320,7 @@ test_many_forks_in_many_threads(void **state)
     recording_stops = 0;
     assert_int_equal(pthread_create(&recorder, NULL, record_until_stopped, sdk), 0);
     for (int i = 0; i < FORKERS; i++) {
-        forkers[i] = (struct forker){sdk, transport, report, FORKS, 0, 0};
+        forkers[i] = (struct forker){sdk, transport, report, FORKS, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, fork_repeatedly, &forkers[i]), 0);
     }
     int failures = 0;
@@ -339,7 +331,7 @@ test_many_forks_in_many_threads(void **state)
     recording_stops = 1;
     pthread_join(recorder, NULL);
     assert_int_equal(failures, 0);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     json *status = helper_status(sdk);
     double exported = helper_number(status, "spans", "exported");
     assert_true(helper_unaccounted(status) == 0);
@@ -398,7 +390,7 @@ test_the_backlog_is_not_the_childs(void **state)
         CHILD_CHECK(helper_number(status, "queue", "batch_spans") == 0, 2);
         CHILD_CHECK(helper_unaccounted(status) == 0, 3);
         json_free(status);
-        CHILD_CHECK(djp_sdk_shutdown(sdk, SECOND) == 0, 4);
+        CHILD_CHECK(djp_sdk_shutdown(sdk, PATIENCE) == 0, 4);
         status = helper_status(sdk);
         CHILD_CHECK(helper_number(status, "dropped", "shutdown") == 0, 5);
         CHILD_CHECK(helper_unaccounted(status) == 0, 6);
@@ -429,21 +421,21 @@ test_nested_forks(void **state)
         pid_t inner = fork();
         if (inner == 0) {
             helper_spans(sdk, "grandchild", 5);
-            CHILD_CHECK(djp_sdk_shutdown(sdk, 5 * SECOND) == 0, 1);
+            CHILD_CHECK(djp_sdk_shutdown(sdk, PATIENCE) == 0, 1);
             CHILD_CHECK(script_spans(transport, "grandchild") == 5 &&
                             script_spans(transport, NULL) == 5,
                         2);
             djp_sdk_free(sdk);
             _exit(0);
         }
-        CHILD_CHECK(djp_sdk_shutdown(sdk, 5 * SECOND) == 0, 3);
+        CHILD_CHECK(djp_sdk_shutdown(sdk, PATIENCE) == 0, 3);
         CHILD_CHECK(script_spans(transport, "child") == 4 && script_spans(transport, NULL) == 4, 4);
         CHILD_CHECK(wait_child(inner) == 0, 5);
         djp_sdk_free(sdk);
         _exit(0);
     }
     assert_int_equal(wait_child(pid), 0);
-    assert_int_equal(djp_sdk_shutdown(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 3);
     finish(sdk, transport);
 }
@@ -474,7 +466,7 @@ test_descriptors_do_not_pile_up(void **state)
     if (pid == 0) {
         for (int depth = 0; depth < 5; depth++) {
             helper_span(sdk, "child");
-            CHILD_CHECK(djp_sdk_flush(sdk, 5 * SECOND) == 0, 1);
+            CHILD_CHECK(djp_sdk_flush(sdk, PATIENCE) == 0, 1);
             CHILD_CHECK(count_files() == files, 2);
             pid_t inner = fork();
             if (inner != 0) {

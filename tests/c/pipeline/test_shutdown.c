@@ -29,10 +29,10 @@ test_everything_is_sent(void **state)
     script_transport *transport = script_new(NULL, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "last", 1000);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 1000);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), DJP_ESHUTDOWN);
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), DJP_ESHUTDOWN);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), DJP_ESHUTDOWN);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_ESHUTDOWN);
     helper_spans(sdk, "after", 10);
     json *status = helper_status(sdk);
     assert_true(helper_unaccounted(status) == 0);
@@ -44,12 +44,13 @@ test_everything_is_sent(void **state)
 }
 
 static void
-check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t limit)
+check_ends_in_time(unsigned action, uint64_t timeout)
 {
     djp_options options = helper_options();
     options.max_batch_spans = 100;
+    options.export_timeout_ns = 600 * SECOND;
     script_transport *transport = script_new(always, &action);
-    transport->slow_ns = slow_ns;
+    transport->held = 1;
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "stays", 450);
     while (transport->attempts == 0) {
@@ -57,15 +58,16 @@ check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t
     }
     uint64_t start = djp__clock_monotonic();
     assert_int_equal(djp_sdk_shutdown(sdk, timeout), DJP_ETIMEOUT);
-    uint64_t took = djp__clock_monotonic() - start;
-    if (took > limit) {
-        fail_msg("shutdown took %.1f ms", (double)took / 1e6);
-    }
-    json *status = helper_status_at_rest(sdk);
+    assert_true(djp__clock_monotonic() - start < timeout + PATIENCE);
+    json *status = helper_status(sdk);
+    int is_left_behind = json_get(json_get(status, "worker"), "running")->boolean;
+    json_free(status);
+    transport->held = 0;
+    status = helper_status_at_rest(sdk);
     assert_true(helper_unaccounted(status) == 0);
     assert_true(helper_number(status, "dropped", "shutdown") >= 350);
     const char *said = json_string(json_get(status, "last_error"), "");
-    if (action != SCRIPT_STUCK && !strstr(said, "still waiting for script at the end")) {
+    if (!is_left_behind && !strstr(said, "still waiting for script at the end")) {
         fail_msg("said: %s", said);
     }
     json_free(status);
@@ -77,10 +79,10 @@ static void
 test_hanging_receiver(void **state)
 {
     (void)state;
-    check_ends_in_time(SCRIPT_HANG, 0, SECOND, SECOND + 150 * MS);
-    check_ends_in_time(SCRIPT_HANG, 0, 100 * MS, 250 * MS);
-    check_ends_in_time(SCRIPT_HANG, 0, 0, 200 * MS);
-    check_ends_in_time(SCRIPT_RETRY, 0, 200 * MS, 350 * MS);
+    check_ends_in_time(SCRIPT_HANG, SECOND);
+    check_ends_in_time(SCRIPT_HANG, 100 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0);
+    check_ends_in_time(SCRIPT_RETRY, 200 * MS);
 }
 
 /* Not even the callback is asked: the thread is left behind and ends by itself, with all it needs
@@ -89,7 +91,7 @@ static void
 test_receiver_that_does_not_listen(void **state)
 {
     (void)state;
-    check_ends_in_time(SCRIPT_STUCK, 600 * MS, 100 * MS, 350 * MS);
+    check_ends_in_time(SCRIPT_STUCK, 100 * MS);
 }
 
 static void
@@ -99,21 +101,15 @@ test_free_while_the_worker_is_stuck(void **state)
     unsigned action = SCRIPT_STUCK;
     djp_options options = helper_options();
     script_transport *transport = script_new(always, &action);
-    transport->slow_ns = 600 * MS;
+    transport->held = 1;
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_span(sdk, "stuck");
     while (transport->attempts == 0) {
         helper_sleep(MS);
     }
-    uint64_t start = djp__clock_monotonic();
-    djp_sdk_free(sdk);
-    assert_true(djp__clock_monotonic() - start < 400 * MS);
+    djp_sdk_free(sdk); /* comes back, although nothing ends the send */
     assert_int_equal(transport->freed, 0);
-    for (int i = 0; i < 1000 && !transport->freed; i++) {
-        helper_sleep(MS);
-    }
-    assert_int_equal(transport->freed, 1);
-    helper_sleep(20 * MS);
+    transport->held = 0;
     script_fini(transport);
 }
 
@@ -139,7 +135,7 @@ test_span_outlives_the_sdk(void **state)
     djp_options options = helper_options();
     djp_sdk *sdk = helper_sdk(&options, NULL);
     djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("open"), NULL);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     djp_sdk_free(sdk);
     djp_span_set_string(span, djp_key_intern(DJP_TEXT("k")), DJP_TEXT("v"));
     djp_span_end(span, 0);
@@ -174,12 +170,12 @@ test_shutdown_under_load(void **state)
         helper_sleep(30 * MS);
         uint64_t start = djp__clock_monotonic();
         djp_sdk_shutdown(sdk, SECOND);
-        assert_true(djp__clock_monotonic() - start < 1300 * MS);
+        assert_true(djp__clock_monotonic() - start < PATIENCE);
         recording_stops = 1;
         for (int i = 0; i < 3; i++) {
             pthread_join(threads[i], NULL);
         }
-        json *status = helper_status(sdk);
+        json *status = helper_status_at_rest(sdk);
         assert_true(helper_unaccounted(status) == 0);
         assert_true((double)script_spans(transport, NULL) ==
                     helper_number(status, "spans", "exported"));
@@ -189,15 +185,7 @@ test_shutdown_under_load(void **state)
     }
 }
 
-static void *
-let_go(void *lock)
-{
-    helper_sleep(10 * MS);
-    fclose(lock);
-    return NULL;
-}
-
-/* Processes that end together meet at the budget file; nobody's spending may be missing from it. */
+/* While another process is at the budget file, spending waits; the end writes it. */
 static void
 test_what_was_spent_is_written_beside_others(void **state)
 {
@@ -213,12 +201,11 @@ test_what_was_spent_is_written_beside_others(void **state)
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "costs", 20);
     FILE *holder = fopen(lock, "w");
-    pthread_t other;
     assert_int_equal(flock(fileno(holder), LOCK_EX), 0);
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
-    assert_int_equal(pthread_create(&other, NULL, let_go, holder), 0);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
-    pthread_join(other, NULL);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
+    assert_true(helper_budget_spent(path) < 1);
+    fclose(holder);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     double spent = helper_budget_spent(path);
     unlink(path);
     unlink(lock);

@@ -128,7 +128,7 @@ run_faults(uint64_t seed)
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
     }
-    int code = djp_sdk_flush(sdk, next_random(&seed) % 2 ? 10 * SECOND : 0);
+    int code = djp_sdk_flush(sdk, next_random(&seed) % 2 ? PATIENCE : 0);
     json *before = helper_status(sdk);
     if (code == 0) {
         assert_true(helper_number(before, "queue", "spans") == 0);

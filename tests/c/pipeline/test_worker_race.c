@@ -41,8 +41,6 @@ start_maybe(pthread_t *out, void *(*run)(void *), void *argument, const char *na
 #undef djp__clock_monotonic
 #undef djp__thread_start
 
-#define PATIENCE (20 * SECOND)
-
 static djp_sdk *sdk;
 
 /* 1 when everything that was recorded has left the ring. */
@@ -106,7 +104,6 @@ finish(script_transport *transport)
 {
     before_arm = NULL;
     djp_sdk_free(sdk);
-    assert_int_equal(transport->freed, 1);
     script_fini(transport);
     acted = 0;
     skew = 0;
@@ -125,7 +122,7 @@ a_span_between_look_and_sleep_is_found(void **state)
     wait_until_acted();
     before_arm = NULL;
     assert_true(is_drained());
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 1);
     finish(transport);
 }
@@ -181,7 +178,7 @@ a_thread_that_cannot_start_is_tried_once_a_second(void **state)
     helper_span(sdk, "at last");
     full_of_records(2);
     assert_int_equal(start_attempts, 4);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 1);
     assert_int_equal(sdk->worker.starts, 1);
     finish(transport);

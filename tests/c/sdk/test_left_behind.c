@@ -68,11 +68,14 @@ timers_of_process(void)
 static belongings
 look(void)
 {
-    belongings now = {.files = entries_of("/proc/self/fd"), .timers = timers_of_process()};
-    /* A thread that was joined may be seen for a moment more. */
-    for (int i = 0; i < 2000 && (now.threads = entries_of("/proc/self/task")) > 1; i++) {
+    belongings now = {0};
+    /* A thread that was joined may be seen for a moment more, and one that was left behind ends
+     * when it can. Its files and timers go with it. */
+    for (int i = 0; i < 60000 && (now.threads = entries_of("/proc/self/task")) > 1; i++) {
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
+    now.files = entries_of("/proc/self/fd");
+    now.timers = timers_of_process();
     for (int i = 1; i < SIGNALS; i++) {
         struct sigaction action;
         now.handlers[i] = sigaction(i, NULL, &action) == 0 ? action.sa_handler : NULL;
@@ -188,12 +191,12 @@ fork_and_use(djp_sdk *sdk)
 {
     pid_t child = fork();
     if (child == 0) {
-        alarm(60);
+        alarm(200);
         use(sdk);
         djp_sdk_shutdown(sdk, 200 * MS);
         djp_sdk_free(sdk);
         int left = 0;
-        for (int i = 0; i < 2000 && (left = entries_of("/proc/self/task")) > 1; i++) {
+        for (int i = 0; i < 60000 && (left = entries_of("/proc/self/task")) > 1; i++) {
             nanosleep(&(struct timespec){0, 1000000}, NULL);
         }
         _exit(left == 1 && timers_of_process() == 0 ? 0 : 1);

@@ -54,7 +54,7 @@ count_workers(void)
 static void
 wait_for_workers(int expected)
 {
-    for (int i = 0; i < 500 && count_workers() != expected; i++) {
+    for (int i = 0; i < 6000 && count_workers() != expected; i++) {
         helper_sleep(10 * MS);
     }
     assert_int_equal(count_workers(), expected);
@@ -68,7 +68,7 @@ test_burst_is_delivered_whole(void **state)
     options.ring_bytes = 4 << 20;
     djp_sdk *sdk = helper_sdk(&options, NULL);
     helper_spans(sdk, "burst", 10000);
-    assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     char *taken = NULL;
     size_t size = 0;
     assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), 0);
@@ -97,10 +97,10 @@ test_nothing_starts_before_the_first_span(void **state)
     djp_sdk *sdk = helper_sdk(&options, NULL);
     assert_int_equal(count_workers(), 0);
     assert_int_equal(count_files(), files);
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(count_workers(), 0);
     helper_span(sdk, "first");
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(count_workers(), 1);
     djp_sdk_free(sdk);
     wait_for_workers(0);
@@ -115,9 +115,8 @@ test_a_span_leaves_without_a_flush(void **state)
     script_transport *transport = script_new(NULL, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_span(sdk, "alone");
-    assert_int_equal(helper_wait_spans(transport, 1, 5 * SECOND), 1);
+    assert_int_equal(helper_wait_spans(transport, 1, PATIENCE), 1);
     djp_sdk_free(sdk);
-    assert_int_equal(transport->freed, 1);
     script_fini(transport);
 }
 
@@ -129,15 +128,15 @@ check_off(djp_options *options)
     assert_int_equal(djp_sdk_new(&sdk, options, NULL, NULL, NULL), 0);
     assert_null(djp_sdk_recorder(sdk));
     helper_span(sdk, "nowhere");
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     json *status = helper_status(sdk);
     assert_true(helper_number(status, "spans", "started") == 0);
     json_free(status);
     char *taken = NULL;
     size_t size = 0;
     assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), DJP_EUNSUPPORTED);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), DJP_ESHUTDOWN);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), DJP_ESHUTDOWN);
     assert_int_equal(count_workers(), 0);
     djp_sdk_free(sdk);
 }
@@ -177,7 +176,7 @@ test_explicit_zero_makes_ids_only(void **state)
     djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("bad"));
     djp_span_end(span, 0);
     djp_span_release(span);
-    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     assert_int_equal(count_workers(), 0);
     assert_int_equal(djp_sdk_shutdown(sdk, 0), 0);
     djp_sdk_free(sdk);
@@ -206,7 +205,7 @@ test_resource(void **state)
                                   "service.version=9%2C9, k = v ,n%C3%A4me=x";
     djp_sdk *sdk = helper_sdk(&options, NULL);
     helper_span(sdk, "one");
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     char *taken = NULL;
     size_t size = 0;
     char pid[32];
@@ -311,15 +310,14 @@ test_two_instances(void **state)
     djp_sdk *sdks[2] = {helper_sdk(&options, transports[0]), helper_sdk(&options, transports[1])};
     helper_spans(sdks[0], "a", 100);
     helper_spans(sdks[1], "b", 50);
-    assert_int_equal(djp_sdk_flush(sdks[0], 5 * SECOND), 0);
-    assert_int_equal(djp_sdk_flush(sdks[1], 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdks[0], PATIENCE), 0);
+    assert_int_equal(djp_sdk_flush(sdks[1], PATIENCE), 0);
     assert_int_equal(script_spans(transports[0], "a"), 100);
     assert_int_equal(script_spans(transports[0], NULL), 100);
     assert_int_equal(script_spans(transports[1], "b"), 50);
     for (int i = 0; i < 2; i++) {
         djp_sdk_free(sdks[i]);
-        free(transports[i]->stored);
-        free(transports[i]);
+        script_fini(transports[i]);
     }
 }
 

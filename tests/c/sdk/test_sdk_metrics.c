@@ -17,7 +17,7 @@ test_own_series(void **state)
     script_transport *transport = script_new(NULL, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "seen", 25);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     char *text = NULL;
     size_t size = 0;
     assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);

@@ -158,9 +158,9 @@ test_way_out(void **state)
     assert_true(sample(sdk, "otel_sdk_processor_span_queue_capacity{" PROCESSOR "}") == 1024);
     helper_spans(sdk, "good", 7);
     assert_true(sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}") == 7);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     helper_spans(sdk, "bad", 5);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EREJECTED);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_EREJECTED);
     helper_spans(sdk, "waiting", 3);
     assert_true(sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}") == 3);
     assert_true(sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") == 0);
@@ -181,7 +181,7 @@ test_way_out(void **state)
                             "}") == scrapes + 1);
 
     djp_span *late = begin(sdk, NULL, NULL);
-    assert_int_equal(djp_sdk_shutdown(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     end(late);
     assert_true(sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR
                             ",error_type=\"already_shutdown\"}") == 1);
@@ -215,7 +215,7 @@ test_in_flight_and_full(void **state)
     script_transport *transport = script_new(slow, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "first", 4);
-    for (int i = 0; i < 1000 && sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") <= 0;
+    for (int i = 0; i < 12000 && sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") <= 0;
          i++) {
         helper_sleep(5 * MS);
     }
@@ -278,8 +278,7 @@ test_more_threads_than_stripes(void **state)
         assert_true(started(sdks[i], "local", "RECORD_AND_SAMPLE") == THREADS * 100);
         assert_true(live(sdks[i], "RECORD_AND_SAMPLE") == 0);
         djp_sdk_free(sdks[i]);
-        free(transports[i]->stored);
-        free(transports[i]);
+        script_fini(transports[i]);
     }
 }
 

@@ -19,7 +19,7 @@
 static void
 child_with_spans(void)
 {
-    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), PATIENCE);
     helper_spans(sdk, "waiting", 500);
 }
 
@@ -85,7 +85,7 @@ test_what_is_lost_is_said(void **state)
 static void
 child_that_gave_the_signal_back(void)
 {
-    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), PATIENCE);
     helper_spans(sdk, "waiting", 500);
     signal(SIGTERM, SIG_IGN);
     djp_sdk_take_signals(sdk);
@@ -107,16 +107,16 @@ test_a_signal_that_came_back_is_taken_again(void **state)
 static void
 run_as_first_process(void)
 {
-    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), PATIENCE);
     helper_spans(sdk, "before", 100);
     for (int i = 0; i < 2; i++) {
         kill(getpid(), SIGTERM);
-        for (int ms = 0; ms < 5000 && killed_shared->accepted < 100u * (unsigned)(i + 1); ms++) {
+        for (int ms = 0; ms < 60000 && killed_shared->accepted < 100u * (unsigned)(i + 1); ms++) {
             helper_sleep(MS);
         }
         helper_spans(sdk, "after", 100);
     }
-    _exit(djp_sdk_flush(sdk, 5 * SECOND) == 0 && killed_shared->accepted == 300 ? 0 : 1);
+    _exit(djp_sdk_flush(sdk, PATIENCE) == 0 && killed_shared->accepted == 300 ? 0 : 1);
 }
 
 static void
@@ -126,7 +126,7 @@ test_the_first_process_goes_on(void **state)
     memset(killed_shared, 0, sizeof *killed_shared);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(30);
+        alarm(4 * (PATIENCE / SECOND));
         if (unshare(CLONE_NEWPID) != 0) {
             _exit(77);
         }

@@ -44,9 +44,9 @@ test_numbers(void **state)
     json_free(status);
 
     helper_spans(sdk, "good", 30);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     helper_spans(sdk, "bad", 12);
-    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EREJECTED);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), DJP_EREJECTED);
     djp_span *open = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("open"), NULL);
     helper_spans(sdk, "waiting", 3);
     status = helper_status(sdk);
@@ -136,9 +136,9 @@ test_beside_everything(void **state)
     assert_int_equal(pthread_create(&reader, NULL, read_status, sdk), 0);
     for (int i = 0; i < 50; i++) {
         helper_spans(sdk, "beside", 100);
-        assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+        assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     }
-    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     readers_stop = 1;
     pthread_join(reader, NULL);
     json *status = helper_status(sdk);
@@ -256,14 +256,14 @@ test_the_problem_comes_and_goes(void **state)
     djp_sdk *sdk = helper_sdk(&options, transport);
     assert_problem(sdk, "");
     helper_span(sdk, "refused");
-    djp_sdk_flush(sdk, 5 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     assert_problem(sdk, "as the script says");
     helper_span(sdk, "taken");
-    djp_sdk_flush(sdk, 5 * SECOND);
+    djp_sdk_flush(sdk, PATIENCE);
     assert_problem(sdk, "");
     assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
     assert_problem(sdk, "Recording is off (program)");
-    djp_sdk_shutdown(sdk, SECOND);
+    djp_sdk_shutdown(sdk, PATIENCE);
     assert_problem(sdk, "shut down");
     djp_sdk_free(sdk);
     script_fini(transport);

@@ -49,11 +49,11 @@ test_each_signal_has_a_row(void **state)
         event_add(&pair.events, "good");
     }
     helper_spans(pair.sdk, "span", 2);
-    assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(pair.sdk, PATIENCE), 0);
     for (int i = 0; i < 4; i++) {
         event_add(&pair.events, "bad");
     }
-    assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), DJP_EREJECTED);
+    assert_int_equal(djp_sdk_flush(pair.sdk, PATIENCE), DJP_EREJECTED);
     djp__add_relaxed(&pair.events.refused, 3u);
     event_add(&pair.events, "waiting");
     json *status = helper_status(pair.sdk);
@@ -111,7 +111,7 @@ test_a_queue_belongs_to_its_signal(void **state)
         event_add(&pair.events, "held");
     }
     double items = 0;
-    for (int i = 0; i < 20000 && items < 5; i++) {
+    for (int i = 0; i < 60000 && items < 5; i++) {
         json *status = helper_status(pair.sdk);
         const json *logs = row_of(status, "logs");
         items = number(logs, "queue_items");
@@ -126,7 +126,7 @@ test_a_queue_belongs_to_its_signal(void **state)
     }
     assert_true(items == 5);
     hangs = 0;
-    assert_int_equal(djp_sdk_flush(pair.sdk, 20 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(pair.sdk, PATIENCE), 0);
     pair_end(&pair);
 }
 
@@ -139,7 +139,7 @@ test_traces_are_a_signal(void **state)
     script_transport *transport = script_new(NULL, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "span", 9);
-    assert_int_equal(djp_sdk_flush(sdk, 20 * SECOND), 0);
+    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     json *status = helper_status(sdk);
     const json *traces = row_of(status, "traces");
     static const char *const books[] = {"started",  "live",    "not_sampled",

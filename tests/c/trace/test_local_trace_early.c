@@ -373,7 +373,8 @@ static void
 a_hundred_thousand_spans_and_an_error(void **state)
 {
     (void)state;
-    djp__recorder_options options = options_of(1e-12);
+    djp__recorder_options options = patient_of(1e-12);
+    options.decision_wait_ns = 3600 * S;
     options.decision_buffer_bytes = UINT64_MAX / 2;
     options.ring_bytes = 64u << 20;
     use(options);

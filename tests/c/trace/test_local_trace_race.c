@@ -163,7 +163,7 @@ in_forked_child(djp_span *root)
 {
     unsigned before = djp__thread.block_count;
     djp_recorder_counters counters;
-    alarm(20);
+    alarm(120);
     djp_span_end(root, 0);
     djp_span_release(root);
     djp__recorder_counters(&counters, recorder);

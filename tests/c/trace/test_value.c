@@ -24,7 +24,7 @@ within_limits(void (*act)(void))
         struct rlimit core = {0, 0}, seconds = {20, 20};
         setrlimit(RLIMIT_CORE, &core);
         setrlimit(RLIMIT_CPU, &seconds);
-        alarm(60);
+        alarm(120);
         act();
         _exit(0);
     }
