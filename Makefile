@@ -224,7 +224,7 @@ instructions instructions-record: $(BUILD)/instructions/instructions $(VENV)/.na
 # Files of tests run beside each other, the tests of a file one after another.
 PYTEST_PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
-	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_PARALLEL) $(PYTEST_ARGS)
+	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" tools/py-test.sh $(PY) -m 'not e2e' $(PYTEST_PARALLEL) $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 build-python-asan: $(VENV)/.test
 	@CC="$(CC)" tools/asan-python.sh build $(PY)

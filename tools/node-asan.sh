@@ -18,6 +18,9 @@ if [ "$verb" = build ]; then
 fi
 # Leak detection is off: Node itself keeps memory at exit.
 cd "$out"
-mkdir -p tools && cp -a "$here"/tools/node-*.sh tools/
-LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+mkdir -p tools && cp -a "$here"/tools/node-*.* "$here"/tools/failures.sh tools/
+export DJP_REPORTS=$out/reports
+rm -rf "$DJP_REPORTS" && mkdir "$DJP_REPORTS"
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$DJP_REPORTS/asan
+LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" \
   tools/node-test.sh "$node"

@@ -1,22 +1,36 @@
 #!/usr/bin/env bash
 # node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh),
-# all within DJP_NODE_DEADLINE seconds (1800), JOBS files at a time (default: one a processor).
-# NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose name has it. Prints
-# what failed, the slowest ten tests, and a closing count.
+# all within DJP_NODE_DEADLINE seconds (1800), JOBS files at a time (default: one a processor), each
+# within ten minutes. NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose
+# name has it. Prints what failed, the slowest ten tests, and a closing count; a file that failed
+# beside others then runs again (see failures.sh).
 set -uo pipefail
-node=${1:-$(tools/node-find.sh)} || exit 1
-log=$(mktemp); trap 'rm -f "$log"' EXIT
-jobs=--test-concurrency=${JOBS:-$(nproc)}
-"$node" $jobs -e 0 2>/dev/null || jobs= # before 20.10
-timeout --kill-after=10 "${DJP_NODE_DEADLINE:-1800}" "$node" --test $jobs --test-reporter=tap \
-  ${NODE_TEST_NAME:+"--test-name-pattern=$NODE_TEST_NAME"} ${NODE_TESTS:-tests/node/test_*.js} >"$log" 2>&1
-bad=$?
-if [ $bad != 0 ]; then
-  grep -vE '^ *(---|\.\.\.|duration_ms:|type:|# Subtest)|^ *ok ' "$log"
-  [ $bad != 124 ] || echo "the deadline passed; the last file that ended: $(grep -E '^# Subtest' "$log" | tail -n 1)"
+tools=$(cd "$(dirname "$0")" && pwd)
+. "$tools/failures.sh"
+node=${1:-$("$tools/node-find.sh")} || exit 1
+logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
+failures_begin "$logs/failures"
+files=(${NODE_TESTS:-tests/node/test_*.js})
+[ ${#files[@]} != 1 ] || DJP_ALONE=1
+options=()
+for option in --test-concurrency="${JOBS:-$(nproc)}" --test-timeout=600000; do
+  if "$node" "$option" -e 0 2>/dev/null; then options+=("$option"); fi # before 20.11
+done
+[ -z "${NODE_TEST_NAME:-}" ] || options+=("--test-name-pattern=$NODE_TEST_NAME")
+mkdir "$logs/files"
+DJP_NODE_FAILURES=$logs/files timeout --kill-after=10 "${DJP_NODE_DEADLINE:-1800}" "$node" --test \
+  "${options[@]}" --test-reporter="$tools/node-report.mjs" "${files[@]}" >"$logs/out" 2>&1
+status=$?
+cat "$logs/out"
+for log in "$logs"/files/*; do
+  [ -e "$log" ] || continue
+  file=$(head -n 1 "$log")
+  sed -i 1d "$log"
+  failure "$file" "$log" "" env NODE_TESTS="$file" "$0" "$node"
+done
+if [ $status = 124 ] || [ $status = 137 ]; then
+  failure "node --test" "$logs/out" "the deadline passed"
+elif [ $status != 0 ] && [ -z "$(ls "$logs/files")" ]; then
+  failure "node --test" "$logs/out" "exit $status"
 fi
-echo "slowest tests:"
-sed -nE 's/^(not )?ok [0-9]+ - (.*)$/\2/; t keep; s/^  duration_ms: ([0-9]+).*/\1/; t time; b; :keep; h; b; :time; G; s/\n/ /p' "$log" | sort -rn |
-  head -n 10 | awk '{ ms = $1; $1 = ""; printf "%7.1f s %s\n", ms / 1000, $0 }'
-echo "$("$node" --version): $(sed -n 's/^# pass /passed /p; s/^# fail /failed /p; s/^# skipped /skipped /p' "$log" | paste -sd' ')"
-exit $bad
+failures_end "$status"

@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
 # run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, JOBS at a time (default: one
-# a processor); new inputs that matter go to build/corpus. Fails on the first finding.
+# a processor); new inputs that matter go to build/corpus. Fails when one has a finding.
 set -uo pipefail
+. "$(dirname "$0")/failures.sh"
 seconds=$1; shift
+brief=${DJP_FAILURES:-} # a run of parts prints no line for what passes
+logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
+failures_begin "$logs/failures"
 bad=0
 one() {
   local name=$(basename "$1") corpus=build/corpus/$(basename "$1")
   mkdir -p "$corpus"
   if "$1" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/corpus/$name-" "$corpus" >"$corpus.log" 2>&1; then
-    echo "ok   $name: $(grep -o 'number_of_executed_units: .*' "$corpus.log")"
+    [ -n "$brief" ] || echo "ok   $name: $(grep -o 'number_of_executed_units: .*' "$corpus.log")"
   else
-    echo "FAIL $name"; tail -n 40 "$corpus.log"; return 1
+    echo "FAIL $name"
+    failure "$name" "$corpus.log" "a finding"
+    return 1
   fi
 }
 pids=()
@@ -19,4 +25,5 @@ for target in "$@"; do
   one "$target" &
 done
 while [ "$(jobs -rp | wc -l)" -gt 0 ]; do wait -n || bad=1; done
-exit $bad
+[ -z "$brief" ] || echo "$# targets, $seconds s each"
+failures_end $bad
