@@ -35,7 +35,7 @@ tear_down(void **state)
     return 0;
 }
 
-static void
+static inline void
 with_options(djp__recorder_options options)
 {
     djp__recorder_free(recorder);

@@ -1,5 +1,5 @@
 /* What ends after the root of its local trace: an error there is kept with what belongs to it, and
- * nothing counts twice. Also spans that are found by the context that was taken from them. */
+ * nothing counts twice. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,47 +284,6 @@ start_by_context(const djp_span_context *context)
 }
 
 static void
-a_context_of_this_process_joins_its_trace(void **state)
-{
-    (void)state;
-    use(ratio_options(1e-9));
-    for (int shared = 0; shared < 2; shared++) {
-        djp_span *root = start(NULL), *child = start(root);
-        djp_span_context context;
-        djp_span_get_context(&context, child);
-        if (shared) {
-            djp_span_share(child);
-            djp_span_share(child);
-        }
-        finish(child); /* the handle is gone, the trace is open */
-        end_failed(start_by_context(&context));
-        finish(root);
-        assert_int_equal(span_reader_drain(recorder), shared ? 3 : 1);
-        end_failed(start_by_context(&context)); /* the trace is gone: one of its own */
-        djp__span_record *record = span_reader_take(recorder);
-        assert_int_equal(record->local_root, DJP_ROOT_OF_TRACE);
-        assert_memory_equal(record->parent_id, context.span_id, 8);
-        assert_memory_equal(record->trace_id, context.trace_id, 16);
-        free(record);
-    }
-}
-
-static void
-a_remote_context_joins_nothing(void **state)
-{
-    (void)state;
-    use(ratio_options(1e-9));
-    djp_span *root = start(NULL);
-    djp_span_context context;
-    djp_span_get_context(&context, root);
-    djp_span_share(root);
-    context.is_remote = 1;
-    end_failed(start_by_context(&context));
-    finish(root);
-    assert_int_equal(span_reader_drain(recorder), 1);
-}
-
-static void
 a_context_of_an_ended_root_begins_a_late_part(void **state)
 {
     (void)state;
@@ -337,56 +296,6 @@ a_context_of_an_ended_root_begins_a_late_part(void **state)
     end_failed(start_by_context(&context));
     take_late(1);
     djp_span_release(root);
-}
-
-static void
-another_recorders_context_joins_nothing(void **state)
-{
-    (void)state;
-    djp_recorder *other;
-    djp__recorder_options options = ratio_options(1e-9);
-    assert_int_equal(djp__recorder_new(&other, &options), 0);
-    use(ratio_options(1e-9));
-    djp_span *root = djp_span_start(other, DJP_TEXT("root"), NULL);
-    djp_span_context context;
-    djp_span_get_context(&context, root);
-    djp_span_share(root);
-    djp_span *child = start_by_context(&context);
-    finish(root);
-    end_failed(child);
-    assert_int_equal(span_reader_drain(recorder), 1);
-    djp__recorder_free(other);
-}
-
-/* The newest are known; those that gave way still work as contexts. */
-static void
-many_shared_spans_are_bounded(void **state)
-{
-    (void)state;
-    use(ratio_options(1e-9));
-    djp_span *root = start(NULL), *spans[100];
-    djp_span_context context;
-    for (int round = 0; round < 100; round++) {
-        for (int i = 0; i < 100; i++) {
-            spans[i] = start(i % 2 ? root : NULL);
-            djp_span_share(spans[i]);
-        }
-        djp_span_get_context(&context, spans[99]);
-        djp_span *child = start_by_context(&context);
-        djp_span_release(child);
-        for (int i = 0; i < 100; i++) {
-            finish(spans[i]);
-        }
-    }
-    end_failed(start_by_context(&context));
-    finish(root);
-    djp__span_record *record;
-    unsigned kept = 0;
-    while ((record = span_reader_take(recorder)) != NULL) {
-        kept++;
-        free(record);
-    }
-    assert_int_equal(kept, 5002);
 }
 
 /* ---- threads ---- */
@@ -513,11 +422,7 @@ main(void)
         CASE(nothing_is_rescued_where_nothing_may_leave),
         CASE(memory_of_late_spans_is_bounded),
         CASE(late_spans_that_never_end_leave_nothing_behind),
-        CASE(a_context_of_this_process_joins_its_trace),
-        CASE(a_remote_context_joins_nothing),
         CASE(a_context_of_an_ended_root_begins_a_late_part),
-        CASE(another_recorders_context_joins_nothing),
-        CASE(many_shared_spans_are_bounded),
         CASE(ends_and_starts_may_race),
         CASE(entries_may_go_while_their_trace_ends),
     };
