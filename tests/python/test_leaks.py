@@ -19,7 +19,7 @@ from djp_telemetry.metrics import Counter, Gauge, Histogram
 from growth import LEAST, ROUNDS, growth, new, references, repeat
 from support import telemetry
 
-pytest.importorskip("djp_telemetry._native")
+native = pytest.importorskip("djp_telemetry._native")
 
 LARGE = {"long list": 10, "endless": 20, "nested": 30}  # rounds of values that take their time
 _number = itertools.count()
@@ -172,6 +172,13 @@ def propagated(value):
     inject(value)
 
 
+def requested(value):
+    call = native._http_call(value, value)
+    call.respond(value, value, value)
+    call.end(value, value)
+    call.end()
+
+
 def as_baggage(value):
     bag = Baggage(value).set("k", "v", None)
     if isinstance(value, str):
@@ -223,6 +230,7 @@ PATHS = {
     "baggage": as_baggage,
     "start": options,
     "raised": failed,
+    "request": requested,
 }
 
 

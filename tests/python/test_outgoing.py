@@ -1,105 +1,27 @@
-"""Outgoing requests of httpx, requests, urllib3 and aiohttp: their headers and their spans."""
+"""Outgoing requests of httpx, requests, urllib3 and aiohttp: the behaviour that all have in common,
+their headers and their spans."""
 
-import asyncio
-import http.server
 import re
 import socket
 import subprocess
 import sys
-import threading
-import time
 
 import djp_telemetry
 import pytest
 from djp_telemetry import attach, baggage, detach, instrument_outgoing, start_span
+from outgoing_support import (
+    aiohttp,
+    async_httpx,
+    by_aiohttp,
+    by_requests,
+    by_urllib3,
+    httpx,
+    requests,
+    serving,  # noqa: F401 (the fixture `server`)
+    sync_httpx,
+    urllib3,
+)
 from support import attributes, clean_environment, take, telemetry
-
-httpx = pytest.importorskip("httpx")
-urllib3 = pytest.importorskip("urllib3")
-requests = pytest.importorskip("requests")
-aiohttp = pytest.importorskip("aiohttp")
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.server.seen.append(
-            (self.path, {name.lower(): value for name, value in self.headers.items()})
-        )
-        if self.path.startswith("/slow"):
-            time.sleep(1.5)
-        status = 302 if self.path == "/moved" else int(self.path.partition("status=")[2] or 200)
-        self.send_response(status)
-        if status == 302:
-            self.send_header("location", "/there")
-        size = 1000 if self.path.startswith("/cut") else 2
-        self.send_header("content-length", str(size))
-        self.end_headers()
-        self.wfile.write(b"ok")
-        if size > 2:
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.do_GET()
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    httpd.seen = []
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    yield httpd
-    httpd.shutdown()
-    httpd.server_close()
-
-
-def sync_httpx(method, url, **more):
-    with httpx.Client(trust_env=False, follow_redirects=True) as client:
-        return client.request(method, url, **more).status_code
-
-
-def async_httpx(method, url, **more):
-    async def main():
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
-            return (await client.request(method, url, **more)).status_code
-
-    return asyncio.run(main())
-
-
-def by_requests(method, url, **more):
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.request(method, url, **more).status_code
-
-
-def by_urllib3(method, url, timeout=None, **more):
-    return (
-        urllib3.PoolManager(retries=urllib3.Retry(1, backoff_factor=0))
-        .request(method, url, timeout=timeout or 30, **more)
-        .status
-    )
-
-
-def by_aiohttp(method, url, timeout=None, **more):
-    async def main():
-        limit = aiohttp.ClientTimeout(total=timeout or 30)
-        async with (
-            aiohttp.ClientSession(timeout=limit) as session,
-            session.request(method, url, **more) as response,
-        ):
-            await response.read()
-            return response.status
-
-    return asyncio.run(main())
-
 
 CLIENTS = [sync_httpx, async_httpx, by_requests, by_urllib3, by_aiohttp]
 FAILURES = (
@@ -195,84 +117,6 @@ def test_a_refused_connection_and_a_time_out_are_errors(server, call):
     )
     assert refused.events[0].name == "exception"
     assert late.status.code == 2 and "Timeout" in attributes(late.attributes)["error.type"]
-
-
-@pytest.mark.parametrize("client", ["httpx", "aiohttp"])
-def test_a_call_that_is_given_up_is_no_error(server, client):
-    async def get():
-        if client == "httpx":
-            async with httpx.AsyncClient(trust_env=False) as one:
-                await one.get(server.url + "/slow")
-        else:
-            async with aiohttp.ClientSession() as session:
-                await session.get(server.url + "/slow")
-
-    async def main():
-        task = asyncio.ensure_future(get())
-        deadline = time.monotonic() + 20
-        while not server.seen and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    with telemetry():
-        end = instrument_outgoing(spans=True)
-        asyncio.run(main())
-        end()
-        (span,) = take()
-    assert span.status.code == 0 and not span.events
-
-
-class Timeout(BaseException):
-    """As gevent and eventlet have it."""
-
-
-class GreenletExit(BaseException):
-    """The same."""
-
-
-@pytest.mark.parametrize("kind, status", [(Timeout, 2), (GreenletExit, 0)])
-def test_time_outs_and_ends_of_greenlets(server, monkeypatch, kind, status):
-    urllib3 = pytest.importorskip("urllib3")
-
-    def interrupted(*_, **__):
-        raise kind("after 1 second")
-
-    with telemetry():
-        end = instrument_outgoing(spans=True)
-        monkeypatch.setattr(urllib3.HTTPConnectionPool, "_make_request", interrupted)
-        with pytest.raises(kind):
-            urllib3.PoolManager().request("GET", server.url + "/ok")
-        end()
-        (span,) = take()
-    assert span.status.code == status and len(span.events) == status // 2
-
-
-@pytest.mark.parametrize("call", [sync_httpx, async_httpx], ids=lambda call: call.__name__)
-def test_an_answer_that_is_cut_off_is_an_error(server, call):
-    with telemetry():
-        end = instrument_outgoing(spans=True)
-        with pytest.raises(httpx.RemoteProtocolError):
-            call("GET", server.url + "/cut")
-        end()
-        (span,) = take()
-    assert (
-        span.status.code == 2 and attributes(span.attributes)["error.type"] == "RemoteProtocolError"
-    )
-
-
-def test_streams_end_with_their_body(server):
-    with telemetry():
-        end = instrument_outgoing(spans=True)
-        with (
-            httpx.Client(trust_env=False) as client,
-            client.stream("GET", server.url + "/x") as response,
-        ):
-            assert [span.name for span in take()] == []
-            assert response.read() == b"ok"
-        end()
-        assert len(take()) == 1
 
 
 @every_client

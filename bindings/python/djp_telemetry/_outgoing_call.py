@@ -8,7 +8,7 @@ import re
 from typing import Any, Callable, Iterable, Optional, Union
 from urllib.parse import urlsplit
 
-from ._client_span import ClientSpan
+from . import _client_span
 from ._loader import impl
 from ._other_agents import is_of_agent
 
@@ -51,12 +51,14 @@ def _allow(origins: Origins) -> Callable[[str], bool]:
 
 
 class OutgoingCall:
-    """One request: the headers to add, and its span if one is recorded."""
+    """One request: the headers to add, and its record if it is recorded."""
+
+    __slots__ = ("_record", "headers")
 
     def __init__(
         self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]
     ) -> None:
-        self.span: Optional[ClientSpan] = None
+        self._record: Any = None
         self.headers: dict[str, str] = {}
         try:
             self._begin(options, method, url, header)
@@ -78,18 +80,35 @@ class OutgoingCall:
         if is_of_agent(method, path, header):
             return
         if options.spans:
-            self.span = ClientSpan.start(method, url)
-        carried = impl.inject({}) if self.span is None else impl.inject({}, context=self.span.span)
+            self._record = _client_span.start(method, url)
+        span = None if self._record is None else self._record.span
+        carried = impl.inject({}) if span is None else impl.inject({}, context=span)
         self.headers = {name: value for name, value in carried.items() if header(name) is None}
 
-    def end(self, status: Any = None, error: Optional[BaseException] = None) -> None:
-        span, self.span = self.span, None
-        if span is not None:
-            span.end(status, error)
+    @property
+    def is_recorded(self) -> bool:
+        """Whether respond() and end() have an effect."""
+        return self._record is not None
 
-    def set_status_code(self, status: Any) -> None:
-        if self.span is not None:
-            self.span.set_status_code(status)
+    def respond(self, status: Any, version: Any = None, resends: int = 0) -> None:
+        """The response has begun. version: "HTTP/1.1" or "1.1"; resends: how often the request was
+        sent again."""
+        if self._record is not None:
+            self._record.respond(status, version, resends)
+
+    def complete(self, facts: Callable[[Any], tuple[Any, ...]], response: Any) -> None:
+        """The response has come. facts: returns the arguments of respond() for a response."""
+        if self._record is not None:
+            try:
+                self._record.respond(*facts(response))
+            except Exception:  # a class of the application, or an unknown version of the library
+                pass
+            self.end()
+
+    def end(self, error: Optional[BaseException] = None) -> None:
+        record, self._record = self._record, None
+        if record is not None:
+            _client_span.end(record, error)
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], None]:

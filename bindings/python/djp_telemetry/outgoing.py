@@ -58,7 +58,8 @@ def instrument_outgoing(
         origins: Only requests to these origins carry context: an origin
             (scheme://host:port), a pattern, a function, or a list of these; all by
             default. Context must not go to untrusted hosts.
-        spans: Whether each request is a client span.
+        spans: Whether each request is recorded: a client span, and its duration in
+            http_client_request_duration_seconds.
 
     Returns:
         A function that ends the instrumentation.

@@ -102,7 +102,8 @@ typedef struct djp_py_state {
     /* Types of this module. */
     PyTypeObject *sdk_type, *span_type, *span_context_type, *trace_flags_type, *trace_state_type,
         *context_type;
-    PyTypeObject *baggage_type, *tracer_type, *starter_type, *use_type, *immediate_type;
+    PyTypeObject *baggage_type, *tracer_type, *starter_type, *use_type, *immediate_type,
+        *http_call_type;
     djp_py_words words;
     /* The active SDK. Changed only by sdk.c, under the interpreter lock. */
     djp_py_sdk *sdk; /* owned; NULL while telemetry is off */
@@ -137,7 +138,8 @@ typedef struct djp_py_part {
 extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part,
     djp_py_baggage_part, djp_py_current_part;
 extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part,
-    djp_py_parent_part, djp_py_use_part, djp_py_metrics_part, djp_py_asgi_part;
+    djp_py_parent_part, djp_py_use_part, djp_py_http_call_part, djp_py_metrics_part,
+    djp_py_asgi_part;
 /* Makes a heap type of this module; with name != NULL it also becomes an attribute of the module.
  * NULL with an exception set. */
 PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);

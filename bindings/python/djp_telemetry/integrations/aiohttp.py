@@ -7,6 +7,12 @@ from typing import Any, Callable
 from .._outgoing_call import Options, OutgoingCall, replace
 
 
+def _facts(response: Any) -> tuple[Any, ...]:
+    version = response.version
+    text = None if version is None else f"{version.major}.{version.minor}"
+    return response.status, text, len(response.history)
+
+
 def instrument(aiohttp: Any, options: Options) -> list[Callable[[], None]]:
     """Wraps ClientSession. The span ends when the response headers arrive."""
 
@@ -20,15 +26,16 @@ def instrument(aiohttp: Any, options: Options) -> list[Callable[[], None]]:
             url = str(str_or_url)
             if base is not None and "://" not in url:
                 url = str(base.join(type(base)(url)))
-            call = OutgoingCall(options, method, url, names.get)
+            call = OutgoingCall(options, str(method).upper(), url, names.get)
             if call.headers:
                 more["headers"] = [*own, *call.headers.items()]
             try:
                 response = await original(self, method, str_or_url, **more)
             except BaseException as error:
-                call.end(getattr(error, "status", None), error)
+                call.respond(getattr(error, "status", None))
+                call.end(error)
                 raise
-            call.end(response.status)
+            call.complete(_facts, response)
             return response
 
         return _request

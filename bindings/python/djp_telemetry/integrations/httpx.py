@@ -17,7 +17,7 @@ class _Body:
         try:
             yield from self._inner
         except BaseException as error:
-            self._call.end(error=error)
+            self._call.end(error)
             raise
 
     def close(self) -> None:
@@ -34,7 +34,7 @@ class _AsyncBody:
             async for part in self._inner:
                 yield part
         except BaseException as error:
-            self._call.end(error=error)
+            self._call.end(error)
             raise
 
     async def aclose(self) -> None:
@@ -59,8 +59,8 @@ def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
         return call
 
     def follow(call: OutgoingCall, response: Any, kind: Any) -> Any:
-        if call.span is not None:
-            call.set_status_code(response.status_code)
+        if call.is_recorded:
+            call.respond(response.status_code, getattr(response, "http_version", None))
             response.stream = kind(response.stream, call)
         return response
 
@@ -70,7 +70,7 @@ def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
             try:
                 response = original(self, request)
             except BaseException as error:
-                call.end(error=error)
+                call.end(error)
                 raise
             return follow(call, response, body)
 
@@ -82,7 +82,7 @@ def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
             try:
                 response = await original(self, request)
             except BaseException as error:
-                call.end(error=error)
+                call.end(error)
                 raise
             return follow(call, response, async_body)
 

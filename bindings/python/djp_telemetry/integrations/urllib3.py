@@ -8,6 +8,18 @@ from typing import Any, Callable
 from .._outgoing_call import Options, OutgoingCall, replace
 
 
+def _cause_of(error: BaseException) -> BaseException:
+    """The error of the last attempt."""
+    reason = getattr(error, "reason", None)
+    return reason if isinstance(reason, BaseException) else error
+
+
+def _facts(response: Any) -> tuple[Any, ...]:
+    version = response.version  # 11 is HTTP/1.1
+    text = f"{version // 10}.{version % 10}" if version else None
+    return response.status, text, len(getattr(response.retries, "history", ()))
+
+
 def instrument(urllib3: Any, options: Options) -> list[Callable[[], None]]:
     """Wraps HTTPConnectionPool."""
     pool_type = urllib3.connectionpool.HTTPConnectionPool
@@ -35,16 +47,16 @@ def instrument(urllib3: Any, options: Options) -> list[Callable[[], None]]:
                 else f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{url}"
             )
             call = OutgoingCall(options, method, place, names.get)
-            if call.span is None and not call.headers:
+            if not call.is_recorded and not call.headers:
                 return original(self, method, url, body, headers, *rest, **more)
             carried = dict(given or {})
             carried.update(call.headers)
             try:
                 response = original(self, method, url, body, carried, *rest, **more)
             except BaseException as error:
-                call.end(error=getattr(error, "reason", None) or error)
+                call.end(_cause_of(error))
                 raise
-            call.end(response.status)
+            call.complete(_facts, response)
             return response
 
         return urlopen
