@@ -186,6 +186,7 @@ TSAN_TESTS = \
   base/clock base/ring base/ring_race \
   control/overrides control/remote \
   export/prometheus_http \
+  instrument/baggage_attributes \
   metrics/builtin metrics/counter metrics/histogram metrics/process_exit metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
   model/context model/key \
   oplog/oplog oplog/oplog_life oplog/oplog_switch \

@@ -142,6 +142,7 @@
 
 #include "instrument/http_url.c"
 #include "instrument/http_client.c"
+#include "instrument/baggage_attributes.c"
 #include "instrument/http_server.c"
 
 #include "control/remote_strategy.c"
@@ -164,6 +165,7 @@
 #include "pipeline/books.c"
 
 #include "oplog/value.c"
+#include "oplog/baggage.c"
 #include "oplog/scope.c"
 #include "oplog/spans.c"
 #include "oplog/replay.c"

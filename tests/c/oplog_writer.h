@@ -139,6 +139,7 @@ typedef struct writer_start {
     uint32_t name, scope; /* symbols */
     uint32_t number, parent_flags;
     const char *state, *full_name; /* with the flags that say so */
+    const char *baggage; /* with its flag */
     uint64_t unix_ns;
     const djp_oplog_decision *decision; /* NULL: the writer decides as it must */
 } writer_start;
@@ -222,6 +223,9 @@ writer_begin(writer *it, const writer_start *start)
     if (start->flags & DJP_OP_START_TIME) {
         memcpy(payload + size, &start->unix_ns, 8);
         size += 8;
+    }
+    if (start->flags & DJP_OP_START_BAGGAGE) {
+        size += writer_sized(payload + size, start->baggage);
     }
     return writer_put(it, DJP_OP_START, start->slot | start->kind << 16 | start->flags << 24,
                       payload, size);

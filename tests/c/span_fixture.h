@@ -42,20 +42,20 @@ with_options(djp__recorder_options options)
     recorder = span_reader_recorder(&options);
 }
 
-static djp_key
+static inline djp_key
 key(const char *text)
 {
     return djp_key_intern(djp_text_of(text));
 }
 
-static djp_span *
+static inline djp_span *
 start(const char *name)
 {
     return djp_span_start(recorder, djp_text_of(name), NULL);
 }
 
 /* Ends, releases and reads back. */
-static djp__span_record *
+static inline djp__span_record *
 finish(djp_span *span)
 {
     djp_span_end(span, 0);

@@ -8,6 +8,7 @@ const { native } = require('./loader.js');
 const one = require('./one.js');
 const openMemory = require('./oplog_memory.js');
 const form = require('./oplog_form.js');
+const oldestSlots = require('./oplog_slots.js');
 const hotStrings = require('./oplog_texts.js');
 const { random, randomWords } = require('./ids.js');
 
@@ -31,12 +32,13 @@ const DRAIN_UNITS = 1024; // limits how long JavaScript is blocked
 const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core rejects longer ones
 
-const { PUBLISHED, LOST_SPANS, LOST_ATTRIBUTES, LOST_REQUESTS, CONSUMED, ASLEEP } = WORD;
+const { PUBLISHED, LOST_SPANS, LOST_ATTRIBUTES, LOST_REQUESTS, CONSUMED, ASLEEP, ACTIVE } = WORD;
 const { DEFINE, START, TEXT, NUMBER, TRUE, FALSE, DROP, END, HTTP_END, SYMBOL } = OP;
 const IS_ROOT = form.START.ROOT << 24; // in a header: the span is a local root
 const STATE_FOLLOWS = form.START.STATE;
 const NAME_FOLLOWS = form.START.NAME;
 const TIME_FOLLOWS = form.START.TIME;
+const BAGGAGE_FOLLOWS = form.START.BAGGAGE;
 const ROUTE_FOLLOWS = form.HTTP.ROUTE;
 
 const memory = openMemory();
@@ -193,18 +195,9 @@ let freeCount = 0;
 let fresh = 0; // the first slot that was never used
 let starts = 0;
 
-/**
- * Frees the slots of the oldest spans, which were most likely never ended. The core notices it at
- * the next start.
- */
+/** Frees the slots of the oldest spans. The core notices it at the next start. */
 function reclaim() {
-  const ages = new Uint32Array(NO_SLOT);
-  for (let slot = 0; slot < NO_SLOT; slot++) ages[slot] = (starts - generations[slot]) >>> 0;
-  const sorted = ages.slice().sort();
-  const oldest = sorted[NO_SLOT - (NO_SLOT >> 3)];
-  for (let slot = 0; slot < NO_SLOT; slot++) {
-    if (ages[slot] >= oldest) releaseSlot(slot);
-  }
+  for (const slot of oldestSlots(generations.subarray(0, NO_SLOT), starts)) releaseSlot(slot);
 }
 
 function releaseSlot(slot) {
@@ -228,7 +221,8 @@ function loseSpan() {
  */
 function start(span, name, header, parent, scope, decision) {
   const symbol = symbolOf(name, NAMES);
-  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n, decision);
+  if (symbol < 0 || (span.baggage !== null && (control[ACTIVE] & LOG.BAGGAGE) !== 0))
+    return startFull(span, name, header, parent, scope, '', 0n, 0n, decision);
   if (at + START_MOST + reserved > limit && !room(START_MOST)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = clock();
@@ -291,16 +285,23 @@ function sized(text, first) {
   return 8 + ((count + 7) & ~7);
 }
 
+/** Returns the baggage that a start carries: '' unless the core needs it. */
+function baggageOf(span) {
+  if (span.baggage === null || (control[ACTIVE] & LOG.BAGGAGE) === 0) return '';
+  return span.baggage.slice(0, longestName);
+}
+
 /**
  * Writes a start with optional parts: the tracestate of the parent, a full name, a start time in
- * Unix or monotonic nanoseconds (0n: now).
+ * Unix or monotonic nanoseconds (0n: now), the baggage.
  */
 function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decision) {
   let symbol = symbolOf(name, NAMES);
   if (symbol < 0 && name.length > longestName) name = cut(name, longestName);
   if (state.length > STATE_LENGTH) state = '';
   const long = symbol < 0 ? name.length : 0;
-  const units = START_MOST + 4 + ((state.length * 3 + long * 3 + 14) >> 3);
+  const baggage = baggageOf(span);
+  const units = START_MOST + 5 + (((state.length + long + baggage.length) * 3 + 21) >> 3);
   if (!room(units)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = monotonic === 0n ? clock() : monotonic;
@@ -319,6 +320,10 @@ function startFull(span, name, header, parent, scope, state, unixTime, monotonic
     header |= TIME_FOLLOWS << 24;
     longs[(first + more) >> 3] = unixTime;
     more += 8;
+  }
+  if (baggage !== '') {
+    header |= BAGGAGE_FOLLOWS << 24;
+    more += sized(baggage, first + more);
   }
   startWords(span, header, parent, symbol, scope, more, decision);
   return true;

@@ -24,6 +24,7 @@ const LOG = {
   HEAD_ONLY: 16,
   ASK: 32,
   ASK_ATTRIBUTES: 64,
+  BAGGAGE: 128,
   CONTROL_BYTES: 256,
   SLOTS: 32768,
   SYMBOLS: 8192,
@@ -68,6 +69,7 @@ const START = {
   HTTP: 16,
   ROOT: 32,
   WEBSOCKET: 64,
+  BAGGAGE: 128,
 };
 
 /** Flags of an HTTP_END operation. */

@@ -310,6 +310,11 @@ export interface TelemetryOptions {
    */
   knownMethods?: TextList;
   /**
+   * Entries of the baggage (W3C Baggage) that each span gets as attributes, separated by commas:
+   * keys, or prefixes followed by *. Whoever calls the service chooses the baggage of its requests.
+   */
+  baggageAttributes?: TextList;
+  /**
    * Least severe messages of the SDK about itself that are logged. Values: none, error, warn, info,
    * debug. Default: info.
    */
@@ -586,6 +591,12 @@ export interface TelemetryOptions {
    * CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE.
    */
   known_methods?: TelemetryOptions['knownMethods'];
+  /**
+   * The same as `baggageAttributes`. Entries of the baggage (W3C Baggage) that each span gets as
+   * attributes, separated by commas: keys, or prefixes followed by *. Whoever calls the service
+   * chooses the baggage of its requests.
+   */
+  baggage_attributes?: TelemetryOptions['baggageAttributes'];
   /**
    * The same as `logLevel`. Least severe messages of the SDK about itself that are logged. Values:
    * none, error, warn, info, debug. Default: info.

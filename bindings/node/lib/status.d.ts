@@ -284,6 +284,11 @@ export interface SettingsStatus {
    * recorded as _OTHER.
    */
   known_methods: TextSetting;
+  /**
+   * Entries of the baggage (W3C Baggage) that each span gets as attributes, separated by commas:
+   * keys, or prefixes followed by *. Whoever calls the service chooses the baggage of its requests.
+   */
+  baggage_attributes: TextSetting;
   /** Least severe messages of the SDK about itself that are logged. */
   log_level: TextSetting;
   /**

@@ -79,6 +79,7 @@ def init_telemetry(
     excluded_paths: Any = None,
     propagators: Any = None,
     known_methods: Any = None,
+    baggage_attributes: Any = None,
     log_level: Any = None,
     handle_sigterm: Any = None,
     log_correlation: Any = None,
@@ -240,6 +241,9 @@ def init_telemetry(
     - known_methods: HTTP methods that keep their name in metrics and spans, compared with case.
       Other methods are recorded as _OTHER. Default:
       CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE.
+    - baggage_attributes: Entries of the baggage (W3C Baggage) that each span gets as attributes,
+      separated by commas: keys, or prefixes followed by *. Whoever calls the service chooses the
+      baggage of its requests.
     - log_level: Least severe messages of the SDK about itself that are logged. Values: none, error,
       warn, info, debug. Default: info.
     - handle_sigterm: Exports what waits when SIGTERM, SIGINT, SIGHUP or SIGUSR2 arrives and the

@@ -213,6 +213,10 @@ def init_telemetry(
     # HTTP methods that keep their name in metrics and spans, compared with case. Other methods are
     # recorded as _OTHER. Default: CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE.
     known_methods: _TextList = None,
+    # Entries of the baggage (W3C Baggage) that each span gets as attributes, separated by commas:
+    # keys, or prefixes followed by *. Whoever calls the service chooses the baggage of its
+    # requests.
+    baggage_attributes: _TextList = None,
     # Least severe messages of the SDK about itself that are logged. Values: none, error, warn,
     # info, debug. Default: info.
     log_level: Union[Literal["none", "error", "warn", "info", "debug"], str, None] = None,

@@ -102,6 +102,7 @@ STATUS = (
     'read"},"excluded_paths":{"value":null,"source":"not '
     'read"},"propagators":{"value":null,"source":"not '
     'read"},"known_methods":{"value":null,"source":"not '
+    'read"},"baggage_attributes":{"value":null,"source":"not '
     'read"},"log_level":{"value":null,"source":"not '
     'read"},"handle_sigterm":{"value":null,"source":"not '
     'read"},"log_correlation":{"value":null,"source":"not read"}}}'

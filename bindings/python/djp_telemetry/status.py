@@ -217,6 +217,10 @@ class SettingsStatus(TypedDict):
     # HTTP methods that keep their name in metrics and spans, compared with case. Other methods are
     # recorded as _OTHER.
     known_methods: TextSetting
+    # Entries of the baggage (W3C Baggage) that each span gets as attributes, separated by commas:
+    # keys, or prefixes followed by *. Whoever calls the service chooses the baggage of its
+    # requests.
+    baggage_attributes: TextSetting
     # Least severe messages of the SDK about itself that are logged.
     log_level: TextSetting
     # Exports what waits when SIGTERM, SIGINT, SIGHUP or SIGUSR2 arrives and the program has no

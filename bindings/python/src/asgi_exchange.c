@@ -25,7 +25,7 @@ enum {
 static PyObject *
 exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* Called if the sampler reads request attributes. */
+/* Called if the sampler reads request attributes, or a setting the baggage. */
 static DJP_PY_COLD djp_span *
 exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request,
                      djp_http_type type)
@@ -39,8 +39,10 @@ exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *reque
         (void)djp_py_text_get(&texts[i],
                               given[i] != NULL && PyUnicode_Check(given[i]) ? given[i] : NULL);
     }
-    djp_http_request known = {
-        .method = texts[0].text, .path = texts[1].text, .scheme = texts[2].text};
+    djp_http_request known = {.method = texts[0].text,
+                              .path = texts[1].text,
+                              .scheme = texts[2].text,
+                              .baggage = djp_py_baggage_of(exchange->state, headers->baggage)};
     djp_span *span =
         djp_http_server_start_request(&exchange->start_ns, exchange->http->server, type,
                                       headers->has_remote ? &headers->remote : NULL, &known);

@@ -158,6 +158,19 @@ sdk_language_version(char *out, size_t size)
                         PY_MICRO_VERSION);
 }
 
+/* Called by a start of a span, with the interpreter lock. */
+static void
+sdk_visit_baggage(void *user, djp_baggage_use use, void *argument)
+{
+    djp_py_state *state = user;
+    PyObject *current = djp_py_current_baggage(state);
+    const djp_baggage *baggage = djp_py_baggage_of(state, current);
+    if (baggage != NULL) {
+        use(argument, baggage);
+    }
+    Py_XDECREF(current);
+}
+
 static int
 sdk_activate(djp_py_state *state, const djp_options *options)
 {
@@ -179,6 +192,7 @@ sdk_activate(djp_py_state *state, const djp_options *options)
         return -1;
     }
     Py_XDECREF(state->sdk);
+    djp_sdk_set_baggage_source(self->sdk, sdk_visit_baggage, state);
     state->sdk = self;
     state->recorder = djp_sdk_recorder(self->sdk);
     state->generation++;

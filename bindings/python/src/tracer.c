@@ -130,7 +130,11 @@ static djp_span *
 tracer_start_named(djp_py_state *state, tracer_request *request, djp_span_options *options)
 {
     djp_py_parent parent;
+    PyObject *span_part, *baggage;
     djp_py_parent_get(&parent, state, request->parent);
+    if (djp_py_context_parts(state, request->parent, &span_part, &baggage)) {
+        options->baggage = djp_py_baggage_of(state, baggage);
+    }
     options->parent = parent.span;
     options->remote = parent.has_remote ? &parent.remote : NULL;
     options->force_root = parent.span == NULL && !parent.has_remote;

@@ -163,6 +163,9 @@ typedef struct djp_options {
     char *excluded_paths; /* comma-separated exact paths, or prefixes ending in '*' */
     char *propagators; /* normalised, comma-separated: "tracecontext,baggage" */
     char *known_methods; /* comma-separated upper-case HTTP methods */
+    /* baggage entries that become span attributes: comma-separated keys, or prefixes
+     * ending in '*' */
+    char *baggage_attributes;
     /* behaviour */
     int log_level; /* of the SDK's messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
     int handle_sigterm; /* flush on SIGTERM if the application has no handler */

@@ -35,20 +35,20 @@ typedef enum djp_http_type {
     DJP_HTTP_WEBSOCKET = 1
 } djp_http_type;
 
-/* Request data for samplers, which is not recorded. Each text is borrowed for the call
- * and may be empty. A sampler sees http.request.method, url.path, url.scheme,
- * http.route, and the span name "METHOD ROUTE", or "METHOD PATH" without a route. */
+/* Request data for samplers and settings, not recorded otherwise. Each text is borrowed
+ * for the call and may be empty. A sampler sees http.request.method, url.path,
+ * url.scheme, http.route, and the span name "METHOD ROUTE", or "METHOD PATH" without a
+ * route. */
 typedef struct djp_http_request {
     djp_text method, path, scheme, route;
+    /* as received, for the setting baggage_attributes; NULL: none */
+    const djp_baggage *baggage;
 } djp_http_request;
-#define DJP_HTTP_REQUEST_INIT            \
-    {                                    \
-        {NULL, 0}, {NULL, 0}, {NULL, 0}, \
-        {                                \
-            NULL, 0                      \
-        }                                \
+#define DJP_HTTP_REQUEST_INIT                             \
+    {                                                     \
+        {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, NULL, \
     }
-/* Returns 1 while the active sampler uses a djp_http_request. */
+/* Returns 1 while the active sampler or a setting uses a djp_http_request. */
 int djp_http_server_wants_request(const djp_http_server *server);
 /* djp_http_server_start with request data for samplers; request may be NULL. */
 djp_span *

@@ -65,7 +65,8 @@ enum {
         /* a sampler tree decides about roots: call djp_oplog_decide for each, with the
          * span's name */
     32,
-    DJP_OPLOG_ASK_ATTRIBUTES = 64 /* ... and its first attributes */
+    DJP_OPLOG_ASK_ATTRIBUTES = 64, /* ... and its first attributes */
+    DJP_OPLOG_BAGGAGE = 128 /* each START carries the baggage of its parent context */
 };
 
 /* An operation: word 0 is `kind | payload bytes << 8`, word 1 depends on the kind, then
@@ -87,7 +88,8 @@ typedef enum djp_op {
      * with START_ROOT the decision's `threshold` and `recorded` (64 bits each), with
      * START_STATE the parent's tracestate as words {bytes, 0} + text padded to 8, with
      * START_NAME the name in the same form, with START_TIME the explicit start in Unix
-     * nanoseconds (64 bits). */
+     * nanoseconds (64 bits), with START_BAGGAGE the text of a baggage header in the
+     * form of the name. */
     DJP_OP_START = 2,
     DJP_OP_TEXT = 3, /* word 1: slot | key symbol << 16; payload: text */
     /* word 1 as TEXT; payload: double. Whole numbers up to 2^53 become integers */
@@ -132,7 +134,8 @@ enum {
     DJP_OP_START_REMOTE = 8,
     DJP_OP_START_HTTP = 16,
     DJP_OP_START_ROOT = 32,
-    DJP_OP_START_WEBSOCKET = 64
+    DJP_OP_START_WEBSOCKET = 64,
+    DJP_OP_START_BAGGAGE = 128
 };
 enum {
     DJP_OP_HTTP_FAILED = 1,

@@ -29,6 +29,11 @@ typedef struct djp_sdk_language {
  * standard error. */
 typedef void (*djp_sdk_log)(void *user, int level, const char *message);
 
+/* Calls use(argument, baggage) with the baggage of the calling thread's current
+ * context, borrowed for that call, or does not call it if there is none. */
+typedef void (*djp_baggage_use)(void *argument, const djp_baggage *baggage);
+typedef void (*djp_baggage_source)(void *user, djp_baggage_use use, void *argument);
+
 /* Creates an SDK; copies options. Starts no thread before the first span. Returns 0,
  * DJP_ENOMEM or DJP_EINVAL. */
 int djp_sdk_new(djp_sdk **out, const djp_options *options,
@@ -36,6 +41,12 @@ int djp_sdk_new(djp_sdk **out, const djp_options *options,
 /* Shuts down without waiting if that has not happened, then frees all memory that no
  * live span needs. Accepts NULL. */
 void djp_sdk_free(djp_sdk *sdk);
+
+/* With the setting baggage_attributes, djp_span_start calls source in the starting
+ * thread for a span whose options have no baggage. Called once, before the first span;
+ * user is borrowed as long as spans start. Without the setting, source is not called.
+ */
+void djp_sdk_set_baggage_source(djp_sdk *sdk, djp_baggage_source source, void *user);
 
 djp_recorder *djp_sdk_recorder(djp_sdk *sdk); /* borrows; NULL when traces are off */
 djp_registry *djp_sdk_registry(djp_sdk *sdk); /* borrows; NULL when metrics are off */

@@ -76,6 +76,7 @@
     X(EXCLUDED_PATHS, "excluded_paths")                             \
     X(PROPAGATORS, "propagators")                                   \
     X(KNOWN_METHODS, "known_methods")                               \
+    X(BAGGAGE_ATTRIBUTES, "baggage_attributes")                     \
     X(LOG_LEVEL, "log_level")                                       \
     X(HANDLE_SIGTERM, "handle_sigterm")                             \
     X(LOG_CORRELATION, "log_correlation")

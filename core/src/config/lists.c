@@ -1,5 +1,6 @@
-/* Settings that are lists of words: propagators, HTTP methods, excluded paths, and the opt-in to
- * semantic conventions. Lists are normalised here, so that readers only split at commas. */
+/* Settings that are lists of words: propagators, HTTP methods, excluded paths, baggage entries, and
+ * the opt-in to semantic conventions. Lists are normalised here, so that readers only split at
+ * commas. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -73,6 +74,21 @@ lists_take_path(djp__buf *list, djp_text word)
     if ((word.data[0] != '/' && word.data[0] != '*') ||
         (star != NULL && star != word.data + word.size - 1)) {
         return 0;
+    }
+    lists_add(list, word);
+    return 1;
+}
+
+/* A key as in W3C Baggage, a token; a star is valid at the end only. */
+static int
+lists_take_baggage_key(djp__buf *list, djp_text word)
+{
+    for (size_t i = 0; i < word.size; i++) {
+        char c = word.data[i];
+        int is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_letter && (c == '*' ? i + 1 < word.size : strchr("!#$%&'+-.^_`|~", c) == NULL)) {
+            return 0;
+        }
     }
     lists_add(list, word);
     return 1;
@@ -169,5 +185,7 @@ djp__config_rule_lists(djp__config_state *state)
     lists_read(state, DJP_SETTING_KNOWN_METHODS, lists_take_method, "HTTP methods are");
     lists_read(state, DJP_SETTING_EXCLUDED_PATHS, lists_take_path,
                "paths that begin with / and may end in * are");
+    lists_read(state, DJP_SETTING_BAGGAGE_ATTRIBUTES, lists_take_baggage_key,
+               "keys of baggage, which may end in *, are");
     lists_read_semconv(state);
 }

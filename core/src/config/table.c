@@ -417,6 +417,11 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
          .doc = "HTTP methods that keep their name in metrics and spans, compared with case. "
                 "Other methods are recorded as _OTHER.",
          .sources = {{"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", DJP_FORM_TEXT}}},
+    [DJP_SETTING_BAGGAGE_ATTRIBUTES] =
+        {TABLE_TEXT(baggage_attributes), .ruled = 1, .standard = "", .unit = "list",
+         .doc = "Entries of the baggage (W3C Baggage) that each span gets as attributes, separated "
+                "by commas: keys, or prefixes followed by *. Whoever calls the service chooses "
+                "the baggage of its requests."},
     [DJP_SETTING_LOG_LEVEL] = {TABLE_WORD(log_level, table_log_levels), .standard = "info",
                                .doc =
                                    "Least severe messages of the SDK about itself that are logged.",

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "metrics/builtin.h"
 #include "instrument/http_common.h"
+#include "model/baggage.h"
 #include "instrument/http_server.h"
 
 enum { HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
@@ -131,10 +132,13 @@ http_server_began(djp_span *span, djp_http_type type)
 
 djp_span *
 djp__http_server_start_as(djp_http_server *server, djp_http_type type,
-                          const djp_span_context *remote, const djp__span_seed *seed)
+                          const djp_span_options *given, const djp__span_seed *seed)
 {
     djp_text name = http_server_name(type);
-    djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
+    djp_span_options options = {.scope = server->scope,
+                                .kind = DJP_KIND_SERVER,
+                                .remote = given->remote,
+                                .baggage = given->baggage};
     djp_span *span = djp__span_start_as(server->recorder, name.data, name.size, &options, seed);
     return http_server_began(span, type);
 }
@@ -196,6 +200,8 @@ djp_http_server_start_request(uint64_t *start_ns, djp_http_server *server, djp_h
     djp_span_options options = {.scope = server->scope,
                                 .kind = DJP_KIND_SERVER,
                                 .remote = remote,
+                                .baggage =
+                                    request->baggage ? request->baggage : &djp__baggage_empty,
                                 .sampling_name = sampling.name_text,
                                 .sampling_attributes = sampling.attributes,
                                 .sampling_attribute_count = sampling.count};

@@ -21,8 +21,8 @@ typedef struct djp_http_sampling {
 void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
                         const djp_http_request *request);
 
-/* As djp_http_server_start. Borrows all. */
+/* As djp_http_server_start, with remote and baggage of the options. Borrows all. */
 djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type,
-                                    const djp_span_context *remote, const djp__span_seed *seed);
+                                    const djp_span_options *given, const djp__span_seed *seed);
 
 #endif

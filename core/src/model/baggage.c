@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "djp/context.h"
+#include "model/baggage.h"
 
 #include <string.h>
 
@@ -16,6 +16,8 @@ struct djp_baggage {
     djp_text text; /* in the same block, as are the texts of the entries */
     djp_baggage_entry entries[];
 };
+
+const djp_baggage djp__baggage_empty = {.count = 0, .text = {"", 0}};
 
 typedef struct baggage_draft {
     /* borrowed; `encoded` marks percent-encoded values */

@@ -150,6 +150,7 @@ attach_active(const djp__oplog_host *host)
         active |= djp_recorder_needs(host->recorder) & DJP_NEEDS_ATTRIBUTES
                       ? DJP_OPLOG_ASK_ATTRIBUTES
                       : 0;
+        active |= djp_recorder_needs(host->recorder) & DJP_NEEDS_BAGGAGE ? DJP_OPLOG_BAGGAGE : 0;
         active |= host->recorder->tail_rules ? 0 : DJP_OPLOG_HEAD_ONLY;
     }
     return active;
@@ -230,6 +231,7 @@ attach_release(djp_oplog *log)
     djp__oplog_replay_until(log, djp__oplog_published(log), UINT32_MAX, NULL);
     djp__oplog_take_losses(log);
     djp__oplog_close_all(log);
+    djp__oplog_baggage_discard(log);
     log->recorder = NULL;
     djp__mutex_lock(&log->link);
     attach_take(log, DJP__OPLOG_DETACH, NULL);

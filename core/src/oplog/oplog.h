@@ -86,6 +86,10 @@ struct djp_oplog {
     djp_http_server *server; /* of the SDK it is attached to */
     djp_recorder *recorder; /* borrowed from that; NULL: no traces */
     djp__arena arena; /* of the value being read */
+    /* The last baggage and its list, which is NULL for an empty one; owned. No text: none yet. */
+    char *baggage_text;
+    size_t baggage_size;
+    djp_baggage *baggage;
 
     djp_mutex link; /* state and owner */
     djp__oplog_state state; /* written under both mutexes, read under either, as the next */
@@ -134,6 +138,11 @@ int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *l
 int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp__arena *arena,
                              const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
+
+/* baggage.c: the list in the text of a baggage header, valid until the next call; NULL for an empty
+ * one and without memory. The mutex is held. */
+const djp_baggage *djp__oplog_baggage(djp_oplog *log, djp_text text);
+void djp__oplog_baggage_discard(djp_oplog *log);
 
 /* scope.c: returns the scope in the text of a symbol; 0 without room or memory. */
 djp_scope djp__oplog_scope(const char *symbol, size_t size);

@@ -139,7 +139,7 @@ typedef struct oplog_start {
 
 /* The optional data after the words of a start. */
 REPLAY__RARE int
-oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
+oplog_start_read_more(oplog_start *out, djp_oplog *log, const djp__oplog_operation *operation)
 {
     size_t first = REPLAY__START + (out->seed.decided ? REPLAY__DECISION : 0);
     const unsigned char *at = operation->data + first, *end = operation->data + operation->size;
@@ -153,6 +153,13 @@ oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
         }
         out->options.start_unix_ns = replay_long(at, 0);
         at += 8;
+    }
+    if (out->flags & DJP_OP_START_BAGGAGE) {
+        djp_text text;
+        if (!replay_sized(&text, &at, end)) {
+            return 0;
+        }
+        out->options.baggage = djp__oplog_baggage(log, text);
     }
     return 1;
 }
@@ -195,9 +202,10 @@ replay_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *
     if (out->flags & DJP_OP_START_ROOT && !replay_start_read_decision(out, operation)) {
         return 0;
     }
-    const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME;
+    const unsigned rare =
+        DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME | DJP_OP_START_BAGGAGE;
     int more = (out->flags & rare) != 0;
-    return !more || oplog_start_read_more(out, operation);
+    return !more || oplog_start_read_more(out, log, operation);
 }
 
 /* The parent of a local root, as a context of another process or of an unknown local span; NULL if
@@ -262,7 +270,7 @@ replay_start(djp_oplog *log, const djp__oplog_operation *operation)
     if (start.flags & DJP_OP_START_HTTP && is_root) {
         djp_http_type type =
             start.flags & DJP_OP_START_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST;
-        span = djp__http_server_start_as(log->server, type, start.options.remote, &start.seed);
+        span = djp__http_server_start_as(log->server, type, &start.options, &start.seed);
     } else {
         span = djp__span_start_as(log->recorder, start.name.data, start.name.size, &start.options,
                                   &start.seed);

@@ -75,6 +75,7 @@ djp_oplog_unref(djp_oplog *log)
     djp__pages_free(log->control, djp_oplog_size(log));
     djp__free(log->traces);
     djp__arena_fini(&log->arena);
+    djp__oplog_baggage_discard(log);
     djp__mutex_fini(&log->link);
     djp__mutex_fini(&log->mutex);
     djp__free(log);

@@ -143,6 +143,16 @@ sdk_make_sampler(djp_sdk *sdk)
     return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
 }
 
+/* Registers the span processors of the settings. */
+static int
+sdk_add_processors(djp_sdk *sdk)
+{
+    const char *entries = sdk->options.baggage_attributes;
+    return entries != NULL && entries[0] != '\0'
+               ? djp__baggage_attributes_add(&sdk->baggage_attributes, sdk->recorder, entries)
+               : 0;
+}
+
 /* An invalid address disables traces only. */
 static void
 sdk_give_up_traces(djp_sdk *sdk)
@@ -154,6 +164,7 @@ sdk_give_up_traces(djp_sdk *sdk)
         source && *source ? source : "endpoint");
     djp__recorder_free(sdk->recorder);
     sdk->recorder = NULL;
+    sdk->baggage_attributes = NULL;
 }
 
 const char *
@@ -249,7 +260,8 @@ sdk_make_traces(djp_sdk *sdk, djp__transport **transport)
     if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
         return result;
     }
-    if (sdk->options.sampler == DJP_SAMPLER_TREE) {
+    result = sdk_add_processors(sdk);
+    if (result == 0 && sdk->options.sampler == DJP_SAMPLER_TREE) {
         result = sdk_make_sampler(sdk);
     }
     if (result == 0 && !*transport) {
@@ -492,6 +504,14 @@ djp_http_client *
 djp_sdk_http_client(djp_sdk *sdk)
 {
     return sdk != NULL ? sdk->http_client : NULL;
+}
+
+void
+djp_sdk_set_baggage_source(djp_sdk *sdk, djp_baggage_source source, void *user)
+{
+    if (sdk != NULL) {
+        djp__baggage_attributes_set_source(sdk->baggage_attributes, source, user);
+    }
 }
 
 const djp_options *

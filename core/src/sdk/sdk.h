@@ -15,6 +15,7 @@
 #include "export/otlp_trace.h"
 #include "export/prometheus_http.h"
 #include "instrument/http_client.h"
+#include "instrument/baggage_attributes.h"
 #include "oplog/oplog.h"
 #include "pipeline/books.h"
 #include "pipeline/flush.h"
@@ -110,6 +111,8 @@ struct djp_sdk {
     char transport_name[16]; /* "none" without a transport */
     char *endpoint; /* for messages: no credentials, no query */
     djp_recorder *recorder; /* NULL: traces are off */
+    /* of the recorder; NULL: no entry is copied */
+    djp__baggage_attributes *baggage_attributes;
     djp_registry *registry; /* NULL: metrics are off */
     djp_builtin *standard;
     djp_http_client *http_client;
