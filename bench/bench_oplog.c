@@ -96,7 +96,7 @@ bench_compare(const void *a, const void *b)
 
 typedef enum bench_kind { BENCH_SPAN, BENCH_BARE, BENCH_HTTP, BENCH_METRICS } bench_kind;
 
-/* Nobody else replays: the wake is taken away before the worker hears of it, and its interval is
+/* No other thread replays: the wake is taken away before the worker reads it, and its interval is
  * long. */
 static void
 bench_run(const char *label, const char *backend, const char *ratio, bench_kind kind)

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python bench/contenders.py NAME` prints a number.
+"""One measurement in a separate process: `python bench/contenders.py NAME` prints a number.
 bench/run.py calls it for both sides in turn.
 
 Times are nanoseconds on the calling thread: the minimum over many short chunks, so that a busy

@@ -142,7 +142,7 @@ metrics_begin(void)
     need(djp_registry_new(&registry, NULL) >= 0, "registry");
     counter = metric(DJP_COUNTER, "c", NULL, 0);
     histogram = metric(DJP_HISTOGRAM, "h", buckets, 15);
-    need(djp_builtin_new(&standard, registry, NULL) >= 0, "standard metrics");
+    need(djp_builtin_new(&standard, registry, NULL) >= 0, "built-in instruments");
 }
 
 static void

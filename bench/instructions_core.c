@@ -1,5 +1,5 @@
-/* The core exactly as a release compiles it, one unit, with what a count of instructions needs
- * besides: a clock that always takes the path of a calibrated counter and never refreshes, and ids
+/* The core exactly as a release compiles it, one unit, and what a count of instructions also
+ * needs: a clock that always takes the path of a calibrated counter and never refreshes, and ids
  * that are the same in every run. */
 #include "djp.c"
 

@@ -79,6 +79,6 @@ async def checkout(order_id: int) -> dict[str, str]:
 
 @app.get("/payments/{order_id}")
 async def payment(order_id: int) -> dict[str, str]:
-    """The other side of checkout; the demo runs it in a process of its own."""
+    """The other side of checkout; the demo runs it in a separate process."""
     log.info("payment taken")
     return {"payment": "taken"}

@@ -50,7 +50,7 @@ GAUGE = Gauge("soak_depth", "Depth")
 HISTOGRAM = Histogram("soak_seconds", "Duration", ["kind"])
 
 
-# ---- the collector: a process of its own, so that what it keeps is not ours --------------------
+# ---- the collector: a separate process, so that its memory is not ours --------------------
 
 
 def collect() -> None:

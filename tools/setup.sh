@@ -16,7 +16,7 @@ missing() {
 need=$(missing $build)
 if [ "$what" = test ]; then
   need="$need $(missing $test)"
-  # clang's sanitizer and fuzzer runtime is a package of its own on Debian 12 and later, named for
+  # clang's sanitizer and fuzzer runtime is a separate package on Debian 12 and later, named for
   # clang's version.
   if command -v clang >/dev/null && ! clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null <<<'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }'; then
     need="$need libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"

@@ -121,7 +121,7 @@
 #include "export/json.c"
 #include "export/emit_json.c"
 #include "export/emit_console.c"
-#include "export/resource_items.c"
+#include "export/resource_attributes.c"
 #include "export/otlp_scope.c"
 #include "export/tracestate_export.c"
 #include "export/otlp_trace.c"

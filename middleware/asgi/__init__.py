@@ -5,7 +5,7 @@ metrics_path="/metrics")`."""
 
 from __future__ import annotations
 
-from ._answered import note_exception
+from ._handled_exceptions import note_exception
 from ._metrics_app import metrics_app
 from ._middleware import TelemetryMiddleware
 

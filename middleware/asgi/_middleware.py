@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable, Iterable, MutableMapping, Optional,
 
 from .._loader import impl, native
 from .._paths import normalise
-from . import _answered, _django, _starlette
+from . import _django, _handled_exceptions, _starlette
 from ._client_left import client_left
 from ._lifespan import run_lifespan
 from ._metrics_app import scrape_of
@@ -86,7 +86,7 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         """The arguments are those of the class."""
         _refuse_wsgi(app)
         _django.note_routes(app)
-        _answered.note_handled(app)
+        _handled_exceptions.note_handled(app)
         _starlette.note_handled(app)
         path, excluded = _path(metrics_path), _paths(excluded_paths)
         template, resolve = route if callable(route) else None, Routes(app).resolve

@@ -11,7 +11,7 @@ import sys
 import types
 from typing import Any, Callable, Optional
 
-from ._answered import note
+from ._handled_exceptions import note
 
 _DEPTH = 16
 _INTERNAL_ERROR = 1011

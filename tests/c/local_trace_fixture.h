@@ -32,10 +32,10 @@ use(djp__recorder_options options)
     recorder = span_reader_recorder(&options);
 }
 
-static djp_recorder_counters
+static djp__recorder_totals
 counters(void)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, recorder);
     return out;
 }

@@ -98,10 +98,10 @@ host_fini(host *self)
     djp_registry_free(self->registry);
 }
 
-static inline djp_recorder_counters
+static inline djp__recorder_totals
 host_counters(const host *self)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, self->recorder);
     return out;
 }

@@ -230,7 +230,7 @@ oracle_make_span(rb_source *source, const rb_span *span)
 static Djp__Otlp__V1__ScopeSpans *
 oracle_scope(rb_source *source, djp_scope scope, size_t most)
 {
-    const djp_scope_entry *entry = djp__scope_entry(scope);
+    const djp__scope_entry *entry = djp__scope_entry_of(scope);
     Djp__Otlp__V1__ScopeSpans *out = oracle_alloc(source, sizeof *out);
     djp__otlp__v1__scope_spans__init(out);
     out->spans = oracle_alloc(source, most * sizeof *out->spans);

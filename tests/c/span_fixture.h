@@ -28,7 +28,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.live, 0);
     djp__recorder_free(recorder);

@@ -109,7 +109,7 @@ tool_documented(djp_registry *registry)
 static int
 tool_listen(djp_registry *registry)
 {
-    djp_diag diag;
+    djp__diagnostics diag;
     djp__prometheus_http *listener;
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
     if (djp__prometheus_http_start(&listener, registry, NULL, 0, &diag) < 0) {

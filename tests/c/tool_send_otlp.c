@@ -292,7 +292,7 @@ int
 main(int argc, char **argv)
 {
     tool t;
-    djp_diag diag;
+    djp__diagnostics diag;
     tool_set_up(&t, argc, argv);
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
     static const djp__route route = DJP__ROUTE_TRACES;

@@ -72,7 +72,7 @@ main(int argc, char **argv)
     djp__destination destination =
         djp__destination_of_traces(djp_sdk_options(sdk), &events_signal.route);
     destination.endpoint = argv[3];
-    destination.headers = "x-signal: events"; /* a destination has headers of its own */
+    destination.headers = "x-signal: events"; /* a destination has its own headers */
     destination.compress = 1;
     if (djp__transport_otlp_new(&transport, &destination, "djp-telemetry-test/1", &sdk->diag) !=
             0 ||

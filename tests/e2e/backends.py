@@ -200,8 +200,8 @@ class Collector(Program):
     """A Collector that writes every received span to a file and passes it on to Jaeger when one is
     given.
 
-    `branches` are further ways of the same spans, each through processors of its own into a file of
-    its own; `connectors` make metrics of them, into metrics.jsonl."""
+    `branches` are further ways of the same spans, each through its own processors into its own
+    file; `connectors` make metrics of them, into metrics.jsonl."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""What back ends do with spans that were kept although their sampled flag is 0, because their local
-trace failed: which of them are kept, what a second sampler makes of them, and whether counts by
-weight stay true. The findings are in docs/sampling.md."""
+"""How back ends treat spans that were sampled although their sampled flag is 0, because their local
+trace failed: which of them they store, how a second sampler changes them, and whether adjusted
+counts stay true. The findings are in docs/sampling.md."""
 
 import json
 import os
@@ -91,8 +91,10 @@ def test_a_collector_hands_them_on(tmp_path):
     assert len(failing) == FAILING and all(trace.threshold == 0 for trace in failing)
     # The flag is the head's decision: of the failing ones, three quarters have it not.
     assert all(trace.sampled == (trace.randomness >= QUARTER) for trace in sent)
-    rescued = [trace for trace in failing if not trace.sampled]
-    assert FAILING > len(rescued) > FAILING / 2 and all(t.sampled for t in sent if not t.failed)
+    late_sampled = [trace for trace in failing if not trace.sampled]
+    assert FAILING > len(late_sampled) > FAILING / 2 and all(
+        t.sampled for t in sent if not t.failed
+    )
     check_sums(sent, 1, 0.25)
 
 
@@ -124,9 +126,10 @@ def expect_thresholds(found, failing, others):
     assert all(trace.randomness >= trace.threshold for trace in found)
 
 
-def test_an_equalizing_sampler_thins_rescued_ones_and_counts_true(sampled):
+def test_an_equalizing_sampler_thins_late_sampled_ones_and_counts_true(sampled):
     sent, found = sampled
-    # Above our ratio: what the ratio chose passes, rescued ones are thinned to the sampler's part.
+    # Above our ratio: those that the ratio chose pass, the others are thinned to the sampler's
+    # part.
     half = found["equal_half"]
     expect_thresholds(half, HALF, QUARTER)
     assert ids(half) == {t.id for t in sent if not t.failed or t.randomness >= HALF}
@@ -172,7 +175,7 @@ def test_samplers_take_what_always_on_sends(tmp_path):
         collector.stop()
 
 
-def test_a_priority_keeps_rescued_ones_through_a_sampler(sampled):
+def test_a_priority_keeps_late_sampled_ones_through_a_sampler(sampled):
     sent, found = sampled
     expect_thresholds(found["marked"], 0, EIGHTH)
     assert ids(found["marked"]) == {t.id for t in sent if t.failed or t.randomness >= EIGHTH}
@@ -201,10 +204,10 @@ def test_tail_sampling_sees_flags_status_and_tracestate(tmp_path):
     sent, found = through(tmp_path, branches)
     failing = {trace.id for trace in sent if trace.failed}
     assert ids(found["flags"]) == {trace.id for trace in sent if trace.sampled}, (
-        "rescued ones are lost"
+        "late sampled ones are lost"
     )
     assert ids(found["status"]) == ids(found["state"]) == failing
-    # It chooses by a hash of its own and leaves the threshold as it was: sums are off by its
+    # It chooses by its own hash and leaves the threshold as it was: sums are off by its
     # percentage.
     low, high = load.bounds(len(sent), 0.5)
     assert low <= len(found["half"]) <= high

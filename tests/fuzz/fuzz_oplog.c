@@ -46,7 +46,7 @@ fuzz_sdk(int ratio)
 static void
 fuzz_check(djp_sdk *sdk)
 {
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, sdk->recorder);
     if (counters.live != 0 || counters.decision_buffer_bytes != 0) {
         abort();

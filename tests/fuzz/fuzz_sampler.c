@@ -72,7 +72,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         DEMAND(djp__recorder_set_sampler(recorder, tree) == 0); /* the same, or another one */
         tree = NULL;
         decide(recorder, data, size);
-        djp_recorder_counters counters;
+        djp__recorder_totals counters;
         djp__recorder_counters(&counters, recorder);
         DEMAND(counters.live == 0 && counters.decision_buffer_bytes == 0);
         djp__recorder_free(recorder);

@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         djp_span_end(span, 0);
         djp_span_release(span);
     }
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     DEMAND(counters.live == 0 && counters.decision_buffer_bytes == 0);
     djp__recorder_free(recorder);

@@ -17,12 +17,12 @@ contract_text(djp__buf *out, const char *key, const char *value)
 }
 
 static void
-contract_words(djp__buf *out, const djp_config_word *words)
+contract_words(djp__buf *out, const djp__config_word *words)
 {
     djp__buf_text(out, "\"words\":[");
-    for (const djp_config_word *word = words; word && word->text; word++) {
+    for (const djp__config_word *word = words; word && word->text; word++) {
         int alias = 0;
-        for (const djp_config_word *earlier = words; earlier < word; earlier++) {
+        for (const djp__config_word *earlier = words; earlier < word; earlier++) {
             alias |= earlier->value == word->value;
         }
         djp__buf_printf(out, "%s{\"text\":", word == words ? "" : ",");

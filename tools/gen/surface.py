@@ -31,7 +31,7 @@ DOCUMENTED = {  # Python files with generated docstrings, and the prefix of thei
     "bindings/python/djp_telemetry/integrations/structlog.py": "integrations.structlog.",
     "middleware/asgi/_middleware.py": "asgi.",
     "middleware/asgi/_metrics_app.py": "asgi.",
-    "middleware/asgi/_answered.py": "asgi.",
+    "middleware/asgi/_handled_exceptions.py": "asgi.",
 }
 DOC_WIDTH = 86
 EDGE = "bindings/node/lib/noop_entry.js"

@@ -15,7 +15,7 @@ diag_to_stderr(void *user, int level, const char *message)
 {
     static const char *const names[] = {"", "error: ", "warning: ", "", "debug: "};
     char line[1100];
-    const djp_diag *diag = user;
+    const djp__diagnostics *diag = user;
     int size = snprintf(line, sizeof line, "djp-telemetry: %s%s\n",
                         level >= 0 && level <= 4 ? names[level] : "", message);
     if (size < 0) {
@@ -29,24 +29,25 @@ diag_to_stderr(void *user, int level, const char *message)
 }
 
 int
-djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *), void *user)
+djp__diag_init(djp__diagnostics *diag, int level, void (*log)(void *, int, const char *),
+               void *user)
 {
     memset(diag, 0, sizeof *diag);
     diag->level = level;
     diag->log = log ? log : diag_to_stderr;
     diag->user = log ? user : diag;
-    djp__file_id(&diag->standard_error, STDERR_FILENO);
+    djp__file_id_get(&diag->standard_error, STDERR_FILENO);
     return djp__mutex_init(&diag->mutex);
 }
 
 void
-djp__diag_fini(djp_diag *diag)
+djp__diag_fini(djp__diagnostics *diag)
 {
     djp__mutex_fini(&diag->mutex);
 }
 
 void
-djp__diag(djp_diag *diag, int level, const char *format, ...)
+djp__diag(djp__diagnostics *diag, int level, const char *format, ...)
 {
     char message[1024];
     if (level > diag->level && level > DJP_LOG_WARN) {

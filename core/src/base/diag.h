@@ -9,23 +9,23 @@
 
 enum { DJP_LOG_NONE = 0, DJP_LOG_ERROR = 1, DJP_LOG_WARN = 2, DJP_LOG_INFO = 3, DJP_LOG_DEBUG = 4 };
 
-typedef struct djp_diag {
+typedef struct djp__diagnostics {
     void (*log)(void *user, int level, const char *message);
     void *user;
-    djp_file_id standard_error; /* its identity at the start */
+    djp__file_id standard_error; /* its identity at the start */
     int level; /* set before other threads see the structure */
     djp_mutex mutex; /* guards last_error */
     char last_error[256]; /* text of the latest error or warning */
     uint64_t last_error_unix_ns;
-} djp_diag;
+} djp__diagnostics;
 
-int djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *),
+int djp__diag_init(djp__diagnostics *diag, int level, void (*log)(void *, int, const char *),
                    /* log NULL: standard error, where a message that would block is dropped; diag
                     * must not move then */
                    void *user);
-void djp__diag_fini(djp_diag *diag);
-void
-djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void djp__diag_fini(djp__diagnostics *diag);
+void djp__diag(djp__diagnostics *diag, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */
 int djp__once(DJP__ATOMIC(int) * flag);
 /* Returns 1 at most once a minute per guard: a message may be written. Guards start at 0. */

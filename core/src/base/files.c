@@ -41,20 +41,20 @@
 static DJP__THREAD_LOCAL int files__parted;
 
 static void
-files_id_of(djp_file_id *out, const struct stat *facts)
+files_id_of(djp__file_id *out, const struct stat *facts)
 {
-    *out = (djp_file_id){facts->st_dev, facts->st_rdev, facts->st_ino, facts->st_mode & S_IFMT};
+    *out = (djp__file_id){facts->st_dev, facts->st_rdev, facts->st_ino, facts->st_mode & S_IFMT};
 }
 
 static int
-files_same(const djp_file_id *a, const djp_file_id *b)
+files_same(const djp__file_id *a, const djp__file_id *b)
 {
     return a->device == b->device && a->special == b->special && a->inode == b->inode &&
            a->kind == b->kind;
 }
 
 int
-djp__file_id(djp_file_id *out, int fd)
+djp__file_id_get(djp__file_id *out, int fd)
 {
     struct stat facts;
     memset(out, 0, sizeof *out);
@@ -66,10 +66,10 @@ djp__file_id(djp_file_id *out, int fd)
 }
 
 int
-djp__file_is(const djp_file_id *id, int fd)
+djp__file_is(const djp__file_id *id, int fd)
 {
-    djp_file_id now;
-    return djp__file_id(&now, fd) && files_same(&now, id);
+    djp__file_id now;
+    return djp__file_id_get(&now, fd) && files_same(&now, id);
 }
 
 /* ---- separate descriptor tables ---- */
@@ -132,10 +132,10 @@ djp__files_inherit(int parted)
 /* ---- standard error ---- */
 
 int
-djp__standard_is_safe(const djp_file_id *at_start, int fd)
+djp__standard_is_safe(const djp__file_id *at_start, int fd)
 {
-    djp_file_id now;
-    if (!djp__file_id(&now, fd)) {
+    djp__file_id now;
+    if (!djp__file_id_get(&now, fd)) {
         return 0;
     }
     int flags = fcntl(fd, F_GETFL);
@@ -169,7 +169,7 @@ files_open_again(void)
 }
 
 static void
-files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
+files_write_stream(int fd, const djp__file_id *id, const char *line, size_t size)
 {
     ssize_t wrote = 0;
     int again = files_open_again();
@@ -191,11 +191,11 @@ files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
 /* Without a copy from the kernel, the stream is opened again, which also works for the usual
  * ones. */
 static void
-files_write_reopened(const djp_file_id *at_start, const char *line, size_t size)
+files_write_reopened(const djp__file_id *at_start, const char *line, size_t size)
 {
-    djp_file_id id;
+    djp__file_id id;
     int again = files_open_again();
-    if (djp__file_id(&id, again) && (files_same(&id, at_start) || S_ISCHR(id.kind))) {
+    if (djp__file_id_get(&id, again) && (files_same(&id, at_start) || S_ISCHR(id.kind))) {
         ssize_t wrote = write(again, line, size);
         (void)wrote;
     }
@@ -205,14 +205,14 @@ files_write_reopened(const djp_file_id *at_start, const char *line, size_t size)
 }
 
 void
-djp__standard_error_write(const djp_file_id *at_start, const char *line, size_t size)
+djp__standard_error_write(const djp__file_id *at_start, const char *line, size_t size)
 {
     int saved = errno, fd = files_take_standard_error();
-    djp_file_id id;
+    djp__file_id id;
     ssize_t wrote = 0;
     if (fd < 0) {
         files_write_reopened(at_start, line, size);
-    } else if (djp__standard_is_safe(at_start, fd) && djp__file_id(&id, fd)) {
+    } else if (djp__standard_is_safe(at_start, fd) && djp__file_id_get(&id, fd)) {
         if (S_ISSOCK(id.kind)) {
             wrote = send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
         } else if (S_ISREG(id.kind)) {

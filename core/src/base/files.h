@@ -8,16 +8,16 @@
 #include <sys/types.h>
 
 /* The file of a descriptor. All zero: none. */
-typedef struct djp_file_id {
+typedef struct djp__file_id {
     dev_t device, special;
     ino_t inode;
     mode_t kind;
-} djp_file_id;
+} djp__file_id;
 
 /* Returns 1, or 0 and an empty id if fd is not open. */
-int djp__file_id(djp_file_id *out, int fd);
+int djp__file_id_get(djp__file_id *out, int fd);
 /* 1 while fd refers to the file of id. */
-int djp__file_is(const djp_file_id *id, int fd);
+int djp__file_is(const djp__file_id *id, int fd);
 
 /* Gives the calling thread a separate descriptor table, with /dev/null as 0, 1 and 2. No other
  * thread can close its later descriptors, inherit them over fork or exec, or get their numbers;
@@ -31,9 +31,9 @@ void djp__files_inherit(int parted);
 
 /* 1: fd, a standard stream, is the same as at the start, a terminal or device, or an append-only
  * file. Any other may be a file of the program that reused the number of a closed stream. */
-int djp__standard_is_safe(const djp_file_id *at_start, int fd);
+int djp__standard_is_safe(const djp__file_id *at_start, int fd);
 /* Writes one line (at most PIPE_BUF bytes) to the process's standard error from any thread; drops
  * it instead of waiting. Keeps the stream's flags. */
-void djp__standard_error_write(const djp_file_id *at_start, const char *line, size_t size);
+void djp__standard_error_write(const djp__file_id *at_start, const char *line, size_t size);
 
 #endif

@@ -25,15 +25,15 @@ size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
 /* A short text as words, to compare without a call: texts of the same size are equal if their words
  * are. */
 #define DJP__TEXT_WORDS_SIZE 16u
-typedef struct djp_text_words {
+typedef struct djp__text_words {
     uint64_t first, last;
     size_t size;
-} djp_text_words;
+} djp__text_words;
 /* text.size <= DJP__TEXT_WORDS_SIZE; borrows. */
-static inline djp_text_words
-djp__text_words(djp_text text)
+static inline djp__text_words
+djp__text_to_words(djp_text text)
 {
-    djp_text_words words = {0, 0, text.size};
+    djp__text_words words = {0, 0, text.size};
     uint32_t half[2];
     if (text.size >= 8) {
         memcpy(&words.first, text.data, 8);
@@ -51,7 +51,7 @@ djp__text_words(djp_text text)
     return words;
 }
 static inline int
-djp__text_words_equal(const djp_text_words *a, const djp_text_words *b)
+djp__text_words_equal(const djp__text_words *a, const djp__text_words *b)
 {
     return a->first == b->first && a->last == b->last && a->size == b->size;
 }

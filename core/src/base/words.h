@@ -10,7 +10,7 @@ enum { DJP__WORDS_MAX = 32 };
 
 typedef struct djp__words {
     struct {
-        djp_text_words head; /* of the first DJP__TEXT_WORDS_SIZE bytes */
+        djp__text_words head; /* of the first DJP__TEXT_WORDS_SIZE bytes */
         djp_text text; /* points into `copy` */
     } items[DJP__WORDS_MAX];
     size_t count;
@@ -22,19 +22,19 @@ typedef struct djp__words {
 int djp__words_init(djp__words *out, const char *list);
 void djp__words_fini(djp__words *words); /* accepts zeros */
 
-static inline djp_text_words
+static inline djp__text_words
 djp__words_head(djp_text word)
 {
     djp_text head = {word.data,
                      word.size < DJP__TEXT_WORDS_SIZE ? word.size : DJP__TEXT_WORDS_SIZE};
-    return djp__text_words(head);
+    return djp__text_to_words(head);
 }
 
 /* Returns the index of a word, compared with case; `count` if it is not in the list. */
 static inline size_t
 djp__words_find(const djp__words *words, djp_text word)
 {
-    djp_text_words head = djp__words_head(word);
+    djp__text_words head = djp__words_head(word);
     for (size_t i = 0; i < words->count; i++) {
         const djp_text *text = &words->items[i].text;
         if (djp__text_words_equal(&words->items[i].head, &head) &&

@@ -119,11 +119,11 @@ typedef struct djp__config_source {
     djp__form form;
 } djp__config_source;
 
-typedef struct djp_config_word {
+typedef struct djp__config_word {
     /* NULL ends the list; the report shows the first word of a value */
     const char *text;
     int value;
-} djp_config_word;
+} djp__config_word;
 
 typedef struct djp__config_row {
     size_t offset; /* of the field in djp_options */
@@ -132,7 +132,7 @@ typedef struct djp__config_row {
     int secret; /* 1: never shown */
     double minimum; /* for numbers, in the unit of the option */
     double maximum;
-    const djp_config_word *words;
+    const djp__config_word *words;
     const char *standard; /* the default, in the form of the option */
     const char *attributes; /* comma-separated resource attributes that also set it; NULL: none */
     /* of a number; of a text its kind: file, list, pairs, headers, URL or sampler; NULL: none */
@@ -237,7 +237,7 @@ int djp__config_parse(djp__config_value *out, const djp__config_row *row, djp__f
 /* The expected value, for a message: "a number from 0 to 1". */
 void djp__config_expectation(djp__buf *out, const djp__config_row *row, djp__form form);
 /* Returns the word of a value. */
-const char *djp__config_word(const djp__config_row *row, int value);
+const char *djp__config_word_of(const djp__config_row *row, int value);
 
 /* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 after
  * the last. */

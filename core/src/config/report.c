@@ -65,7 +65,7 @@ report_word(djp__buf *out, const djp_options *options, djp__setting setting, int
     if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
         report_text(out, options->sampler_text);
     } else {
-        report_text(out, djp__config_word(&djp__config_table[setting], word));
+        report_text(out, djp__config_word_of(&djp__config_table[setting], word));
     }
 }
 

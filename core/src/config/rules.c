@@ -153,7 +153,8 @@ rules_take_exporter(djp__config_state *state, const djp__config_given *given)
             state, given,
             "%s names several exporters. Only the first one known is used, %s: name one.",
             given->name,
-            djp__config_word(&djp__config_table[DJP_SETTING_EXPORTER], (int)state->out->exporter));
+            djp__config_word_of(&djp__config_table[DJP_SETTING_EXPORTER],
+                                (int)state->out->exporter));
     }
     return taken;
 }

@@ -22,7 +22,7 @@ summary_target(djp__buf *out, const djp__config_state *state)
         djp__config_show_endpoint(out, options->endpoint);
         djp__buf_printf(
             out, " by %s",
-            djp__config_word(&djp__config_table[DJP_SETTING_PROTOCOL], (int)options->protocol));
+            djp__config_word_of(&djp__config_table[DJP_SETTING_PROTOCOL], (int)options->protocol));
         summary_source(out, state, DJP_SETTING_ENDPOINT);
         return;
     case DJP_EXPORTER_CONSOLE:

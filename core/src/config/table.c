@@ -11,36 +11,36 @@ static const char *const table_names[] = {
 #undef TABLE_NAME
         NULL};
 
-static const djp_config_word table_backends[] = {
+static const djp__config_word table_backends[] = {
     {"noop", DJP_BACKEND_NOOP}, {"prom", DJP_BACKEND_PROM},     {"prometheus", DJP_BACKEND_PROM},
     {"otel", DJP_BACKEND_OTEL}, {"hybrid", DJP_BACKEND_HYBRID}, {NULL, 0}};
-static const djp_config_word table_exporters[] = {
+static const djp__config_word table_exporters[] = {
     {"otlp", DJP_EXPORTER_OTLP}, {"console", DJP_EXPORTER_CONSOLE}, {"none", DJP_EXPORTER_NONE},
     {"file", DJP_EXPORTER_FILE}, {"memory", DJP_EXPORTER_MEMORY},   {NULL, 0}};
-static const djp_config_word table_samplers[] = {{"always_on", DJP_SAMPLER_ALWAYS_ON},
-                                                 {"always_off", DJP_SAMPLER_ALWAYS_OFF},
-                                                 {"traceidratio", DJP_SAMPLER_RATIO},
-                                                 {"jaeger_remote", DJP_SAMPLER_JAEGER_REMOTE},
-                                                 {NULL, 0}};
-static const djp_config_word table_protocols[] = {{"grpc", DJP_PROTOCOL_GRPC},
-                                                  {"http/protobuf", DJP_PROTOCOL_HTTP_PROTOBUF},
-                                                  {"http/json", DJP_PROTOCOL_HTTP_JSON},
-                                                  {"http", DJP_PROTOCOL_HTTP_PROTOBUF},
+static const djp__config_word table_samplers[] = {{"always_on", DJP_SAMPLER_ALWAYS_ON},
+                                                  {"always_off", DJP_SAMPLER_ALWAYS_OFF},
+                                                  {"traceidratio", DJP_SAMPLER_RATIO},
+                                                  {"jaeger_remote", DJP_SAMPLER_JAEGER_REMOTE},
                                                   {NULL, 0}};
-static const djp_config_word table_compressions[] = {{"none", 0}, {"gzip", 1}, {NULL, 0}};
-static const djp_config_word table_statuses[] = {
+static const djp__config_word table_protocols[] = {{"grpc", DJP_PROTOCOL_GRPC},
+                                                   {"http/protobuf", DJP_PROTOCOL_HTTP_PROTOBUF},
+                                                   {"http/json", DJP_PROTOCOL_HTTP_JSON},
+                                                   {"http", DJP_PROTOCOL_HTTP_PROTOBUF},
+                                                   {NULL, 0}};
+static const djp__config_word table_compressions[] = {{"none", 0}, {"gzip", 1}, {NULL, 0}};
+static const djp__config_word table_statuses[] = {
     {"code", 0}, {"class", 1}, {"false", 0}, {"true", 1},  {"no", 0},
     {"yes", 1},  {"0", 0},     {"1", 1},     {"exact", 0}, {NULL, 0}};
-static const djp_config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
-static const djp_config_word table_sdk_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
-static const djp_config_word table_console_formats[] = {{"auto", DJP_CONSOLE_AUTO},
-                                                        {"json", DJP_CONSOLE_JSON},
-                                                        {"pretty", DJP_CONSOLE_PRETTY},
-                                                        {NULL, 0}};
-static const djp_config_word table_semconvs[] = {
+static const djp__config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
+static const djp__config_word table_sdk_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
+static const djp__config_word table_console_formats[] = {{"auto", DJP_CONSOLE_AUTO},
+                                                         {"json", DJP_CONSOLE_JSON},
+                                                         {"pretty", DJP_CONSOLE_PRETTY},
+                                                         {NULL, 0}};
+static const djp__config_word table_semconvs[] = {
     {"old", DJP_SEMCONV_OLD},       {"stable", DJP_SEMCONV_STABLE}, {"both", DJP_SEMCONV_BOTH},
     {"http/dup", DJP_SEMCONV_BOTH}, {"http", DJP_SEMCONV_STABLE},   {NULL, 0}};
-static const djp_config_word table_log_levels[] = {
+static const djp__config_word table_log_levels[] = {
     {"none", 0}, {"error", 1},   {"warn", 2},  {"info", 3},  {"debug", 4},
     {"off", 0},  {"warning", 2}, {"fatal", 1}, {"trace", 4}, {NULL, 0}};
 

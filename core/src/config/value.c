@@ -77,7 +77,7 @@ value_parse_spans(djp__config_value *out, const djp__config_row *row, djp_text t
 static int
 value_parse_word(djp__config_value *out, const djp__config_row *row, djp_text text)
 {
-    for (const djp_config_word *word = row->words; word != NULL && word->text != NULL; word++) {
+    for (const djp__config_word *word = row->words; word != NULL && word->text != NULL; word++) {
         if (djp__text_equal_nocase(text, word->text)) {
             out->integer = word->value;
             return 1;
@@ -121,9 +121,9 @@ djp__config_parse(djp__config_value *out, const djp__config_row *row, djp__form 
 }
 
 const char *
-djp__config_word(const djp__config_row *row, int value)
+djp__config_word_of(const djp__config_row *row, int value)
 {
-    for (const djp_config_word *word = row->words; word != NULL && word->text != NULL; word++) {
+    for (const djp__config_word *word = row->words; word != NULL && word->text != NULL; word++) {
         if (word->value == value) {
             return word->text;
         }
@@ -136,8 +136,8 @@ value_expect_word(djp__buf *out, const djp__config_row *row)
 {
     djp__buf_text(out, "one of");
     const char *separator = " ";
-    for (const djp_config_word *word = row->words; word != NULL && word->text != NULL; word++) {
-        if (djp__config_word(row, word->value) == word->text) {
+    for (const djp__config_word *word = row->words; word != NULL && word->text != NULL; word++) {
+        if (djp__config_word_of(row, word->value) == word->text) {
             djp__buf_text(out, separator);
             djp__buf_text(out, word->text);
             separator = ", ";

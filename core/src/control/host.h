@@ -15,7 +15,7 @@ typedef struct djp__control_exported {
 /* Everything is borrowed and constant; any thread may make the two calls. */
 typedef struct djp__control_host {
     const djp_options *options;
-    djp_diag *diag;
+    djp__diagnostics *diag;
     djp_recorder *recorder; /* NULL: traces are off */
     djp_registry *registry; /* NULL: metrics are off */
     int exports; /* 1: there is a transport */

@@ -81,7 +81,7 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
 static void
 overrides_tell(const djp__overrides *it, const djp__overrides_view *holds, int level)
 {
-    djp_diag *diag = it->host->diag;
+    djp__diagnostics *diag = it->host->diag;
     double ratio = holds->ratio;
     if (!holds->enabled) {
         djp__diag(diag, level, "Recording is off and nothing is exported (%s).", holds->enabled_by);

@@ -86,7 +86,7 @@ plane_span_bytes(const djp__control_host *host, uint64_t sampled)
 static void
 plane_load(djp__ratio_load *out, const djp__control_host *host)
 {
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, host->recorder);
     out->head = counters.by_reason[DJP_REASON_RATIO] + counters.by_reason[DJP_REASON_ALWAYS];
     out->failed = counters.by_reason[DJP_REASON_ERROR];

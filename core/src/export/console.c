@@ -12,7 +12,7 @@ console_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 }
 
 static int
-console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+console_scope(djp__encoder *encoder, djp__encode_group *group, const djp__scope_entry *scope,
               const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);

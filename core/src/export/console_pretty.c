@@ -145,7 +145,7 @@ pretty_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 }
 
 static int
-pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp__scope_entry *scope,
              const djp__buf *items)
 {
     (void)encoder;

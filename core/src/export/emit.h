@@ -2,7 +2,7 @@
  * an emitter's verbs. Its template is compiled once per emitter, whose verbs are inline functions
  * of one signature:
  *
- *     EMIT_STATE EMIT(verb)(EMIT_STATE at, unsigned number, const char *name,
+ *     DJP__EMIT_STATE DJP__EMIT(verb)(DJP__EMIT_STATE at, unsigned number, const char *name,
  *                           const char *label, ...)
  *
  * number is the field's number in protobuf, name its name in OTLP JSON, label its name on a console
@@ -13,7 +13,8 @@
  *
  * Protobuf is written backwards, so that each length is known when it is written, and needs the
  * fields in reverse order. So a list of fields is written as nested pairs, THEN(first, the rest),
- * and EMIT_THEN orders each pair: DJP__FORWARD or DJP__BACKWARD. The compiler resolves all of it.
+ * and DJP__EMIT_THEN orders each pair: DJP__FORWARD or DJP__BACKWARD. The compiler resolves all of
+ * it.
  */
 #ifndef DJP_EXPORT_EMIT_H
 #define DJP_EXPORT_EMIT_H
@@ -24,8 +25,8 @@
 #define DJP__EMIT_JOIN_NOW(prefix, verb) prefix##verb
 #define DJP__EMIT_JOIN(prefix, verb) DJP__EMIT_JOIN_NOW(prefix, verb)
 /* The current emitter's function; a template's functions carry the same prefix. */
-#define EMIT(verb) DJP__EMIT_JOIN(EMIT_PREFIX, verb)
+#define DJP__EMIT(verb) DJP__EMIT_JOIN(DJP__EMIT_PREFIX, verb)
 /* One field as a statement. */
-#define DJP__EMIT_FIELD(verb, ...) at = EMIT(verb)(at, __VA_ARGS__);
+#define DJP__EMIT_FIELD(verb, ...) at = DJP__EMIT(verb)(at, __VA_ARGS__);
 
 #endif

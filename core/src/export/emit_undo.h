@@ -1,6 +1,6 @@
 /* Undefines the emitter, so that a template can be compiled for the next. */
-#undef EMIT_PREFIX
-#undef EMIT_STATE
-#undef EMIT_THEN
-#undef EMIT_IS_LINE
-#undef EMIT_IS_BACKWARD
+#undef DJP__EMIT_PREFIX
+#undef DJP__EMIT_STATE
+#undef DJP__EMIT_THEN
+#undef DJP__EMIT_IS_LINE
+#undef DJP__EMIT_IS_BACKWARD

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "export/resource_items.h"
+#include "export/resource_attributes.h"
 
 /* Memory that an idle group may retain for the next batch, and the number of such groups. */
 enum { ENCODE_KEEP_BYTES = 1 << 20, ENCODE_KEEP_GROUPS = 16 };
@@ -119,7 +119,7 @@ djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
 {
     djp__buf encoded;
     djp__buf_init(&encoded, 0);
-    int rc = djp__resource_items(&encoder->attributes, resource, resource_count);
+    int rc = djp__resource_attributes(&encoder->attributes, resource, resource_count);
     if (rc == 0) {
         djp__walk_begin(&encoder->walk, encoder->attributes.data, encoder->attributes.size);
         rc = encoder->form->resource(encoder, &encoded, &encoder->attributes);
@@ -138,7 +138,7 @@ djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
 static int
 encoder_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope)
 {
-    const djp_scope_entry *entry = djp__scope_entry(scope);
+    const djp__scope_entry *entry = djp__scope_entry_of(scope);
     djp__encode_group *group = djp__calloc(1, sizeof *group);
     if (group == NULL) {
         return DJP_ENOMEM;
@@ -146,7 +146,8 @@ encoder_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scop
     djp__buf_init(&group->head, 0);
     djp__buf_init(&group->tail, 0);
     djp__buf_init(&group->text, 0);
-    int rc = djp__resource_items(&encoder->attributes, entry->attributes, entry->attribute_count);
+    int rc =
+        djp__resource_attributes(&encoder->attributes, entry->attributes, entry->attribute_count);
     if (rc == 0) {
         djp__walk_begin(&encoder->walk, encoder->attributes.data, encoder->attributes.size);
         rc = encoder->form->scope(encoder, group, entry, &encoder->attributes);

@@ -30,7 +30,7 @@ typedef struct djp__encode_group {
 typedef struct djp__encode_form {
     /* Encodes attributes in item form; out is empty. */
     int (*resource)(djp__encoder *encoder, djp__buf *out, const djp__buf *items);
-    int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+    int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp__scope_entry *scope,
                  const djp__buf *items);
     /* Adds the record that the signal has read; its size in *added. */
     int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
@@ -93,7 +93,7 @@ djp__buf *djp__otlp_json_scope(djp__buf *out, djp__walk *walk, const djp__otlp_s
 djp__buf *djp__console_resource(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
 djp__buf *djp__console_scope(djp__buf *out, djp__walk *walk, const djp__otlp_scope *scope);
 /* The parts of a scope entry whose attributes are in items; entry NULL: a resource. */
-djp__otlp_scope djp__otlp_scope_of(const djp_scope_entry *entry, const djp__buf *items);
+djp__otlp_scope djp__otlp_scope_of(const djp__scope_entry *entry, const djp__buf *items);
 
 /* The error of a damaged record or a failed allocation; 0: none. */
 static inline int

@@ -39,8 +39,8 @@ typedef struct file_transport {
     int owned; /* 1: close fd */
     int parted; /* fd is in the sending thread's separate descriptor table */
     file_way way;
-    djp_file_id id; /* identity of fd, to detect that the name or the number means another file */
-    djp_file_id standard; /* identity of standard output at the start */
+    djp__file_id id; /* identity of fd, to detect that the name or the number means another file */
+    djp__file_id standard; /* identity of standard output at the start */
     const char *refused; /* why the file is refused; NULL: errno has the reason */
     uint64_t next_check;
     int broken_line; /* the last write ended inside a line */
@@ -68,7 +68,7 @@ file_adopt(file_transport *transport, int fd, int owned)
     transport->fd = fd;
     transport->owned = owned;
     transport->parted = djp__files_are_parted();
-    djp__file_id(&transport->id, fd);
+    djp__file_id_get(&transport->id, fd);
     transport->way = FILE_WHOLE;
     if (S_ISSOCK(transport->id.kind)) {
         transport->way = FILE_SOCKET;
@@ -82,8 +82,8 @@ file_adopt(file_transport *transport, int fd, int owned)
 static int
 file_open_stdout(file_transport *transport)
 {
-    djp_file_id id;
-    if (!djp__file_id(&id, STDOUT_FILENO)) {
+    djp__file_id id;
+    if (!djp__file_id_get(&id, STDOUT_FILENO)) {
         return -1;
     }
     if (!djp__standard_is_safe(&transport->standard, STDOUT_FILENO)) {
@@ -396,7 +396,7 @@ file_new(djp__transport **out, const char *path, const djp__transport_ops *ops)
     transport->line_end = ops == &file_console_ops ? "" : "\n";
     transport->path = path;
     transport->base.ops = ops;
-    djp__file_id(&transport->standard, STDOUT_FILENO);
+    djp__file_id_get(&transport->standard, STDOUT_FILENO);
     transport->fd = -1;
     *out = &transport->base;
     return 0;

@@ -13,7 +13,7 @@ json_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 }
 
 static int
-json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+json_scope(djp__encoder *encoder, djp__encode_group *group, const djp__scope_entry *scope,
            const djp__buf *items)
 {
     djp__buf *out = &group->head;

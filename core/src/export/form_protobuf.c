@@ -77,7 +77,7 @@ protobuf_resource(djp__encoder *encoder, djp__buf *out, const djp__buf *items)
 }
 
 static int
-protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp__scope_entry *scope,
                const djp__buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);

@@ -11,7 +11,7 @@
 enum { OTLP_COMPRESS_MIN = 1024, OTLP_WIRE_KEEP = 4 * 1024 * 1024, OTLP_PROBE_NS = 1000000000 };
 
 static int
-otlp_is_grpc(const otlp_transport *transport)
+otlp_is_grpc(const djp__otlp_transport *transport)
 {
     return transport->destination.protocol == DJP_PROTOCOL_GRPC;
 }
@@ -19,7 +19,7 @@ otlp_is_grpc(const otlp_transport *transport)
 static void
 otlp_on_header(void *user, const char *line, size_t size)
 {
-    otlp_lane *lane = user;
+    djp__otlp_lane *lane = user;
     if (otlp_is_grpc(lane->transport)) {
         djp__grpc_head_line(&lane->grpc, line, size);
     } else {
@@ -30,10 +30,10 @@ otlp_on_header(void *user, const char *line, size_t size)
 /* Prepares the bytes for the wire: gzip if that is smaller, and the frame for gRPC. Returns 0 or
  * DJP_ENOMEM. */
 static int
-otlp_pack(otlp_lane *lane, int *compressed)
+otlp_pack(djp__otlp_lane *lane, int *compressed)
 {
     static const uint8_t no_frame[DJP__GRPC_FRAME_SIZE];
-    const otlp_transport *transport = lane->transport;
+    const djp__otlp_transport *transport = lane->transport;
     const void *body = lane->job.body;
     size_t size = lane->job.size;
     djp__buf *wire = &lane->wire;
@@ -65,7 +65,7 @@ otlp_pack(otlp_lane *lane, int *compressed)
 }
 
 static void
-otlp_set_headers(otlp_lane *lane, int compressed)
+otlp_set_headers(djp__otlp_lane *lane, int compressed)
 {
     static char http_encoding[] = "Content-Encoding: gzip", grpc_encoding[] = "grpc-encoding: gzip";
     int is_grpc = otlp_is_grpc(lane->transport);
@@ -88,11 +88,11 @@ otlp_set_headers(otlp_lane *lane, int compressed)
  * it finds such a connection, but would open a new one in HTTP/1.1: so it may not open any, and the
  * call is repeated with prior knowledge. */
 static void
-otlp_choose_version(otlp_lane *lane)
+otlp_choose_version(djp__otlp_lane *lane)
 {
-    const otlp_transport *transport = lane->transport;
+    const djp__otlp_transport *transport = lane->transport;
     djp__curl_exchange *exchange = &lane->exchange;
-    int repeated = lane->phase == OTLP_REPEATED;
+    int repeated = lane->phase == DJP__OTLP_REPEATED;
     exchange->fresh = repeated;
     exchange->reuse_only = 0;
     if (!otlp_is_grpc(transport)) {
@@ -109,7 +109,7 @@ otlp_choose_version(otlp_lane *lane)
 }
 
 static void
-otlp_attempt(otlp_lane *lane)
+otlp_attempt(djp__otlp_lane *lane)
 {
     static const djp__grpc_head no_head = DJP__GRPC_HEAD_INIT;
     memset(&lane->http, 0, sizeof lane->http);
@@ -119,7 +119,7 @@ otlp_attempt(otlp_lane *lane)
 }
 
 int
-djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result)
+djp__otlp_lane_begin(djp__otlp_lane *lane, const djp__send_job *job, djp__send_result *result)
 {
     int compressed;
     lane->job = *job;
@@ -135,7 +135,7 @@ djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result
         return 0;
     }
     otlp_set_headers(lane, compressed);
-    lane->phase = OTLP_FIRST;
+    lane->phase = DJP__OTLP_FIRST;
     otlp_attempt(lane);
     return 1;
 }
@@ -150,9 +150,9 @@ otlp_lost_connection(CURLcode code)
 /* 1: the receiver had closed a reused connection; the request is sent again at once on a new
  * one. */
 static int
-otlp_was_stale(otlp_lane *lane)
+otlp_was_stale(djp__otlp_lane *lane)
 {
-    otlp_transport *transport = lane->transport;
+    djp__otlp_transport *transport = lane->transport;
     const djp__curl_exchange *exchange = &lane->exchange;
     if (exchange->refused_socket) {
         return 1;
@@ -198,7 +198,7 @@ otlp_ignore_header(void *user, const char *line, size_t size)
 /* An HTTP receiver responds to HTTP/2 bytes with silence, an error or arbitrary data: a plain
  * HTTP/1.1 request tests for one, at most once a minute, while no gRPC call has succeeded. */
 static int
-otlp_must_probe(otlp_lane *lane)
+otlp_must_probe(djp__otlp_lane *lane)
 {
     const djp__curl_exchange *failed = &lane->exchange;
     return otlp_is_grpc(lane->transport) && !lane->transport->has_arrived &&
@@ -207,7 +207,7 @@ otlp_must_probe(otlp_lane *lane)
 }
 
 static void
-otlp_begin_probe(otlp_lane *lane)
+otlp_begin_probe(djp__otlp_lane *lane)
 {
     djp__curl_exchange *probe = &lane->probe;
     uint64_t limit = djp__clock_monotonic() + OTLP_PROBE_NS;
@@ -217,23 +217,23 @@ otlp_begin_probe(otlp_lane *lane)
     probe->http_version = CURL_HTTP_VERSION_1_1;
     probe->on_header = otlp_ignore_header;
     djp__buf_init(&probe->response, 0);
-    lane->phase = OTLP_PROBING;
+    lane->phase = DJP__OTLP_PROBING;
     lane->deadline = limit < lane->job.deadline ? limit : lane->job.deadline;
     djp__curl_session_begin(lane->transport->session, lane->number, probe);
 }
 
 static void
-otlp_end_probe(otlp_lane *lane, otlp_ending ending)
+otlp_end_probe(djp__otlp_lane *lane, djp__otlp_ending ending)
 {
     const djp__curl_exchange *probe = &lane->probe;
     lane->transport->speaks_http =
-        ending == OTLP_DONE && probe->code == CURLE_OK && probe->status > 0;
+        ending == DJP__OTLP_DONE && probe->code == CURLE_OK && probe->status > 0;
     djp__buf_fini(&lane->probe.response);
 }
 
 /* The sign of a receiver of the other protocol; NULL: none. */
 static const char *
-otlp_other_protocol(const otlp_transport *transport, const djp__curl_exchange *exchange)
+otlp_other_protocol(const djp__otlp_transport *transport, const djp__curl_exchange *exchange)
 {
     if (otlp_is_grpc(transport)) {
         return transport->speaks_http ? OTLP_SPEAKS_HTTP : NULL;
@@ -246,7 +246,7 @@ otlp_other_protocol(const otlp_transport *transport, const djp__curl_exchange *e
 }
 
 static void
-otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange *exchange,
+otlp_judge_connection(const djp__otlp_transport *transport, const djp__curl_exchange *exchange,
                       djp__send_result *result)
 {
     const char *other = otlp_other_protocol(transport, exchange);
@@ -256,9 +256,9 @@ otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange 
 
 /* Maps libcurl's error to an outcome. Final only if another attempt cannot succeed. */
 static void
-otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
+otlp_judge_failure(const djp__otlp_lane *lane, djp__send_result *result)
 {
-    const otlp_transport *transport = lane->transport;
+    const djp__otlp_transport *transport = lane->transport;
     const djp__curl_exchange *exchange = &lane->exchange;
     const char *shown = transport->shown;
     result->status = otlp_is_grpc(transport) ? 0 : exchange->status;
@@ -275,15 +275,15 @@ otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
 }
 
 static void
-otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
+otlp_judge(const djp__otlp_lane *lane, djp__otlp_ending ending, djp__send_result *result)
 {
-    otlp_transport *transport = lane->transport;
+    djp__otlp_transport *transport = lane->transport;
     const djp__curl_exchange *exchange = &lane->exchange;
     djp_text body = {exchange->response.data, exchange->response.size};
-    if (ending == OTLP_ABORTED) {
+    if (ending == DJP__OTLP_ABORTED) {
         djp__send_result_set(result, DJP__SEND_ABORTED, "%s: given up before the response came",
                              transport->shown);
-    } else if (ending == OTLP_TIMED_OUT) {
+    } else if (ending == DJP__OTLP_TIMED_OUT) {
         djp__send_result_set(result, DJP__SEND_ABORTED, "%s: no response within the time limit",
                              transport->shown);
     } else if (exchange->code != CURLE_OK) {
@@ -306,13 +306,13 @@ otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
 
 /* Updates the state of receiver and connection from one exchange. */
 static void
-otlp_learn(otlp_lane *lane, otlp_ending ending)
+otlp_learn(djp__otlp_lane *lane, djp__otlp_ending ending)
 {
-    otlp_transport *transport = lane->transport;
-    int is_good = ending == OTLP_DONE && lane->exchange.code == CURLE_OK;
+    djp__otlp_transport *transport = lane->transport;
+    int is_good = ending == DJP__OTLP_DONE && lane->exchange.code == CURLE_OK;
     lane->is_warm = is_good && lane->grpc.has_status && !lane->grpc.is_cut;
-    transport->has_failed = ending == OTLP_DONE && !is_good;
-    if (ending == OTLP_DONE && (otlp_is_grpc(transport) ? lane->grpc.has_status : is_good)) {
+    transport->has_failed = ending == DJP__OTLP_DONE && !is_good;
+    if (ending == DJP__OTLP_DONE && (otlp_is_grpc(transport) ? lane->grpc.has_status : is_good)) {
         transport->has_arrived = 1;
         transport->speaks_http = 0;
     }
@@ -320,16 +320,16 @@ otlp_learn(otlp_lane *lane, otlp_ending ending)
 
 /* 1: the request continues, on a new connection or with a probe that explains its failure. */
 static int
-otlp_goes_on(otlp_lane *lane)
+otlp_goes_on(djp__otlp_lane *lane)
 {
-    if (lane->phase == OTLP_PROBING) {
+    if (lane->phase == DJP__OTLP_PROBING) {
         return 0;
     }
     if (otlp_is_grpc(lane->transport)) {
         otlp_complete_response(&lane->grpc, &lane->exchange);
     }
-    if (lane->phase == OTLP_FIRST && otlp_was_stale(lane)) {
-        lane->phase = OTLP_REPEATED;
+    if (lane->phase == DJP__OTLP_FIRST && otlp_was_stale(lane)) {
+        lane->phase = DJP__OTLP_REPEATED;
         otlp_attempt(lane);
         return 1;
     }
@@ -341,21 +341,21 @@ otlp_goes_on(otlp_lane *lane)
 }
 
 int
-djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result)
+djp__otlp_lane_end(djp__otlp_lane *lane, djp__otlp_ending ending, djp__send_result *result)
 {
     djp__curl_session_end(lane->transport->session, lane->number);
-    if (ending == OTLP_DONE && otlp_goes_on(lane)) {
+    if (ending == DJP__OTLP_DONE && otlp_goes_on(lane)) {
         return 0;
     }
-    if (lane->phase == OTLP_PROBING) {
+    if (lane->phase == DJP__OTLP_PROBING) {
         otlp_end_probe(lane, ending);
-        ending = OTLP_DONE; /* the request had ended before */
+        ending = DJP__OTLP_DONE; /* the request had ended before */
     }
     memset(result, 0, sizeof *result);
     result->wire_bytes = lane->exchange.size;
     otlp_judge(lane, ending, result);
     otlp_learn(lane, ending);
-    lane->phase = OTLP_IDLE;
+    lane->phase = DJP__OTLP_IDLE;
     djp__buf_fini(&lane->exchange.response);
     if (lane->wire.capacity > OTLP_WIRE_KEEP / lane->transport->lane_count) {
         djp__buf_fini(&lane->wire);
@@ -364,12 +364,12 @@ djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result
 }
 
 void
-djp__otlp_lane_discard(otlp_lane *lane)
+djp__otlp_lane_discard(djp__otlp_lane *lane)
 {
-    if (lane->phase != OTLP_IDLE) {
+    if (lane->phase != DJP__OTLP_IDLE) {
         djp__buf_init(&lane->exchange.response, 0);
     }
     djp__buf_init(&lane->wire, 0);
-    lane->phase = OTLP_IDLE;
+    lane->phase = DJP__OTLP_IDLE;
     lane->is_warm = 0;
 }

@@ -14,23 +14,27 @@
 #include "net/http_response.h"
 #include "export/transport.h"
 
-enum { OTLP_SHOWN_MAX = 120 };
+enum { DJP__OTLP_SHOWN_MAX = 120 };
 
-typedef enum otlp_phase {
-    OTLP_IDLE,
-    OTLP_FIRST, /* possibly on a reused connection */
-    OTLP_REPEATED, /* on a new one, because the reused one was dead */
-    OTLP_PROBING /* the request has failed, and a probe tests for the reason */
-} otlp_phase;
+typedef enum djp__otlp_phase {
+    DJP__OTLP_IDLE,
+    DJP__OTLP_FIRST, /* possibly on a reused connection */
+    DJP__OTLP_REPEATED, /* on a new one, because the reused one was dead */
+    DJP__OTLP_PROBING /* the request has failed, and a probe tests for the reason */
+} djp__otlp_phase;
 
-typedef enum otlp_ending { OTLP_DONE, OTLP_ABORTED, OTLP_TIMED_OUT } otlp_ending;
+typedef enum djp__otlp_ending {
+    DJP__OTLP_DONE,
+    DJP__OTLP_ABORTED,
+    DJP__OTLP_TIMED_OUT
+} djp__otlp_ending;
 
-struct otlp_transport;
+struct djp__otlp_transport;
 
-typedef struct otlp_lane {
-    struct otlp_transport *transport;
+typedef struct djp__otlp_lane {
+    struct djp__otlp_transport *transport;
     unsigned number;
-    otlp_phase phase;
+    djp__otlp_phase phase;
     int is_warm; /* the last call left a reusable connection */
     djp__buf wire; /* frame and compressed bytes of the current request */
     djp__send_job job;
@@ -42,19 +46,19 @@ typedef struct otlp_lane {
     char timeout[40];
     djp__http_head http;
     djp__grpc_head grpc;
-} otlp_lane;
+} djp__otlp_lane;
 
-typedef struct otlp_transport {
+typedef struct djp__otlp_transport {
     djp__transport base;
     djp__destination destination; /* its texts are borrowed */
-    djp_diag *diag; /* borrowed */
+    djp__diagnostics *diag; /* borrowed */
     char *user_agent;
     djp__curl_target target;
-    char shown[OTLP_SHOWN_MAX + 1];
+    char shown[DJP__OTLP_SHOWN_MAX + 1];
     djp__curl_headers headers;
     djp__gzip *gzip; /* NULL without compression */
     djp__curl_session *session; /* the sending thread's */
-    otlp_lane *lanes;
+    djp__otlp_lane *lanes;
     unsigned lane_count;
     unsigned busy; /* lanes that are not idle */
     /* the thread with a session, for otlp_wake; 0: none. release/acquire */
@@ -69,15 +73,15 @@ typedef struct otlp_transport {
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
     int reported_ignored_headers;
     DJP__ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
-} otlp_transport;
+} djp__otlp_transport;
 
 /* Starts a request on an idle lane of a transport with a session; 0 and a result without memory. */
-int djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result);
+int djp__otlp_lane_begin(djp__otlp_lane *lane, const djp__send_job *job, djp__send_result *result);
 /* Ends the exchange of a busy lane. 1 and a result: the lane is idle; 0: the request continues in
  * another exchange. */
-int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result);
+int djp__otlp_lane_end(djp__otlp_lane *lane, djp__otlp_ending ending, djp__send_result *result);
 /* In a forked child: the fork may have interrupted the growth of buffers, so they are discarded
  * without a free. */
-void djp__otlp_lane_discard(otlp_lane *lane);
+void djp__otlp_lane_discard(djp__otlp_lane *lane);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "export/encoder_parts.h"
-#include "export/resource_items.h"
+#include "export/resource_attributes.h"
 
 #include "export/emit_as_protobuf.h"
 #include "export/otlp_scope_template.h"
@@ -15,9 +15,10 @@
 #include "export/otlp_scope_template.h"
 
 djp__otlp_scope
-djp__otlp_scope_of(const djp_scope_entry *entry, const djp__buf *items)
+djp__otlp_scope_of(const djp__scope_entry *entry, const djp__buf *items)
 {
-    djp__otlp_scope scope = {{NULL, 0}, {NULL, 0}, DJP__RESOURCE_ITEMS_FROM, (uint32_t)items->size};
+    djp__otlp_scope scope = {
+        {NULL, 0}, {NULL, 0}, DJP__RESOURCE_ATTRIBUTES_FROM, (uint32_t)items->size};
     if (entry != NULL) {
         scope.name = djp__text(entry->name);
         scope.version = djp__text(entry->version);

@@ -17,41 +17,41 @@
 #define DJP__SCOPE_FIELDS(F, THEN) THEN(DJP__SCOPE_NAME(F), THEN(DJP__SCOPE_VERSION(F), DJP__SCOPE_ATTRIBUTES(F, THEN)))
 /* clang-format on */
 
-EMIT_STATE
-EMIT(resource)(EMIT_STATE at, djp__walk *walk, const djp__otlp_scope *scope)
+DJP__EMIT_STATE
+DJP__EMIT(resource)(DJP__EMIT_STATE at, djp__walk *walk, const djp__otlp_scope *scope)
 {
-    const EMIT_STATE end = at;
-    if (scope->from == scope->to && !EMIT_IS_LINE) {
+    const DJP__EMIT_STATE end = at;
+    if (scope->from == scope->to && !DJP__EMIT_IS_LINE) {
         return at;
     }
-    at = EMIT(open)(at, "resource", "resource");
-#if EMIT_IS_LINE /* the attributes are the members */
+    at = DJP__EMIT(open)(at, "resource", "resource");
+#if DJP__EMIT_IS_LINE /* the attributes are the members */
     DJP__EMIT_FIELD(map, 1, "attributes", "attributes", walk, scope->from, scope->to)
 #else
-    DJP__RESOURCE_FIELDS(DJP__EMIT_FIELD, EMIT_THEN)
+    DJP__RESOURCE_FIELDS(DJP__EMIT_FIELD, DJP__EMIT_THEN)
 #endif
-    return EMIT(close)(at, 1, end);
+    return DJP__EMIT(close)(at, 1, end);
 }
 
-EMIT_STATE
-EMIT(scope)(EMIT_STATE at, djp__walk *walk, const djp__otlp_scope *scope)
+DJP__EMIT_STATE
+DJP__EMIT(scope)(DJP__EMIT_STATE at, djp__walk *walk, const djp__otlp_scope *scope)
 {
-    const EMIT_STATE end = at;
+    const DJP__EMIT_STATE end = at;
     if (scope->name.size == 0 && scope->version.size == 0 && scope->from == scope->to &&
-        !EMIT_IS_LINE) {
+        !DJP__EMIT_IS_LINE) {
         return at;
     }
-    at = EMIT(open)(at, "scope", "scope");
-#if EMIT_IS_LINE
+    at = DJP__EMIT(open)(at, "scope", "scope");
+#if DJP__EMIT_IS_LINE
     DJP__SCOPE_NAME(DJP__EMIT_FIELD)
     DJP__SCOPE_VERSION(DJP__EMIT_FIELD)
     if (scope->from < scope->to) {
-        DJP__SCOPE_ATTRIBUTES(DJP__EMIT_FIELD, EMIT_THEN)
+        DJP__SCOPE_ATTRIBUTES(DJP__EMIT_FIELD, DJP__EMIT_THEN)
     }
 #else
-    DJP__SCOPE_FIELDS(DJP__EMIT_FIELD, EMIT_THEN)
+    DJP__SCOPE_FIELDS(DJP__EMIT_FIELD, DJP__EMIT_THEN)
 #endif
-    return EMIT(close)(at, 1, end);
+    return DJP__EMIT(close)(at, 1, end);
 }
 
 #undef DJP__RESOURCE_FIELDS

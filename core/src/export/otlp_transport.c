@@ -12,7 +12,7 @@
 
 /* New certificates, and descriptors closed by other code, require a new session ... */
 static int
-otlp_must_retire(const otlp_transport *transport, int failed)
+otlp_must_retire(const djp__otlp_transport *transport, int failed)
 {
     djp__curl_session *session = transport->session;
     return djp__curl_session_is_robbed(session) ||
@@ -22,7 +22,7 @@ otlp_must_retire(const otlp_transport *transport, int failed)
 
 /* ... when no lane uses the old one: nothing begins until then. */
 static int
-otlp_may_begin(otlp_transport *transport)
+otlp_may_begin(djp__otlp_transport *transport)
 {
     if (transport->busy == transport->lane_count) {
         return 0;
@@ -34,7 +34,7 @@ otlp_may_begin(otlp_transport *transport)
 }
 
 static void
-otlp_retire_session(otlp_transport *transport)
+otlp_retire_session(djp__otlp_transport *transport)
 {
     if (djp__curl_session_is_robbed(transport->session)) {
         djp__curl_session_abandon(transport->session);
@@ -46,7 +46,7 @@ otlp_retire_session(otlp_transport *transport)
 
 /* Creates the session if there is none; 0 and a result on failure. */
 static int
-otlp_open_session(otlp_transport *transport, djp__send_result *result)
+otlp_open_session(djp__otlp_transport *transport, djp__send_result *result)
 {
     char why[256];
     if (transport->session != NULL && transport->busy == 0 &&
@@ -80,7 +80,7 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
 
 /* 0 and a result: the job ended before it began. */
 static int
-otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result *result)
+otlp_begin(djp__otlp_transport *transport, const djp__send_job *job, djp__send_result *result)
 {
     uint64_t most = transport->destination.max_request_bytes;
     memset(result, 0, sizeof *result);
@@ -96,8 +96,8 @@ otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result
                              transport->shown);
         return 0;
     }
-    otlp_lane *lane = transport->lanes;
-    while (lane->phase != OTLP_IDLE) {
+    djp__otlp_lane *lane = transport->lanes;
+    while (lane->phase != DJP__OTLP_IDLE) {
         lane++;
     }
     if (!otlp_open_session(transport, result) || !djp__otlp_lane_begin(lane, job, result)) {
@@ -109,7 +109,7 @@ otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result
 
 /* Starts jobs of the feed while there are idle lanes. */
 static void
-otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
+otlp_fill(djp__otlp_transport *transport, const djp__send_feed *feed)
 {
     djp__send_job job;
     djp__send_result result;
@@ -122,7 +122,7 @@ otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
 
 /* Reports the tag last: the receiver of it may free the body. */
 static void
-otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
+otlp_end(djp__otlp_lane *lane, djp__otlp_ending ending, const djp__send_feed *feed)
 {
     djp__send_result result;
     if (!djp__otlp_lane_end(lane, ending, &result)) {
@@ -134,34 +134,34 @@ otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
 
 /* Ends lanes with a response or a passed deadline, or all; returns their number. */
 static unsigned
-otlp_harvest(otlp_transport *transport, const djp__send_feed *feed, int give_up)
+otlp_harvest(djp__otlp_transport *transport, const djp__send_feed *feed, int give_up)
 {
     uint64_t now = djp__clock_monotonic();
     unsigned busy = transport->busy;
     for (unsigned i = 0; i < transport->lane_count && transport->busy > 0; i++) {
-        otlp_lane *lane = &transport->lanes[i];
-        if (lane->phase == OTLP_IDLE) {
+        djp__otlp_lane *lane = &transport->lanes[i];
+        if (lane->phase == DJP__OTLP_IDLE) {
             continue;
         }
         if (djp__curl_session_is_done(transport->session, i)) {
-            otlp_end(lane, OTLP_DONE, feed);
+            otlp_end(lane, DJP__OTLP_DONE, feed);
         }
-        if (lane->phase != OTLP_IDLE && give_up) {
-            otlp_end(lane, OTLP_ABORTED, feed);
-        } else if (lane->phase != OTLP_IDLE && now >= lane->deadline) {
-            otlp_end(lane, OTLP_TIMED_OUT, feed);
+        if (lane->phase != DJP__OTLP_IDLE && give_up) {
+            otlp_end(lane, DJP__OTLP_ABORTED, feed);
+        } else if (lane->phase != DJP__OTLP_IDLE && now >= lane->deadline) {
+            otlp_end(lane, DJP__OTLP_TIMED_OUT, feed);
         }
     }
     return busy - transport->busy;
 }
 
 static uint64_t
-otlp_next_deadline(const otlp_transport *transport)
+otlp_next_deadline(const djp__otlp_transport *transport)
 {
     uint64_t next = UINT64_MAX;
     for (unsigned i = 0; i < transport->lane_count; i++) {
-        const otlp_lane *lane = &transport->lanes[i];
-        if (lane->phase != OTLP_IDLE && lane->deadline < next) {
+        const djp__otlp_lane *lane = &transport->lanes[i];
+        if (lane->phase != DJP__OTLP_IDLE && lane->deadline < next) {
             next = lane->deadline;
         }
     }
@@ -171,7 +171,7 @@ otlp_next_deadline(const otlp_transport *transport)
 static void
 otlp_run(djp__transport *base, const djp__send_feed *feed)
 {
-    otlp_transport *transport = (otlp_transport *)base;
+    djp__otlp_transport *transport = (djp__otlp_transport *)base;
     djp__sigpipe guard;
     djp__sigpipe_block(&guard);
     transport->is_sending = 1;
@@ -240,7 +240,7 @@ otlp_send(djp__transport *base, const void *body, size_t size, const djp__send_c
 static void
 otlp_wake(djp__transport *base)
 {
-    pid_t sender = djp__load_acquire(&((otlp_transport *)base)->sender);
+    pid_t sender = djp__load_acquire(&((djp__otlp_transport *)base)->sender);
     if (sender) {
         djp__thread_notify(sender);
     }
@@ -249,7 +249,7 @@ otlp_wake(djp__transport *base)
 static void
 otlp_abandon(djp__transport *base)
 {
-    otlp_transport *transport = (otlp_transport *)base;
+    djp__otlp_transport *transport = (djp__otlp_transport *)base;
     djp__curl_session *session = transport->session;
     djp__store_release(&transport->sender, 0);
     for (unsigned i = 0; i < transport->lane_count; i++) {
@@ -268,7 +268,7 @@ otlp_abandon(djp__transport *base)
 }
 
 static void
-otlp_drop_session(otlp_transport *transport)
+otlp_drop_session(djp__otlp_transport *transport)
 {
     djp__sigpipe guard;
     djp__store_release(&transport->sender, 0);
@@ -282,14 +282,14 @@ static void
 otlp_leave(djp__transport *base)
 {
     if (!djp__curl_is_over()) { /* the process ends, and no thread waits for this one */
-        otlp_drop_session((otlp_transport *)base);
+        otlp_drop_session((djp__otlp_transport *)base);
     }
 }
 
 static void
 otlp_free(djp__transport *base)
 {
-    otlp_transport *transport = (otlp_transport *)base;
+    djp__otlp_transport *transport = (djp__otlp_transport *)base;
     if (transport == NULL) {
         return;
     }
@@ -324,7 +324,7 @@ otlp_fixed_headers(djp_protocol protocol)
 }
 
 static int
-otlp_init_lanes(otlp_transport *transport, unsigned wanted)
+otlp_init_lanes(djp__otlp_transport *transport, unsigned wanted)
 {
     transport->lane_count = wanted < 1                     ? 1
                             : wanted < DJP__CURL_LANES_MAX ? wanted
@@ -339,7 +339,8 @@ otlp_init_lanes(otlp_transport *transport, unsigned wanted)
 }
 
 static int
-otlp_init(otlp_transport *transport, const djp__destination *destination, const char *user_agent)
+otlp_init(djp__otlp_transport *transport, const djp__destination *destination,
+          const char *user_agent)
 {
     int code = djp__curl_target_init(&transport->target, destination);
     if (code != 0) {
@@ -347,7 +348,7 @@ otlp_init(otlp_transport *transport, const djp__destination *destination, const 
     }
     size_t shown_size = strlen(transport->target.shown);
     memcpy(transport->shown, transport->target.shown,
-           shown_size < OTLP_SHOWN_MAX ? shown_size : OTLP_SHOWN_MAX);
+           shown_size < DJP__OTLP_SHOWN_MAX ? shown_size : DJP__OTLP_SHOWN_MAX);
     code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(destination->protocol),
                                   destination->headers);
     if (code == 0) {
@@ -370,10 +371,10 @@ otlp_init(otlp_transport *transport, const djp__destination *destination, const 
 
 int
 djp__transport_otlp_new(djp__transport **out, const djp__destination *destination,
-                        const char *user_agent, djp_diag *diag)
+                        const char *user_agent, djp__diagnostics *diag)
 {
     *out = NULL;
-    otlp_transport *transport = djp__calloc(1, sizeof *transport);
+    djp__otlp_transport *transport = djp__calloc(1, sizeof *transport);
     if (transport == NULL) {
         return DJP_ENOMEM;
     }

@@ -24,10 +24,10 @@
 
 struct djp__prometheus_http {
     djp_registry *registry; /* borrowed */
-    djp_diag *diag; /* borrowed */
+    djp__diagnostics *diag; /* borrowed */
     struct MHD_Daemon *daemon;
     int fd; /* listening socket; the daemon's to close, -1 in a forked child */
-    djp_file_id id; /* its identity */
+    djp__file_id id; /* its identity */
     int port;
     uint32_t generation; /* of the process that owns the threads */
     djp__fork_hook hook;
@@ -243,7 +243,7 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
         return DJP_EIO;
     }
     endpoint->port = prometheus_port_of(endpoint->fd);
-    djp__file_id(&endpoint->id, endpoint->fd);
+    djp__file_id_get(&endpoint->id, endpoint->fd);
     return 0;
 }
 
@@ -299,7 +299,7 @@ prometheus_fork_child(void *user)
 
 int
 djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host,
-                           int port, djp_diag *diag)
+                           int port, djp__diagnostics *diag)
 {
     *out = NULL;
     if (registry == NULL || port < 0 || port > 65535) {

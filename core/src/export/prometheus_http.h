@@ -14,7 +14,7 @@ typedef struct djp__prometheus_http djp__prometheus_http;
  * the endpoint. Its copy of the socket is closed, and does not affect the parent's;
  * djp__prometheus_http_stop in the child only frees memory. */
 int djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host,
-                               int port, djp_diag *diag);
+                               int port, djp__diagnostics *diag);
 /* The actual port; 0 for NULL and in a forked child. */
 int djp__prometheus_http_port(const djp__prometheus_http *endpoint);
 /* Completes requests in progress, closes the socket, ends the thread. Accepts NULL. */

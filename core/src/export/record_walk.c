@@ -83,7 +83,7 @@ walk_grow_slots(djp__walk *walk, uint32_t count)
 static void
 walk_fill_slot(djp__walk *walk, djp_key key)
 {
-    const djp_key_entry *entry = djp__key_entry(key);
+    const djp__key_entry *entry = djp__key_entry_of(key);
     djp__key_slot *slot = &walk->slots[key];
     memset(slot, 0, sizeof *slot);
     slot->encoded = entry->encoded;

@@ -69,7 +69,7 @@ struct djp__transport {
 /* Sends OTLP requests to one destination, whose texts are borrowed for the transport's lifetime.
  * user_agent is copied. Returns 0 or a negative code. */
 int djp__transport_otlp_new(djp__transport **out, const djp__destination *destination,
-                            const char *user_agent, djp_diag *diag);
+                            const char *user_agent, djp__diagnostics *diag);
 /* Writes lines to a file; path is borrowed; NULL, "", "-" or "/dev/stdout" mean standard output.
  * Returns 0 or DJP_ENOMEM. */
 int djp__transport_file_new(djp__transport **out, const char *path);

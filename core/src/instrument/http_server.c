@@ -156,7 +156,7 @@ djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type
 }
 
 static void
-http_server_sampling_text(djp_http_sampling *out, const char *key, djp_text text)
+http_server_sampling_text(djp__http_sampling *out, const char *key, djp_text text)
 {
     if (text.size > 0) {
         djp_value value = {.type = DJP_STRING, .as.text = text};
@@ -165,8 +165,8 @@ http_server_sampling_text(djp_http_sampling *out, const char *key, djp_text text
 }
 
 void
-djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
-                   const djp_http_request *request)
+djp__http_sampling_fill(djp__http_sampling *out, const djp_http_server *server, djp_http_type type,
+                        const djp_http_request *request)
 {
     djp_text method = request->method.size > 0 ? djp__http_method(&server->methods, request->method)
                                                : (djp_text){"", 0};
@@ -194,9 +194,9 @@ djp_http_server_start_request(uint64_t *start_ns, djp_http_server *server, djp_h
     if (request == NULL || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
         return djp_http_server_start(start_ns, server, type, remote);
     }
-    djp_http_sampling sampling;
+    djp__http_sampling sampling;
     djp_text name = http_server_name(type);
-    djp__http_sampling(&sampling, server, type, request);
+    djp__http_sampling_fill(&sampling, server, type, request);
     djp_span_options options = {.scope = server->scope,
                                 .kind = DJP_KIND_SERVER,
                                 .remote = remote,
@@ -328,7 +328,8 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
                              ? result->route
                              : (djp_text){DJP_HTTP_UNMATCHED, sizeof DJP_HTTP_UNMATCHED - 1};
         djp__builtin_http_request_at(server->standard, method, route, status, duration_ns,
-                                     result->request_bytes, span ? &context : NULL, end_unix_ns);
+                                     result->request_bytes, span != NULL ? &context : NULL,
+                                     end_unix_ns);
     }
     return status;
 }

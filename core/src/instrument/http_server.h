@@ -9,17 +9,17 @@
 int djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder,
                          djp_builtin *standard);
 
-enum { DJP_HTTP_SAMPLING_ATTRIBUTES = 4, DJP_HTTP_SAMPLING_NAME = 1024 };
+enum { DJP__HTTP_SAMPLING_ATTRIBUTES = 4, DJP__HTTP_SAMPLING_NAME = 1024 };
 /* Storage for the sampler input of a request. */
-typedef struct djp_http_sampling {
-    char name[DJP_HTTP_SAMPLING_NAME];
+typedef struct djp__http_sampling {
+    char name[DJP__HTTP_SAMPLING_NAME];
     djp_text name_text;
-    djp_attribute attributes[DJP_HTTP_SAMPLING_ATTRIBUTES];
+    djp_attribute attributes[DJP__HTTP_SAMPLING_ATTRIBUTES];
     size_t count;
-} djp_http_sampling;
+} djp__http_sampling;
 /* Fills out, which borrows from request and server. */
-void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
-                        const djp_http_request *request);
+void djp__http_sampling_fill(djp__http_sampling *out, const djp_http_server *server,
+                             djp_http_type type, const djp_http_request *request);
 
 /* As djp_http_server_start, with remote and baggage of the options. Borrows all. */
 djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type,

@@ -227,8 +227,8 @@ static inline int
 builtin_same_bytes(const char *a, const char *b, size_t size)
 {
     if (size <= DJP__TEXT_WORDS_SIZE) {
-        djp_text_words left = djp__text_words((djp_text){a, size}),
-                       right = djp__text_words((djp_text){b, size});
+        djp__text_words left = djp__text_to_words((djp_text){a, size}),
+                        right = djp__text_to_words((djp_text){b, size});
         return djp__text_words_equal(&left, &right);
     }
     uint64_t left, right, differences = 0;

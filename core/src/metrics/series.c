@@ -355,8 +355,8 @@ series_get(djp_family *family, const djp__series_key *key)
 {
     uint32_t generation, version = djp__load_acquire(&family->entry->version);
     const djp__series_entry *entry = djp__table_find(&generation, family, key);
-    djp_series *series = entry ? djp__handle_get(family->registry, entry, generation)
-                               : series_get_overflow(family, version);
+    djp_series *series = entry != NULL ? djp__handle_get(family->registry, entry, generation)
+                                       : series_get_overflow(family, version);
     return series != NULL ? series : series_get_locked(family, key);
 }
 

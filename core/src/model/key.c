@@ -17,12 +17,12 @@
  * release. */
 static DJP__ATOMIC(uint64_t) key__slots[KEY__SLOTS];
 /* Entry 0 is the empty key. Each is written once, before the slot or count that refers to it. */
-static djp_key_entry key__entries[DJP_KEY_LIMIT + 1];
+static djp__key_entry key__entries[DJP_KEY_LIMIT + 1];
 /* Ids 1 .. count are in use. Written under the tables lock, release. */
 static DJP__ATOMIC(uint32_t) key__count;
 
 static const uint8_t key__empty_encoded[] = {0x0a, 0x00};
-static const djp_key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded, 0};
+static const djp__key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded, 0};
 
 /* Returns the id, or 0 and sets *free to the slot for the key. */
 static djp_key
@@ -36,7 +36,7 @@ key_find(const char *text, size_t size, uint64_t hash, uint32_t *free)
             return 0;
         }
         if ((word ^ hash) >> 32 == 0) {
-            const djp_key_entry *entry = &key__entries[(uint32_t)word];
+            const djp__key_entry *entry = &key__entries[(uint32_t)word];
             if (entry->size == size && memcmp(entry->text, text, size) == 0) {
                 return (djp_key)word;
             }
@@ -46,7 +46,7 @@ key_find(const char *text, size_t size, uint64_t hash, uint32_t *free)
 
 /* One block holds the text, its NUL and the encoded protobuf field. */
 static int
-key_make_entry(djp_key_entry *entry, const char *text, size_t size)
+key_make_entry(djp__key_entry *entry, const char *text, size_t size)
 {
     size_t head = size < 128 ? 2 : 3;
     char *block = djp__alloc(size + 1 + head + size);
@@ -62,7 +62,7 @@ key_make_entry(djp_key_entry *entry, const char *text, size_t size)
         encoded[2] = (uint8_t)(size >> 7);
     }
     memcpy(encoded + head, text, size);
-    *entry = (djp_key_entry){block, (uint32_t)size, (uint32_t)(head + size), encoded, 0};
+    *entry = (djp__key_entry){block, (uint32_t)size, (uint32_t)(head + size), encoded, 0};
     return 1;
 }
 
@@ -105,8 +105,8 @@ djp_key_intern(djp_text name)
     return key_insert(repaired, made);
 }
 
-const djp_key_entry *
-djp__key_entry(djp_key key)
+const djp__key_entry *
+djp__key_entry_of(djp_key key)
 {
     return key == 0 || key > djp__load_acquire(&key__count) ? &key__empty : &key__entries[key];
 }
@@ -120,7 +120,7 @@ djp__key_count(void)
 djp_text
 djp_key_text(djp_key key)
 {
-    const djp_key_entry *entry = djp__key_entry(key);
+    const djp__key_entry *entry = djp__key_entry_of(key);
     djp_text text = {entry->text, entry->size};
     return text;
 }

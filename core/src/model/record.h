@@ -107,25 +107,25 @@ typedef struct djp__span_record {
 #define DJP__RECORD_SIZE_MAX (1u << 20)
 
 /* The interned tables for readers (model/key.c). All static, lock-free. */
-typedef struct djp_key_entry {
+typedef struct djp__key_entry {
     const char *text; /* NUL-terminated */
     uint32_t size;
     uint32_t encoded_size;
     const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
     /* class of its values, for a stage that rewrites them (djp__encoder_set_rewrite); 0: any */
     uint8_t class;
-} djp_key_entry;
-const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
+} djp__key_entry;
+const djp__key_entry *djp__key_entry_of(djp_key key); /* never NULL: an empty key for unknown ids */
 uint32_t djp__key_count(void); /* ids 1 .. count are in use */
 
-typedef struct djp_scope_entry {
+typedef struct djp__scope_entry {
     char *name; /* owned by the table, never NULL */
     char *version; /* "" when none */
     char *schema_url; /* "" when none */
     const djp_attribute *attributes; /* deep copy, keys unique, last value won */
     size_t attribute_count;
-} djp_scope_entry;
-const djp_scope_entry *djp__scope_entry(djp_scope scope);
+} djp__scope_entry;
+const djp__scope_entry *djp__scope_entry_of(djp_scope scope);
 /* How often the full table refused a scope in this process; its spans have none. */
 uint32_t djp__scopes_refused(void);
 

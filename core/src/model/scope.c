@@ -16,7 +16,7 @@
 
 /* Each is written once, before the count that includes it. */
 static struct {
-    djp_scope_entry entry;
+    djp__scope_entry entry;
     djp__arena memory; /* of the entry; here so that leak checkers find it */
 } scope__table[DJP_SCOPE_LIMIT];
 /* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables
@@ -25,8 +25,8 @@ static DJP__ATOMIC(uint32_t) scope__count;
 
 static DJP__ATOMIC(uint32_t) scope__refused; /* any thread, relaxed */
 
-static const djp_scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "",
-                                             (char *)(uintptr_t) "", NULL, 0};
+static const djp__scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "",
+                                              (char *)(uintptr_t) "", NULL, 0};
 
 static int scope_copy_value(djp__arena *arena, djp_value *out, const djp_value *from, int depth);
 
@@ -153,7 +153,7 @@ scope_normalise(djp_attribute *attributes, size_t count)
 }
 
 static int
-scope_copy_attributes(djp__arena *arena, djp_scope_entry *entry, const djp_attribute *attributes,
+scope_copy_attributes(djp__arena *arena, djp__scope_entry *entry, const djp_attribute *attributes,
                       size_t count)
 {
     count = count > SCOPE__ATTRIBUTES_MAX ? SCOPE__ATTRIBUTES_MAX : count;
@@ -228,7 +228,7 @@ scope_values_equal(const djp_value *a, const djp_value *b)
 }
 
 static int
-scope_equal(const djp_scope_entry *a, const djp_scope_entry *b)
+scope_equal(const djp__scope_entry *a, const djp__scope_entry *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0 &&
            strcmp(a->schema_url, b->schema_url) == 0 && a->attribute_count == b->attribute_count &&
@@ -237,7 +237,7 @@ scope_equal(const djp_scope_entry *a, const djp_scope_entry *b)
 
 /* Returns the id of an equal entry among from .. count, or 0. */
 static djp_scope
-scope_find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
+scope_find(const djp__scope_entry *wanted, uint32_t from, uint32_t count)
 {
     for (uint32_t i = from; i <= count; i++) {
         if (scope_equal(&scope__table[i].entry, wanted)) {
@@ -252,7 +252,7 @@ djp_scope_intern(const char *name, const char *version, const char *schema_url,
                  const djp_attribute *attributes, size_t attribute_count)
 {
     djp__arena arena;
-    djp_scope_entry entry = {NULL, NULL, NULL, NULL, 0};
+    djp__scope_entry entry = {NULL, NULL, NULL, NULL, 0};
     djp_scope scope = 0;
     djp__arena_init(&arena, SCOPE__SIZE_MAX);
     entry.name = scope_copy_text(&arena, djp__text(name), SCOPE__TEXT_MAX, NULL);
@@ -293,8 +293,8 @@ djp__scopes_refused(void)
     return djp__load_relaxed(&scope__refused);
 }
 
-const djp_scope_entry *
-djp__scope_entry(djp_scope scope)
+const djp__scope_entry *
+djp__scope_entry_of(djp_scope scope)
 {
     return scope == 0 || scope > djp__load_acquire(&scope__count) ? &scope__empty
                                                                   : &scope__table[scope].entry;

@@ -53,11 +53,11 @@ struct djp__curl_session {
     int robbed;
     struct {
         int fd;
-        djp_file_id id;
+        djp__file_id id;
     } sockets[CURL_SESSION_SOCKETS]; /* the open ones */
     size_t socket_count;
     int pair[2]; /* libcurl's wake-up sockets, closed only at its end; -1: not found */
-    djp_file_id pair_ids[2];
+    djp__file_id pair_ids[2];
     djp__curl_session *next; /* in the list of abandoned sessions */
 };
 
@@ -84,7 +84,7 @@ curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr 
     }
     if (session->socket_count < CURL_SESSION_SOCKETS) {
         session->sockets[session->socket_count].fd = fd;
-        djp__file_id(&session->sockets[session->socket_count++].id, fd);
+        djp__file_id_get(&session->sockets[session->socket_count++].id, fd);
     }
     return fd;
 }
@@ -261,8 +261,8 @@ curl_session_new_multi(djp__curl_session *session)
         close(first);
     }
     CURLM *multi = curl_multi_init();
-    session->pair[0] = djp__file_id(&session->pair_ids[0], first) ? first : -1;
-    session->pair[1] = djp__file_id(&session->pair_ids[1], second) ? second : -1;
+    session->pair[0] = djp__file_id_get(&session->pair_ids[0], first) ? first : -1;
+    session->pair[1] = djp__file_id_get(&session->pair_ids[1], second) ? second : -1;
     for (int i = 0; i < 2 && session->pair[i] >= 0; i++) {
         fcntl(session->pair[i], F_SETFD, FD_CLOEXEC);
     }

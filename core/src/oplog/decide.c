@@ -67,7 +67,7 @@ decide_write(djp_oplog_decision *out, const djp__decision *decision)
 static void
 decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
-    djp_http_sampling http;
+    djp__http_sampling http;
     djp__sampler_input input = {
         .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
         .parent = root->parent,
@@ -77,8 +77,9 @@ decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp
     djp__arena arena;
     djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
     if (root->http) {
-        djp__http_sampling(&http, log->server,
-                           root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
+        djp__http_sampling_fill(&http, log->server,
+                                root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST,
+                                &root->request);
         input.name = http.name_text;
         input.kind = DJP_KIND_SERVER;
         input.attributes = http.attributes;

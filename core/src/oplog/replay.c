@@ -233,8 +233,8 @@ oplog_start_failed(djp_recorder *recorder)
     if ((djp__load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
         (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
         /* Started before the writer noticed that recording is off. */
-        djp__count(recorder, DJP_COUNT_STARTED);
-        djp__count(recorder, DJP_COUNT_RELEASED);
+        djp__count(recorder, DJP__COUNT_STARTED);
+        djp__count(recorder, DJP__COUNT_RELEASED);
         djp__count(recorder, DJP__COUNT_DROP(SWITCHED_OFF));
     }
 }

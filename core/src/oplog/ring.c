@@ -123,7 +123,7 @@ djp__oplog_take_losses(djp_oplog *log)
     }
     if (log->recorder != NULL) {
         djp__count_add(log->recorder, DJP__COUNT_DROP(OPLOG_FULL), fresh[0]);
-        djp__count_add(log->recorder, DJP_COUNT_ATTRIBUTES, fresh[1]);
+        djp__count_add(log->recorder, DJP__COUNT_ATTRIBUTES, fresh[1]);
     }
     if (log->owner != NULL && log->owner->host.registry != NULL) {
         djp__add_relaxed(&log->owner->host.registry->dropped, fresh[2]);

@@ -522,7 +522,7 @@ pipeline_leave(void *user)
 
 void
 djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source,
-                   djp__transport *transport, djp__worker *worker, djp_diag *diag,
+                   djp__transport *transport, djp__worker *worker, djp__diagnostics *diag,
                    const djp__pipeline_options *options)
 {
     memset(pipeline, 0, sizeof *pipeline);

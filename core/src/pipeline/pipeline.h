@@ -107,7 +107,7 @@ typedef struct djp__pipeline {
     void *source; /* argument of the signal's functions */
     djp__transport *transport; /* owned; used by the worker */
     djp__worker *worker; /* borrowed, as the diag */
-    djp_diag *diag;
+    djp__diagnostics *diag;
     djp__pipeline_options options;
     djp__task batch_task, send_task;
     struct djp__pipeline *next; /* of the same instance */
@@ -138,7 +138,7 @@ typedef struct djp__pipeline {
 
 /* Takes the transport. The caller then adds batch_task and send_task to the worker. */
 void djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source,
-                        djp__transport *transport, djp__worker *worker, djp_diag *diag,
+                        djp__transport *transport, djp__worker *worker, djp__diagnostics *diag,
                         const djp__pipeline_options *options);
 /* Accepts zeroed storage. */
 void djp__pipeline_fini(djp__pipeline *pipeline);

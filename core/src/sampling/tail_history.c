@@ -263,7 +263,7 @@ djp__tail_history_look(djp_tail_history *table, const djp__tail_look *look)
 }
 
 void
-djp__tail_history_counters(djp_tail_history_counters *out, const djp_tail_history *table)
+djp__tail_history_counters(djp__tail_history_totals *out, const djp_tail_history *table)
 {
     out->routes_evicted = djp__load_relaxed(&table->routes_evicted);
     out->kinds_shared = djp__load_relaxed(&table->kinds_shared);

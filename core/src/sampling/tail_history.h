@@ -32,11 +32,11 @@ typedef struct djp__tail_found {
 /* Records one local trace and classifies it. Any thread. */
 djp__tail_found djp__tail_history_look(djp_tail_history *table, const djp__tail_look *look);
 
-typedef struct djp_tail_history_counters {
+typedef struct djp__tail_history_totals {
     uint64_t routes_evicted; /* routes replaced by another one */
     uint64_t kinds_shared; /* local traces of kinds without a place */
     uint64_t skipped; /* local traces not recorded because the table was busy */
-} djp_tail_history_counters;
-void djp__tail_history_counters(djp_tail_history_counters *out, const djp_tail_history *table);
+} djp__tail_history_totals;
+void djp__tail_history_counters(djp__tail_history_totals *out, const djp_tail_history *table);
 
 #endif

@@ -283,9 +283,9 @@ djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route
 }
 
 void
-djp__tail_rules_counters(djp_tail_history_counters *out, const djp__tail_rules *keep)
+djp__tail_rules_counters(djp__tail_history_totals *out, const djp__tail_rules *keep)
 {
-    *out = (djp_tail_history_counters){0, 0, 0};
+    *out = (djp__tail_history_totals){0, 0, 0};
     if (keep != NULL && keep->table) {
         djp__tail_history_counters(out, keep->table);
     }

@@ -30,6 +30,6 @@ uint32_t djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *rec
 int djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route_comes,
                                uint64_t age_ns);
 /* Counters of the history; zeros without one. keep may be NULL. */
-void djp__tail_rules_counters(djp_tail_history_counters *out, const djp__tail_rules *keep);
+void djp__tail_rules_counters(djp__tail_history_totals *out, const djp__tail_rules *keep);
 
 #endif

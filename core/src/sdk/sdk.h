@@ -107,7 +107,7 @@ typedef struct djp__sdk_tasks {
 struct djp_sdk {
     /* Set by djp_sdk_new, constant afterwards. */
     djp_options options;
-    djp_diag diag;
+    djp__diagnostics diag;
     char transport_name[16]; /* "none" without a transport */
     char *endpoint; /* for messages: no credentials, no query */
     djp_recorder *recorder; /* NULL: traces are off */
@@ -209,11 +209,11 @@ void djp__sdk_metrics_collect_signals(djp_sdk *sdk);
  * configured. */
 int djp__sdk_otel_add(djp_sdk *sdk);
 int djp__sdk_otel_add_signal(djp__signal_metrics *metrics);
-void djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
+void djp__sdk_otel_collect(djp_sdk *sdk, const djp__recorder_totals *counters);
 void djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics);
 /* An export of the signal (djp__signal_metrics) has ended; "" for success. Worker only. */
 void djp__sdk_otel_sent(void *metrics, const djp__request *request, const char *error);
 /* One JSON object about spans, whether configured or not. */
-void djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
+void djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp__recorder_totals *counters);
 
 #endif

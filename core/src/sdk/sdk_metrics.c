@@ -46,7 +46,7 @@ sdk_metrics_count(void *family, const char *label, uint64_t value)
 }
 
 static void
-sdk_metrics_count_sampled(djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_count_sampled(djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     djp_family *sampled = sdk->metrics.families[DJP__SDK_SAMPLED];
     for (int i = 0; i < DJP__REASONS; i++) {
@@ -115,7 +115,7 @@ sdk_metrics_collect(void *user)
     if (!sdk->recorder) {
         return;
     }
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, sdk->recorder);
     sdk_metrics_count_sampled(sdk, &counters);
     djp__sdk_otel_collect(sdk, &counters);

@@ -153,7 +153,7 @@ sdk_metrics_otel_series(djp_family *family, const char *const *component, const 
 }
 
 static void
-sdk_metrics_otel_show_spans(const djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_otel_show_spans(const djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     for (int result = 0; result < DJP__OUTCOMES; result++) {
         for (int origin = 0; origin < DJP_ORIGINS; origin++) {
@@ -172,7 +172,7 @@ sdk_metrics_otel_show_spans(const djp_sdk *sdk, const djp_recorder_counters *cou
 }
 
 void
-djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_otel_collect(djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     if (!sdk->metrics.otel[DJP__OTEL_STARTED]) {
         return;
@@ -321,7 +321,7 @@ sdk_metrics_otel_key(djp__buf *out, const char *key, const char *before)
 }
 
 void
-djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_otel_status(djp__buf *out, const djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     sdk_metrics_otel_numbers numbers;
     sdk_metrics_otel_read(&numbers, &djp__signal_traces, sdk, &sdk->traces);

@@ -40,7 +40,7 @@ shutdown_margin(uint64_t timeout_ns)
 static void
 shutdown_report_none(djp_sdk *sdk)
 {
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, sdk->recorder);
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);

@@ -64,7 +64,7 @@ djp__status_open(djp__buf *out, const char *key)
 }
 
 static void
-status_spans(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+status_spans(djp__buf *out, const djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     djp__status_key(out, "books");
     djp__status_books(out, &djp__signal_traces, sdk, &sdk->traces.stats);
@@ -144,7 +144,7 @@ status_switch(djp__buf *out, djp_sdk *sdk)
 
 /* level: span rate of a route before its share is reduced; null without a reduction. */
 static void
-status_rate_limit(djp__buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+status_rate_limit(djp__buf *out, const djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     int on = sdk->options.span_rate_limit > 0, cuts = on && counters->rate_level != UINT64_MAX;
     djp__status_open(out, "rate_limit");
@@ -240,7 +240,7 @@ status_worker(djp__buf *out, djp_sdk *sdk)
 
 static void
 status_head(djp__buf *out, djp_sdk *sdk, const djp_options *options,
-            const djp_recorder_counters *counters)
+            const djp__recorder_totals *counters)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
     unsigned backend = (unsigned)options->backend;
@@ -296,7 +296,7 @@ static int
 status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *options)
 {
     djp__buf text;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     memset(&counters, 0, sizeof counters);
     djp__sdk_catch_up(sdk);
     status_sweep(sdk);

@@ -22,7 +22,7 @@ problem_switch(djp__buf *out, const djp_options *options)
 
 void
 djp__status_none_sampled(djp__buf *out, double ratio, const char *ratio_by,
-                         const djp_recorder_counters *counters)
+                         const djp__recorder_totals *counters)
 {
     if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
         djp__buf_printf(out,
@@ -33,7 +33,7 @@ djp__status_none_sampled(djp__buf *out, double ratio, const char *ratio_by,
 }
 
 static void
-problem_sampling(djp__buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
+problem_sampling(djp__buf *out, djp_sdk *sdk, const djp__recorder_totals *counters)
 {
     djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
@@ -89,7 +89,7 @@ djp__status_attempt_seconds(const djp__pipeline *pipeline)
 
 void
 djp__status_problem(djp__buf *out, djp_sdk *sdk, const djp_options *options,
-                    const djp_recorder_counters *counters)
+                    const djp__recorder_totals *counters)
 {
     djp__mutex_lock(&sdk->worker.mutex);
     int closed = sdk->worker.phase != DJP__PHASE_OPEN;

@@ -51,7 +51,7 @@ traces_set_wake_level(void *source, uint64_t bytes)
 static uint64_t
 traces_refused(const void *source)
 {
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, ((const djp_sdk *)source)->recorder);
     return counters.dropped[DJP__DROP_RING_FULL] + counters.dropped[DJP__DROP_SPAN_NO_MEMORY] +
            counters.dropped[DJP__DROP_OPLOG_FULL];
@@ -61,7 +61,7 @@ static void
 traces_counts(djp__source_counts *out, const void *source)
 {
     const djp_recorder *recorder = ((const djp_sdk *)source)->recorder;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     memset(out, 0, sizeof *out);
     if (recorder == NULL) {
         return;
@@ -83,7 +83,7 @@ static void
 traces_losses(const void *source, djp__visit_loss visit, void *user)
 {
     const djp_recorder *recorder = ((const djp_sdk *)source)->recorder;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     memset(&counters, 0, sizeof counters);
     if (recorder != NULL) {
         djp__recorder_counters(&counters, recorder);

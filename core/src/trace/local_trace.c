@@ -30,8 +30,8 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     djp__store_relaxed(&local->shared, 0u);
     local->head_reason = decision->reason;
     uint8_t counter_set =
-        decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
-    local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : counter_set;
+        decision->outcome == DJP__OUTCOME_SAMPLE ? DJP__SET_SAMPLE : recorder->tail_counter_set;
+    local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP__SET_DROP : counter_set;
     /* Do not wait if the trace is sampled in any case and each stratum exports the same
      * threshold. */
     int same_threshold = decision->threshold == DJP__THRESHOLD_NONE ||
@@ -110,22 +110,22 @@ djp__span_unref(djp_span *span)
 }
 
 /* The counter of spans with this verdict. */
-static inline djp_count
+static inline djp__count_place
 local_count_of(djp__verdict verdict)
 {
-    return (djp_count)(DJP_COUNT_DECIDED + djp__verdict_reason(verdict));
+    return (djp__count_place)(DJP__COUNT_DECIDED + djp__verdict_reason(verdict));
 }
 
 /* Copies a sampled span into the ring; drops it for the verdict NONE. shown is the reason that the
  * root exports. Returns the outcome, which the caller counts. */
-static djp_count
+static djp__count_place
 local_publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict,
               djp__verdict shown)
 {
     djp_recorder *recorder = span->recorder;
     int state = djp__load_relaxed(&recorder->state);
     if (__builtin_expect(state & DJP__RECORDER_NO_ENDS, 0)) {
-        djp_count fate =
+        djp__count_place fate =
             djp__verdict_drops(verdict) ? local_count_of(verdict) : DJP__COUNT_DROP(SWITCHED_OFF);
         return state & DJP__RECORDER_CLOSED ? DJP__COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
@@ -150,7 +150,7 @@ local_publish(djp_span *span, const djp__local_trace *local, djp__verdict verdic
     memcpy(place, record, record->size);
     djp__ring_commit(recorder->ring, place);
     djp__recorder_committed(recorder);
-    return (djp_count)(DJP_COUNT_DECIDED + reason);
+    return (djp__count_place)(DJP__COUNT_DECIDED + reason);
 }
 
 /* Memory of a waiting span: its block and its heap record. */
@@ -178,10 +178,10 @@ local_complete(djp_span *newest, djp__verdict verdict, int discard)
     uint64_t bytes = 0;
     djp_recorder *recorder = oldest != NULL ? oldest->recorder : NULL;
     uint32_t counter_set = oldest != NULL ? oldest->local->counter_set : 0,
-             fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
+             fate = DJP__COUNT_DECIDED + DJP_REASON_NONE;
     uint64_t alike = 0; /* spans with the same outcome, counted together */
     if (recorder != NULL && !discard) {
-        djp__count_add(recorder, DJP_COUNT_COMPLETED + counter_set, spans);
+        djp__count_add(recorder, DJP__COUNT_COMPLETED + counter_set, spans);
     }
     while (oldest != NULL) {
         djp_span *next = oldest->next;
@@ -287,7 +287,7 @@ local_reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
         int next = djp__trace_next[djp__trace_state(word)][DJP__TRACE_REASON_COMES];
         if (djp__cas_weak_acq_rel(&local->state_word, &word, djp__trace_word(next, verdict))) {
             if (djp__verdict_drops(djp__trace_verdict(word)) && !djp__verdict_drops(verdict)) {
-                djp__count(local->root->recorder, DJP_COUNT_LATE_SAMPLED);
+                djp__count(local->root->recorder, DJP__COUNT_LATE_SAMPLED);
             }
             return verdict;
         }
@@ -348,7 +348,7 @@ local_is_slow_by_now(const djp_span *span)
 /* Stops waiting for the root: the head decides, unless an error, a matched rule or the elapsed time
  * samples the trace. */
 static __attribute__((noinline)) void
-local_decide_now(djp_span *span, djp_count why)
+local_decide_now(djp_span *span, djp__count_place why)
 {
     djp__count(span->recorder, why);
     local_follow(span, local_decide_early(span->local, local_is_slow_by_now(span),
@@ -374,7 +374,7 @@ local_push(djp_span *span)
         return;
     }
     if (__builtin_expect(local_is_old(span), 0)) {
-        local_decide_now(span, DJP_COUNT_TIMEOUT);
+        local_decide_now(span, DJP__COUNT_TIMEOUT);
         return;
     }
     uint64_t size = local_bytes(span);
@@ -382,7 +382,7 @@ local_push(djp_span *span)
     uint32_t spans = djp__add_relaxed(&local->pending_spans, 1u);
     if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP__PENDING_SPANS_MAX) {
         djp__sub_relaxed(&recorder->decision_buffer_bytes, size);
-        local_decide_now(span, DJP_COUNT_BUFFER_FULL);
+        local_decide_now(span, DJP__COUNT_BUFFER_FULL);
         return;
     }
     djp__store_relaxed(&span->refs, 2u);
@@ -395,7 +395,7 @@ local_push(djp_span *span)
         }
         span->next = (djp_span *)word;
     } while (!djp__cas_weak_acq_rel(&local->state_word, &word, (uintptr_t)span));
-    djp__count_in(recorder, local, DJP_COUNT_WAITED);
+    djp__count_in(recorder, local, DJP__COUNT_WAITED);
 }
 
 /* The root belongs to another process: this process exports none of the local trace. */
@@ -495,7 +495,7 @@ local_close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verd
     return verdict;
 }
 
-static inline djp_count
+static inline djp__count_place
 local_publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict,
                    djp__verdict tail)
 {
@@ -526,7 +526,7 @@ local_submit_late(djp_span *root, djp__local_trace *local)
     verdict = local_close(root, local, DJP_REASON_NONE, &tail);
     root->record->local_root = DJP_ROOT_NOT;
     if (djp__verdict_counts_once(verdict)) {
-        djp__count(root->recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
+        djp__count(root->recorder, DJP__COUNT_LATE_SAMPLED_PARTS);
         djp__span_mark_late(root);
         root->record->local_root = DJP_ROOT_LATE;
     }

@@ -51,7 +51,7 @@ recorder_sum(const djp_recorder *recorder, unsigned which)
 {
     uint64_t sum = 0;
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
-        sum += recorder_place(recorder, result * DJP_COUNT_SET + which);
+        sum += recorder_place(recorder, result * DJP__COUNT_SET + which);
     }
     return sum;
 }
@@ -59,9 +59,9 @@ recorder_sum(const djp_recorder *recorder, unsigned which)
 static uint64_t
 recorder_started(const djp_recorder *recorder)
 {
-    return recorder_sum(recorder, DJP_COUNT_STARTED) +
-           recorder_sum(recorder, DJP_COUNT_STARTED_LOCAL) +
-           recorder_sum(recorder, DJP_COUNT_STARTED_REMOTE);
+    return recorder_sum(recorder, DJP__COUNT_STARTED) +
+           recorder_sum(recorder, DJP__COUNT_STARTED_LOCAL) +
+           recorder_sum(recorder, DJP__COUNT_STARTED_REMOTE);
 }
 
 /* Started and not ended under one sampling result. Ends are read first, so that it is not too small
@@ -69,20 +69,20 @@ recorder_started(const djp_recorder *recorder)
 static uint64_t
 recorder_open(const djp_recorder *recorder, unsigned result)
 {
-    unsigned set = result * DJP_COUNT_SET;
-    uint64_t completed = recorder_place(recorder, set + DJP_COUNT_COMPLETED);
-    uint64_t waited = recorder_place(recorder, set + DJP_COUNT_WAITED);
+    unsigned set = result * DJP__COUNT_SET;
+    uint64_t completed = recorder_place(recorder, set + DJP__COUNT_COMPLETED);
+    uint64_t waited = recorder_place(recorder, set + DJP__COUNT_WAITED);
     uint64_t gone = waited > completed ? waited - completed : 0, started = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
-        gone += recorder_place(recorder, set + DJP_COUNT_DECIDED + reason);
+        gone += recorder_place(recorder, set + DJP__COUNT_DECIDED + reason);
     }
     for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
         gone += djp__drops[drop].when == DJP__DROPPED_UNSTARTED
                     ? 0
-                    : recorder_place(recorder, set + DJP_COUNT_DROPPED + drop);
+                    : recorder_place(recorder, set + DJP__COUNT_DROPPED + drop);
     }
     for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
-        started += recorder_place(recorder, set + DJP_COUNT_STARTED + origin);
+        started += recorder_place(recorder, set + DJP__COUNT_STARTED + origin);
     }
     return started > gone ? started - gone : 0;
 }
@@ -92,7 +92,7 @@ recorder_open(const djp_recorder *recorder, unsigned result)
 static uint64_t
 recorder_live(const djp_recorder *recorder)
 {
-    uint64_t released = recorder_sum(recorder, DJP_COUNT_RELEASED);
+    uint64_t released = recorder_sum(recorder, DJP__COUNT_RELEASED);
     return recorder_started(recorder) - released;
 }
 
@@ -176,7 +176,7 @@ djp__recorder_new(djp_recorder **out, const djp__recorder_options *options)
     recorder->tail_rules =
         options->sample_errors || options->slow_threshold_ns > 0 || recorder->rules;
     recorder->begins = recorder->rules != NULL ? DJP__BEGINS_RULED : 0;
-    recorder->tail_counter_set = recorder->tail_rules ? DJP_SET_RECORD : DJP_SET_DROP;
+    recorder->tail_counter_set = recorder->tail_rules ? DJP__SET_RECORD : DJP__SET_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max =
         quarter < DJP__RECORD_SIZE_MAX ? (uint32_t)quarter : DJP__RECORD_SIZE_MAX;
@@ -223,7 +223,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
     djp__add_relaxed(&recorder->inherited, recorder_live(recorder));
     for (unsigned i = 0; i < DJP__STRIPES; i++) {
         djp__stripe *stripe = &recorder->stripes[i];
-        for (unsigned k = 0; k < DJP__OUTCOMES * DJP_COUNT_SET; k++) {
+        for (unsigned k = 0; k < DJP__OUTCOMES * DJP__COUNT_SET; k++) {
             djp__store_relaxed(&stripe->value[k], 0u);
         }
         djp__store_relaxed(&stripe->owner, 0u);
@@ -260,7 +260,7 @@ recorder_find_stripe(djp_recorder *recorder, uint64_t token)
 void
 djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n)
 {
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     if (thread->shared != recorder->serial) {
         if (!thread->registered) {
             djp__thread_register(thread);
@@ -294,18 +294,18 @@ djp__recorder_leave(uint64_t token)
 
 /* Outcomes of ended spans. Returns how many of all started ones are decided or dropped. */
 static uint64_t
-recorder_count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
+recorder_count_ends(djp__recorder_totals *out, const djp_recorder *recorder)
 {
-    uint64_t completed = recorder_sum(recorder, DJP_COUNT_COMPLETED);
-    uint64_t waited = recorder_sum(recorder, DJP_COUNT_WAITED), ended = 0, open = 0;
+    uint64_t completed = recorder_sum(recorder, DJP__COUNT_COMPLETED);
+    uint64_t waited = recorder_sum(recorder, DJP__COUNT_WAITED), ended = 0, open = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
-        out->by_reason[reason] = recorder_sum(recorder, DJP_COUNT_DECIDED + reason);
+        out->by_reason[reason] = recorder_sum(recorder, DJP__COUNT_DECIDED + reason);
         out->sampled +=
             djp__reasons[reason].stratum != DJP__STRATUM_DROPPED ? out->by_reason[reason] : 0;
         ended += out->by_reason[reason];
     }
     for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
-        out->dropped[drop] = recorder_sum(recorder, DJP_COUNT_DROPPED + drop);
+        out->dropped[drop] = recorder_sum(recorder, DJP__COUNT_DROPPED + drop);
         ended += djp__drops[drop].when == DJP__DROPPED_AT_END ? out->dropped[drop] : 0;
         open += djp__drops[drop].when == DJP__DROPPED_OPEN ? out->dropped[drop] : 0;
     }
@@ -314,9 +314,9 @@ recorder_count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
 }
 
 static void
-recorder_count_sampling(djp_recorder_counters *out, const djp_recorder *recorder)
+recorder_count_sampling(djp__recorder_totals *out, const djp_recorder *recorder)
 {
-    djp_tail_history_counters history;
+    djp__tail_history_totals history;
     djp__tail_rules_counters(&history, recorder->rules);
     out->rule_routes_evicted = history.routes_evicted;
     out->rule_table_full = history.kinds_shared;
@@ -331,18 +331,18 @@ recorder_count_sampling(djp_recorder_counters *out, const djp_recorder *recorder
 }
 
 void
-djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
+djp__recorder_counters(djp__recorder_totals *out, const djp_recorder *recorder)
 {
     memset(out, 0, sizeof *out);
     if (recorder == NULL) {
         return;
     }
     uint64_t gone = recorder_count_ends(out, recorder);
-    out->decided_on_buffer_full = recorder_sum(recorder, DJP_COUNT_BUFFER_FULL);
-    out->decided_on_timeout = recorder_sum(recorder, DJP_COUNT_TIMEOUT);
-    out->late_sampled = recorder_sum(recorder, DJP_COUNT_LATE_SAMPLED);
-    out->late_sampled_parts = recorder_sum(recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
-    out->dropped_attributes = recorder_sum(recorder, DJP_COUNT_ATTRIBUTES);
+    out->decided_on_buffer_full = recorder_sum(recorder, DJP__COUNT_BUFFER_FULL);
+    out->decided_on_timeout = recorder_sum(recorder, DJP__COUNT_TIMEOUT);
+    out->late_sampled = recorder_sum(recorder, DJP__COUNT_LATE_SAMPLED);
+    out->late_sampled_parts = recorder_sum(recorder, DJP__COUNT_LATE_SAMPLED_PARTS);
+    out->dropped_attributes = recorder_sum(recorder, DJP__COUNT_ATTRIBUTES);
     out->started = recorder_started(recorder);
     /* Not the handles: a program may keep the handle of an exported span. */
     out->live = out->started > gone ? out->started - gone : 0;
@@ -351,7 +351,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
         out->open[result] = recorder_open(recorder, result);
         for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
-            unsigned place = result * DJP_COUNT_SET + DJP_COUNT_STARTED + origin;
+            unsigned place = result * DJP__COUNT_SET + DJP__COUNT_STARTED + origin;
             out->started_by[origin][result] = recorder_place(recorder, place);
         }
     }

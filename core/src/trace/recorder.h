@@ -90,7 +90,7 @@ void djp__recorder_fork_child(djp_recorder *recorder);
 /* The origin of a span's parent. */
 enum { DJP_ORIGIN_NONE, DJP_ORIGIN_LOCAL, DJP_ORIGIN_REMOTE, DJP_ORIGINS };
 
-typedef struct djp_recorder_counters {
+typedef struct djp__recorder_totals {
     uint64_t started;
     /* the same in parts: DJP_ORIGIN_*, DJP__OUTCOME_* */
     uint64_t started_by[DJP_ORIGINS][DJP__OUTCOMES];
@@ -113,7 +113,7 @@ typedef struct djp_recorder_counters {
     uint64_t rule_routes_evicted, rule_table_full, rule_checks_skipped;
     uint64_t dropped_attributes; /* attributes, events and links lost by limits or invalid input */
     uint64_t decision_buffer_bytes;
-} djp_recorder_counters;
-void djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder);
+} djp__recorder_totals;
+void djp__recorder_counters(djp__recorder_totals *out, const djp_recorder *recorder);
 
 #endif

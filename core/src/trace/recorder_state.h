@@ -12,32 +12,32 @@
 #include "sampling/tree.h"
 
 /* Counters of spans exist once per sampling result (djp__local_trace.counter_set). */
-typedef enum djp_count {
-    DJP_COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
-    DJP_COUNT_STARTED_LOCAL,
-    DJP_COUNT_STARTED_REMOTE,
-    DJP_COUNT_RELEASED,
-    DJP_COUNT_WAITED, /* ended and put on a waiting list */
-    DJP_COUNT_COMPLETED, /* taken off it, counted by outcome */
-    DJP_COUNT_DECIDED, /* + DJP_REASON_* */
-    DJP_COUNT_DROPPED = DJP_COUNT_DECIDED + DJP__REASONS, /* + DJP__DROP_* */
-    DJP_COUNT_BUFFER_FULL = DJP_COUNT_DROPPED + DJP__DROPS,
-    DJP_COUNT_TIMEOUT,
-    DJP_COUNT_LATE_SAMPLED,
-    DJP_COUNT_LATE_SAMPLED_PARTS,
-    DJP_COUNT_ATTRIBUTES,
-    DJP_COUNT_LAST
-} djp_count;
+typedef enum djp__count_place {
+    DJP__COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
+    DJP__COUNT_STARTED_LOCAL,
+    DJP__COUNT_STARTED_REMOTE,
+    DJP__COUNT_RELEASED,
+    DJP__COUNT_WAITED, /* ended and put on a waiting list */
+    DJP__COUNT_COMPLETED, /* taken off it, counted by outcome */
+    DJP__COUNT_DECIDED, /* + DJP_REASON_* */
+    DJP__COUNT_DROPPED = DJP__COUNT_DECIDED + DJP__REASONS, /* + DJP__DROP_* */
+    DJP__COUNT_BUFFER_FULL = DJP__COUNT_DROPPED + DJP__DROPS,
+    DJP__COUNT_TIMEOUT,
+    DJP__COUNT_LATE_SAMPLED,
+    DJP__COUNT_LATE_SAMPLED_PARTS,
+    DJP__COUNT_ATTRIBUTES,
+    DJP__COUNT_LAST
+} djp__count_place;
 
 /* Places of one sampling result, and where each begins. */
 enum {
-    DJP_COUNT_SET = 32,
-    DJP_SET_DROP = DJP__OUTCOME_DROP * DJP_COUNT_SET,
-    DJP_SET_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_SET,
-    DJP_SET_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_SET
+    DJP__COUNT_SET = 32,
+    DJP__SET_DROP = DJP__OUTCOME_DROP * DJP__COUNT_SET,
+    DJP__SET_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP__COUNT_SET,
+    DJP__SET_SAMPLE = DJP__OUTCOME_SAMPLE * DJP__COUNT_SET
 };
-#define DJP__COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
-_Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_SET, "the counters fit their bank");
+#define DJP__COUNT_DROP(name) ((djp__count_place)(DJP__COUNT_DROPPED + DJP__DROP_##name))
+_Static_assert((int)DJP__COUNT_LAST <= (int)DJP__COUNT_SET, "the counters fit into their set");
 
 #define DJP__STRIPES 32u /* the first is shared by threads without a free one */
 #define DJP__WAKE_NEVER UINT64_MAX
@@ -80,7 +80,7 @@ typedef struct djp__tree_slot {
 typedef struct djp__stripe {
     /* Written by the owner with plain additions (release); the first stripe by any thread,
      * atomically. */
-    _Alignas(64) DJP__ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
+    _Alignas(64) DJP__ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP__COUNT_SET];
     DJP__ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp__stripe;
 
@@ -138,7 +138,7 @@ struct djp_recorder {
 };
 
 /* Data of one thread: idle blocks, and the stripe of the recorder it used last. */
-typedef struct djp_thread {
+typedef struct djp__thread_state {
     djp_span *blocks;
     uint32_t block_count;
     uint32_t registered; /* 1: the thread's end is observed */
@@ -148,12 +148,12 @@ typedef struct djp_thread {
     uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
     uint64_t token; /* unique number of this thread */
     uint32_t is_processing; /* 1: inside a span processor */
-} djp_thread;
+} djp__thread_state;
 
-extern DJP__THREAD_LOCAL djp_thread djp__thread;
+extern DJP__THREAD_LOCAL djp__thread_state djp__thread;
 
 /* Observes the end of the thread, to return its blocks and stripes. */
-void djp__thread_register(djp_thread *thread);
+void djp__thread_register(djp__thread_state *thread);
 /* Counts for a thread without a stripe in this recorder, after trying to claim one. */
 void djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n);
 /* Releases the stripes of a thread that ends. */
@@ -162,7 +162,7 @@ void djp__recorder_leave(uint64_t token);
 static inline void
 djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 {
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     if (__builtin_expect(thread->serial != recorder->serial, 0)) {
         djp__count_unclaimed(recorder, which, n);
         return;

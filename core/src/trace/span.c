@@ -65,7 +65,7 @@ span_join(djp_span *span, djp_span *parent)
     memcpy(record->trace_id, from->trace_id, sizeof record->trace_id);
     memcpy(record->parent_id, from->span_id, sizeof record->parent_id);
     record->trace_flags = from->trace_flags;
-    djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
+    djp__count_in(span->recorder, span->local, DJP__COUNT_STARTED_LOCAL);
 }
 
 /* Below a local context: joins the local trace of its span if that is known and live. */
@@ -79,7 +79,7 @@ span_join_shared(djp_span *span, const djp_span_context *parent)
     memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
     memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
     record->trace_flags = parent->flags;
-    djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
+    djp__count_in(span->recorder, span->local, DJP__COUNT_STARTED_LOCAL);
     return 1;
 }
 
@@ -152,13 +152,13 @@ span_begin_local(djp_span *span, djp_text name, const djp_span_options *options,
     djp__span_record *record = span->record;
     djp__head head;
     uint8_t random = DJP_FLAG_RANDOM;
-    djp_count origin = DJP_COUNT_STARTED;
+    djp__count_place origin = DJP__COUNT_STARTED;
     if (parent != NULL) {
         memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
         memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
         record->parent_remote = parent->is_remote;
         random = parent->flags & DJP_FLAG_RANDOM;
-        origin = parent->is_remote ? DJP_COUNT_STARTED_REMOTE : DJP_COUNT_STARTED_LOCAL;
+        origin = parent->is_remote ? DJP__COUNT_STARTED_REMOTE : DJP__COUNT_STARTED_LOCAL;
     } else if (seed != NULL) {
         memcpy(record->trace_id, seed->trace_id, sizeof record->trace_id);
     } else {
@@ -389,7 +389,7 @@ span_end_more(djp_span *span)
     uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events +
                     record->dropped_links + span->lost;
     if (lost != 0) {
-        djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
+        djp__count_add(span->recorder, DJP__COUNT_ATTRIBUTES, lost);
     }
 }
 
@@ -461,7 +461,7 @@ djp_span_release(djp_span *span)
     if (__builtin_expect(inherited, 0)) {
         djp__sub_acq_rel(&recorder->inherited, 1u);
     } else {
-        djp__count(recorder, DJP_COUNT_RELEASED);
+        djp__count(recorder, DJP__COUNT_RELEASED);
     }
 }
 

@@ -14,7 +14,7 @@
 #define BLOCK__IDLE_MAX 64
 #endif
 
-DJP__THREAD_LOCAL djp_thread djp__thread;
+DJP__THREAD_LOCAL djp__thread_state djp__thread;
 
 static pthread_once_t block__once = PTHREAD_ONCE_INIT;
 static pthread_key_t block__key;
@@ -26,7 +26,7 @@ static void
 block_thread_ends(void *argument)
 {
     (void)argument;
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     djp__span_block_trim();
     djp__recorder_leave(thread->token);
     /* Other destructors of this thread may still record: they register again. */
@@ -43,7 +43,7 @@ block_make_key(void)
 }
 
 void
-djp__thread_register(djp_thread *thread)
+djp__thread_register(djp__thread_state *thread)
 {
     pthread_once(&block__once, block_make_key);
     thread->registered = 1;
@@ -58,7 +58,7 @@ djp__thread_register(djp_thread *thread)
 djp_span *
 djp__span_block_take(void)
 {
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     djp_span *span = thread->blocks;
     if (__builtin_expect(span != NULL, 1)) {
         thread->blocks = span->next;
@@ -71,7 +71,7 @@ djp__span_block_take(void)
 void
 djp__span_block_give(djp_span *span)
 {
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     if (__builtin_expect((int)thread->block_count >= BLOCK__IDLE_MAX, 0)) {
         djp__free(span);
         return;
@@ -87,7 +87,7 @@ djp__span_block_give(djp_span *span)
 void
 djp__span_block_trim(void)
 {
-    djp_thread *thread = &djp__thread;
+    djp__thread_state *thread = &djp__thread;
     while (thread->blocks != NULL) {
         djp_span *span = thread->blocks;
         thread->blocks = span->next;

@@ -40,7 +40,7 @@ typedef struct djp__local_trace {
     djp_tracestate *state; /* to propagate, or NULL */
     uint8_t extras; /* DJP_EXTRA_* */
     uint8_t head_reason; /* the head decision: DJP_REASON_NONE means drop */
-    /* one per sampling result; DJP_SET_DROP: not recorded, ids and context only */
+    /* one per sampling result; DJP__SET_DROP: not recorded, ids and context only */
     uint8_t counter_set;
     /* First of its entries in the table of shared spans (shared_context.c), from 1; 0: none.
      * Written under the tables lock, release; read, acquire, before refs when a block is released:
@@ -50,7 +50,7 @@ typedef struct djp__local_trace {
     struct djp__sampler_notes *notes;
 } djp__local_trace;
 
-#define djp__local_is_silent(local) ((local)->counter_set == DJP_SET_DROP)
+#define djp__local_is_silent(local) ((local)->counter_set == DJP__SET_DROP)
 
 #define DJP__TRACE_FLAG_ERROR 1u
 #define DJP__TRACE_FLAG_LONG 2u /* the root is a connection: its duration is ignored */

@@ -39,7 +39,7 @@ levels_are_kept(void **state)
 {
     (void)state;
     for (int at = DJP_LOG_NONE; at <= DJP_LOG_DEBUG; at++) {
-        djp_diag diag;
+        djp__diagnostics diag;
         assert_int_equal(djp__diag_init(&diag, at, note, &count), 0);
         for (int level = DJP_LOG_ERROR; level <= DJP_LOG_DEBUG; level++) {
             count = 0;
@@ -63,7 +63,7 @@ static void
 what_is_kept_is_cut_between_characters(void **state)
 {
     (void)state;
-    djp_diag diag;
+    djp__diagnostics diag;
     assert_int_equal(djp__diag_init(&diag, DJP_LOG_WARN, note, &count), 0);
     for (int size = 253; size <= 257; size++) {
         char text[300];
@@ -93,7 +93,7 @@ lines_on_standard_error(void **state)
                                          "djp-telemetry: warning: text\n", "djp-telemetry: text\n",
                                          "djp-telemetry: debug: text\n"};
     char name[] = "/tmp/djp-diag-XXXXXX", text[4096];
-    djp_diag diag;
+    djp__diagnostics diag;
     (void)state;
     int file = mkstemp(name), saved = dup(2);
     assert_true(file >= 0 && saved >= 0);

@@ -1,5 +1,5 @@
 /* Descriptors under hostile hands: a thread's own table, standard streams that were given away, and
- * streams that nobody empties. */
+ * streams that no process reads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ typedef struct parted {
     djp__wake done;
     DJP__ATOMIC(int) parted;
     int opened; /* the number of the thread's file, in its own table */
-    djp_file_id id;
+    djp__file_id id;
     int still_ours;
     int host_file; /* a descriptor of the process that the thread must not have */
     int sees_host;
@@ -35,11 +35,11 @@ static void *
 open_and_wait(void *user)
 {
     parted *p = user;
-    djp_file_id host;
+    djp__file_id host;
     p->parted = djp__files_part();
-    p->sees_host = djp__file_id(&host, p->host_file);
+    p->sees_host = djp__file_id_get(&host, p->host_file);
     p->opened = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    djp__file_id(&p->id, p->opened);
+    djp__file_id_get(&p->id, p->opened);
     djp__wake_notify(&p->done);
     djp__wake_wait(&p->go, UINT64_MAX);
     p->still_ours = djp__file_is(&p->id, p->opened);
@@ -67,8 +67,9 @@ a_thread_with_its_own_table_shares_nothing(void **state)
     }
     assert_false(p.sees_host);
     assert_in_range(p.opened, 3, 100);
-    djp_file_id id;
-    assert_false(djp__file_id(&id, p.opened) && id.inode == p.id.inode && id.device == p.id.device);
+    djp__file_id id;
+    assert_false(djp__file_id_get(&id, p.opened) && id.inode == p.id.inode &&
+                 id.device == p.id.device);
     for (int fd = 3; fd < 100; fd++) {
         if (fd != ends[0]) {
             close(fd);
@@ -87,7 +88,7 @@ a_thread_with_its_own_table_shares_nothing(void **state)
 /* ---- standard error ---- */
 
 typedef struct lines {
-    djp_diag diag;
+    djp__diagnostics diag;
     int part; /* say it from a thread with its own table */
 } lines;
 
@@ -151,7 +152,7 @@ full_stream(int part, int ends[2])
         return 3; /* the host's stream is as it was */
     }
     close(ends[0]);
-    say_from_thread(&l); /* and nobody dies of SIGPIPE */
+    say_from_thread(&l); /* and SIGPIPE ends no process */
     return strcmp(l.diag.last_error, "a word") == 0 ? 0 : 4;
 }
 
@@ -202,7 +203,7 @@ file_stream(int part)
     return strcmp(text, "before\ndjp-telemetry: warning: a word\nafter\n") == 0 ? 0 : 2;
 }
 
-/* The program closed standard error, and a file of its own got the number. */
+/* The program closed standard error, and another of its files got the number. */
 static int
 stolen_stream(int part)
 {

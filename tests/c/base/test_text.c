@@ -261,18 +261,18 @@ short_texts_compare_as_words(void **state)
 {
     (void)state;
     char text[17] = "PROPFINDPROPPATC", other[17];
-    djp_text_words none = djp__text_words((djp_text){NULL, 0});
+    djp__text_words none = djp__text_to_words((djp_text){NULL, 0});
     for (size_t size = 1; size <= DJP__TEXT_WORDS_SIZE; size++) {
-        djp_text_words words = djp__text_words((djp_text){text, size}), copy;
+        djp__text_words words = djp__text_to_words((djp_text){text, size}), copy;
         assert_false(djp__text_words_equal(&words, &none));
         memcpy(other, text, sizeof other);
-        copy = djp__text_words((djp_text){other, size});
+        copy = djp__text_to_words((djp_text){other, size});
         assert_true(djp__text_words_equal(&words, &copy));
-        copy = djp__text_words((djp_text){other, size - 1});
+        copy = djp__text_to_words((djp_text){other, size - 1});
         assert_false(djp__text_words_equal(&words, &copy));
         for (size_t place = 0; place < size; place++) {
             other[place] = (char)(other[place] ^ 0x80);
-            copy = djp__text_words((djp_text){other, size});
+            copy = djp__text_to_words((djp_text){other, size});
             assert_false(djp__text_words_equal(&words, &copy));
             other[place] = text[place];
         }

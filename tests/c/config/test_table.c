@@ -91,7 +91,7 @@ words_have_their_values(void **state)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         djp__buf have;
         djp__buf_init(&have, 0);
-        const djp_config_word *word = djp__config_table[words[i].setting].words;
+        const djp__config_word *word = djp__config_table[words[i].setting].words;
         for (; word->text != NULL; word++) {
             djp__buf_printf(&have, "%d %s,", word->value, word->text);
         }

@@ -108,7 +108,7 @@ every_word_is_known(void **state)
     (void)state;
     for (int i = 0; i < DJP_SETTINGS; i++) {
         const djp__config_row *row = &djp__config_table[i];
-        for (const djp_config_word *word = row->words; word && word->text; word++) {
+        for (const djp__config_word *word = row->words; word && word->text; word++) {
             djp__config_value value;
             char capitals[64];
             snprintf(capitals, sizeof capitals, "%s", word->text);
@@ -120,13 +120,13 @@ every_word_is_known(void **state)
             assert_int_equal(value.integer, word->value);
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, ""), 0);
             /* The report shows the first word of a value. */
-            const char *shown = djp__config_word(row, word->value);
+            const char *shown = djp__config_word_of(row, word->value);
             assert_true(shown == word->text || shown < word->text ||
                         strcmp(shown, word->text) != 0);
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, shown), 1);
             assert_int_equal(value.integer, word->value);
         }
-        assert_string_equal(djp__config_word(row, 4711), "");
+        assert_string_equal(djp__config_word_of(row, 4711), "");
     }
 }
 
@@ -202,7 +202,7 @@ expects(const djp__config_row *row, djp__form form, const char *want)
 static void
 what_is_expected(void **state)
 {
-    static const djp_config_word words[] = {{"a", 1}, {"b", 2}, {"alias", 1}, {NULL, 0}};
+    static const djp__config_word words[] = {{"a", 1}, {"b", 2}, {"alias", 1}, {NULL, 0}};
     djp__config_row row = {.minimum = 0.5, .maximum = 3600, .words = words};
     djp__config_value value;
     (void)state;
@@ -221,11 +221,11 @@ what_is_expected(void **state)
     expects(&row, DJP_FORM_ATTRIBUTE, "a text");
     assert_int_equal(parse(&value, &row, DJP_FORM_WORD, "alias"), 1);
     assert_int_equal(value.integer, 1);
-    assert_string_equal(djp__config_word(&row, 1), "a");
+    assert_string_equal(djp__config_word_of(&row, 1), "a");
     assert_int_equal(parse(&value, &row, DJP_FORM_TEXT, "anything"), 1);
     row.words = NULL;
     assert_int_equal(parse(&value, &row, DJP_FORM_WORD, "a"), 0);
-    assert_string_equal(djp__config_word(&row, 1), "");
+    assert_string_equal(djp__config_word_of(&row, 1), "");
 }
 
 int

@@ -33,7 +33,7 @@ static int nap(const struct timespec *pause);
 #define NOVEMBER (1793491200 * SECOND) /* 2026-11-01 00:00:00 UTC */
 
 static djp_options options;
-static djp_diag diag;
+static djp__diagnostics diag;
 static djp__control_exported exported;
 static djp__control_host host;
 static djp__account account;
@@ -161,9 +161,9 @@ what_is_off_does_nothing(void **state)
     djp__account_end(&account);
 }
 
-/* Each part is told of once, with what happens then. */
+/* One message reports each part, with what happens then. */
 static void
-each_part_is_told_of_once(void **state)
+each_part_is_reported_once(void **state)
 {
     (void)state;
     options.price_per_million_spans = 1;
@@ -200,7 +200,7 @@ each_part_is_told_of_once(void **state)
     assert_int_equal(warnings, 3);
 }
 
-/* Small budgets are told with more digits. */
+/* Small budgets are shown with more digits. */
 static void
 digits_of_small_budgets(void **state)
 {
@@ -457,7 +457,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         ONE(it_is_on_where_something_has_a_price),
         ONE(what_is_off_does_nothing),
-        ONE(each_part_is_told_of_once),
+        ONE(each_part_is_reported_once),
         ONE(digits_of_small_budgets),
         ONE(the_file_is_looked_at_now_and_then),
         ONE(a_start_knows_nothing_of_the_traffic),

@@ -372,7 +372,7 @@ the_sum_survives_a_restart(void **state)
     near(look(&third).spent, 0, 0);
 }
 
-/* Some host's clock was years ahead for a moment. Nobody waits until then; a process that just
+/* Some host's clock was years ahead for a moment. No process waits until then; one that just
  * started may be the one that is wrong. */
 static void
 a_file_from_far_ahead_is_given_up(void **state)

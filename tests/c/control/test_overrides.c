@@ -126,7 +126,7 @@ test_off_and_on(void **state)
     assert_true(dropped_off() == 4);
 }
 
-/* The worker that was away is told of the first span after: nobody flushes. */
+/* The first span after that wakes the worker, without a flush. */
 static void
 test_on_again_wakes(void **state)
 {
@@ -365,7 +365,7 @@ test_other_files(void **state)
     assert_true(sampling("recording") == 1);
     unlink(link_path);
     said = 0;
-    /* nobody can say what it says now: that is not "no file" */
+    /* its content cannot be known: that is not "no file" */
     assert_int_equal(symlink(link_path, link_path), 0);
     look();
     look();

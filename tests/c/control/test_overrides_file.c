@@ -25,7 +25,7 @@ static uint64_t unix_ns;
 #define SECOND 1000000000ull
 
 static djp_options options;
-static djp_diag diag;
+static djp__diagnostics diag;
 static djp__control_host host;
 static djp__overrides overrides;
 static char folder[64], path[96], last[1024];

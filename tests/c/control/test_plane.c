@@ -18,7 +18,7 @@
 #define SECOND 1000000000ull
 
 static djp_options options;
-static djp_diag diag;
+static djp__diagnostics diag;
 static djp__control_exported exported;
 static djp__control control;
 static djp__control_host host;

@@ -56,7 +56,7 @@ count_call(int *calls)
 #define SECOND 1000000000ull
 
 static djp_options options;
-static djp_diag diag;
+static djp__diagnostics diag;
 static djp__control_host host;
 static djp__overrides overrides;
 static djp__remote remote;

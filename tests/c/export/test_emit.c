@@ -200,7 +200,7 @@ note_redact(void *user, const void *record)
     note_record *copy = user;
     memcpy(copy, record, sizeof *copy);
     const djp__item *body = (const djp__item *)(const void *)copy->items;
-    if (djp__key_entry(body->key)->class != 0) { /* a key whose values may leave as they are */
+    if (djp__key_entry_of(body->key)->class != 0) { /* a key whose values may leave as they are */
         return record;
     }
     memcpy((char *)copy->items + sizeof(djp__item), "*****", 5);

@@ -1,4 +1,4 @@
-/* The transports that stay on the machine: files with rotation, pipes that nobody reads, standard
+/* The transports that stay on the machine: files with rotation, pipes without a reader, standard
  * output, memory. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 #include "export/emit_console.h"
 #include "export/encoder_parts.h"
 #include "export/emit_protobuf.h"
-#include "export/resource_items.h"
+#include "export/resource_attributes.h"
 
 typedef struct scope_case {
     djp__walk walk;
@@ -20,14 +20,14 @@ typedef struct scope_case {
 } scope_case;
 
 static void
-scope_begin(scope_case *c, const djp_scope_entry *entry, const djp_attribute *attributes,
+scope_begin(scope_case *c, const djp__scope_entry *entry, const djp_attribute *attributes,
             size_t count)
 {
     memset(c, 0, sizeof *c);
     djp__walk_init(&c->walk);
     djp__buf_init(&c->items, 0);
     djp__buf_init(&c->out, 0);
-    assert_int_equal(djp__resource_items(&c->items, attributes, count), 0);
+    assert_int_equal(djp__resource_attributes(&c->items, attributes, count), 0);
     djp__walk_begin(&c->walk, c->items.data, c->items.size);
     c->parts = djp__otlp_scope_of(entry, &c->items);
 }
@@ -68,7 +68,7 @@ static void
 a_scope_has_every_form(void **state)
 {
     static const djp_attribute attributes[] = {{{"a", 1}, {DJP_BOOL, {.boolean = 1}}}};
-    djp_scope_entry entry = {
+    djp__scope_entry entry = {
         .name = (char *)"lib", .version = (char *)"1", .schema_url = (char *)""};
     scope_case c;
     (void)state;
@@ -86,7 +86,7 @@ a_scope_has_every_form(void **state)
 static void
 a_scope_without_anything_is_on_console_lines_only(void **state)
 {
-    djp_scope_entry entry = {.name = (char *)"", .version = (char *)"", .schema_url = (char *)""};
+    djp__scope_entry entry = {.name = (char *)"", .version = (char *)"", .schema_url = (char *)""};
     scope_case c;
     (void)state;
     scope_begin(&c, &entry, NULL, 0);

@@ -15,7 +15,7 @@
 #include "export/prometheus_http.h"
 
 typedef struct rig {
-    djp_diag diag;
+    djp__diagnostics diag;
     djp_registry *registry;
     djp__prometheus_http *listener;
     int warnings;

@@ -1,4 +1,4 @@
-/* Reading items: bounds, keys that nobody interned, the last of equal keys, and memory that
+/* Reading items: bounds, keys that were not interned, the last of equal keys, and memory that
  * fails. */
 #include <setjmp.h>
 #include <stdarg.h>

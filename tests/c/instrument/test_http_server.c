@@ -238,7 +238,7 @@ has_exemplar(fixture *it, const char *line)
 /* An exemplar leads to a trace that is exported: the failing one's at any ratio, and none of those
  * that were dropped. */
 static void
-test_exemplars_of_rescued_requests(void **state)
+test_exemplars_of_late_sampled_requests(void **state)
 {
     (void)state;
     fixture it;
@@ -378,7 +378,7 @@ main(void)
         cmocka_unit_test(test_metrics_without_traces_and_the_reverse),
         cmocka_unit_test(test_odd_numbers),
         cmocka_unit_test(test_excluded_paths),
-        cmocka_unit_test(test_exemplars_of_rescued_requests),
+        cmocka_unit_test(test_exemplars_of_late_sampled_requests),
         cmocka_unit_test(test_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,7 +395,7 @@ the_queue_depth_of_either_name_is_one_gauge(void **state)
     assert_null(strstr(first + 1, "# HELP queue_depth_total "));
     djp_free(text);
     rig_free(&r);
-    /* A gauge of that name with labels of its own keeps its name, and the SDK's is shown under the
+    /* A gauge of that name with other labels keeps its name, and the SDK's is shown under the
      * other one only. */
     r = rig_new(NULL, 0);
     family = declare(&r, 0, (djp_family_options){.type = DJP_GAUGE, .name = "queue_depth_total"});

@@ -65,7 +65,7 @@ each_set_of_labels_is_kept_once(void **state)
         }
         assert_int_equal(routes_kept(&r), 27);
     }
-    /* What cannot be told apart in the labels shares an entry. */
+    /* Requests with the same labels share an entry. */
     request(&r, "TEAPOT", "/a", 200);
     request(&r, "GET", "/a", 600);
     request(&r, "GET", "/a", -1);

@@ -20,7 +20,7 @@ key_of(const char *a, const char *b)
     djp_text values[] = {djp_text_of(a), djp_text_of(b)};
     assert_int_equal(djp__series_key_build(&key, key_family, values), 0);
     if (key.count <= DJP__SERIES_KEY_STACK) {
-        key.words = NULL; /* the copy has a stack of its own */
+        key.words = NULL; /* the copy has its own stack */
     }
     return key;
 }

@@ -219,7 +219,7 @@ static void
 messages_are_filtered_and_remembered(void **state)
 {
     (void)state;
-    djp_diag diag;
+    djp__diagnostics diag;
     int count = 0;
     assert_int_equal(djp__diag_init(&diag, DJP_LOG_WARN, keep, &count), 0);
     djp__diag(&diag, DJP_LOG_INFO, "no");

@@ -120,7 +120,7 @@ several_writers_add_up(void **state)
     }
     djp_shard_end(writers[2]);
     assert_true(djp_series_value(c) == 10);
-    add(&place_of(writers[2], c)[1], 10); /* nobody listens any more */
+    add(&place_of(writers[2], c)[1], 10); /* the shard is not read any more */
     djp_registry_fold(r);
     assert_true(djp_series_value(c) == 50);
     for (int i = 4; i >= 0; i--) {

@@ -46,7 +46,7 @@ keys_are_stable_and_encoded(void **state)
     assert_int_equal(djp_key_intern((djp_text){"http.route.x", 10}), key);
     assert_int_not_equal(djp_key_intern(DJP_TEXT("http.rout")), key);
     assert_true(djp__text_equal(djp_key_text(key), "http.route"));
-    const djp_key_entry *entry = djp__key_entry(key);
+    const djp__key_entry *entry = djp__key_entry_of(key);
     assert_int_equal(entry->encoded_size, 12);
     assert_int_equal(entry->class, 0);
     assert_memory_equal(entry->encoded, "\x0a\x0ahttp.route", 12);
@@ -54,7 +54,7 @@ keys_are_stable_and_encoded(void **state)
     assert_int_equal(djp_key_intern((djp_text){NULL, 3}), 0);
     assert_true(djp__text_equal(djp_key_text(0), ""));
     assert_true(djp__text_equal(djp_key_text(0xffffffff), ""));
-    assert_int_equal(djp__key_entry(0)->encoded_size, 2);
+    assert_int_equal(djp__key_entry_of(0)->encoded_size, 2);
 }
 
 static void
@@ -66,7 +66,7 @@ long_and_bad_keys_are_cut_and_repaired(void **state)
     djp_key key = djp_key_intern((djp_text){text, sizeof text});
     assert_int_equal(djp_key_text(key).size, DJP_KEY_SIZE_LIMIT);
     assert_int_equal(djp_key_intern((djp_text){text, DJP_KEY_SIZE_LIMIT}), key);
-    const djp_key_entry *entry = djp__key_entry(key);
+    const djp__key_entry *entry = djp__key_entry_of(key);
     assert_int_equal(entry->encoded_size, 3 + DJP_KEY_SIZE_LIMIT);
     assert_memory_equal(entry->encoded, "\x0a\x80\x08k", 4);
     memset(text, '\xff', sizeof text);
@@ -86,7 +86,7 @@ every_size_has_its_form(void **state)
     memset(text, 's', sizeof text);
     for (size_t size = 1; size <= sizeof text; size += size < 300 ? 1 : 81) {
         djp_key key = djp_key_intern((djp_text){text, size});
-        const djp_key_entry *entry = djp__key_entry(key);
+        const djp__key_entry *entry = djp__key_entry_of(key);
         size_t head = size < 128 ? 2 : 3;
         assert_int_equal(entry->size, size);
         assert_int_equal(entry->text[size], 0);
@@ -109,13 +109,13 @@ unknown_numbers_are_empty(void **state)
     assert_int_equal(last, djp__key_count());
     static const djp_key numbers[] = {0, 1, DJP_KEY_LIMIT + 1, UINT32_MAX};
     for (size_t i = 0; i < 4; i++) {
-        const djp_key_entry *entry = djp__key_entry(numbers[i] == 1 ? last + 1 : numbers[i]);
+        const djp__key_entry *entry = djp__key_entry_of(numbers[i] == 1 ? last + 1 : numbers[i]);
         assert_string_equal(entry->text, "");
         assert_int_equal(entry->size, 0);
         assert_int_equal(entry->encoded_size, 2);
         assert_memory_equal(entry->encoded, "\x0a\0", 2);
     }
-    assert_string_equal(djp__key_entry(last)->text, "the last so far");
+    assert_string_equal(djp__key_entry_of(last)->text, "the last so far");
 }
 
 static djp_key meanwhile;
@@ -217,7 +217,7 @@ the_table_is_bounded(void **state)
     }
     assert_int_equal(last_key, 0);
     assert_int_equal(djp__key_count(), DJP_KEY_LIMIT);
-    assert_int_not_equal(djp__key_entry(DJP_KEY_LIMIT)->size, 0);
+    assert_int_not_equal(djp__key_entry_of(DJP_KEY_LIMIT)->size, 0);
     assert_true(
         djp__text_equal(djp_key_text(djp_key_intern(DJP_TEXT("http.route"))), "http.route"));
 }

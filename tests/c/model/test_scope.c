@@ -55,7 +55,7 @@ with(const char *name, djp_value value)
 static const djp_value *
 value_in(djp_scope scope)
 {
-    const djp_scope_entry *entry = djp__scope_entry(scope);
+    const djp__scope_entry *entry = djp__scope_entry_of(scope);
     assert_int_equal(entry->attribute_count, 1);
     return &entry->attributes[0].value;
 }
@@ -101,7 +101,7 @@ scopes_compare_as_sets(void **state)
     assert_int_not_equal(djp_scope_intern("lib", "1.1", NULL, NULL, 0), plain);
     assert_int_not_equal(djp_scope_intern("lib2", "1.0", NULL, NULL, 0), plain);
     assert_int_not_equal(djp_scope_intern("lib", "1.0", "http://x", NULL, 0), plain);
-    const djp_scope_entry *entry = djp__scope_entry(with_two);
+    const djp__scope_entry *entry = djp__scope_entry_of(with_two);
     assert_string_equal(entry->name, "lib");
     assert_string_equal(entry->version, "1.0");
     assert_string_equal(entry->schema_url, "");
@@ -127,7 +127,7 @@ nothing_is_no_scope(void **state)
     static const djp_scope numbers[] = {0, 1, DJP_SCOPE_LIMIT, UINT16_MAX};
     for (size_t i = 0; i < 4; i++) {
         djp_scope number = numbers[i] == 1 ? (djp_scope)(last + 1) : numbers[i];
-        const djp_scope_entry *entry = djp__scope_entry(number);
+        const djp__scope_entry *entry = djp__scope_entry_of(number);
         assert_string_equal(entry->name, "");
         assert_string_equal(entry->version, "");
         assert_string_equal(entry->schema_url, "");
@@ -144,8 +144,8 @@ attributes_are_sorted(void **state)
                              pair("aa", 5), pair("ab", 6), pair("c", 7)};
     static const char *const keys[] = {"a", "aa", "ab", "abc", "b", "c"};
     static const int64_t values[] = {3, 5, 6, 4, 1, 7};
-    const djp_scope_entry *entry =
-        djp__scope_entry(djp_scope_intern("sorted", NULL, NULL, given, 7));
+    const djp__scope_entry *entry =
+        djp__scope_entry_of(djp_scope_intern("sorted", NULL, NULL, given, 7));
     assert_int_equal(entry->attribute_count, 6);
     for (size_t i = 0; i < 6; i++) {
         assert_true(djp__text_equal(entry->attributes[i].key, keys[i]));
@@ -239,7 +239,7 @@ texts_are_repaired(void **state)
     (void)state;
     static char text[1000];
     memset(text, '\xff', sizeof text - 1);
-    assert_int_equal(strlen(djp__scope_entry(djp_scope_intern(text, NULL, NULL, NULL, 0))->name),
+    assert_int_equal(strlen(djp__scope_entry_of(djp_scope_intern(text, NULL, NULL, NULL, 0))->name),
                      3 * (sizeof text - 1));
     const djp_value *value = value_in(with("bad", text_value(DJP_STRING, text, 10)));
     assert_int_equal(value->as.text.size, 30);
@@ -316,8 +316,8 @@ texts_are_cut_and_bytes_refused(void **state)
     for (size_t size = TEXT_MAX - 1; size <= TEXT_MAX + 1; size++) {
         size_t kept = size < TEXT_MAX ? size : TEXT_MAX;
         text[size] = '\0';
-        const djp_scope_entry *entry =
-            djp__scope_entry(djp_scope_intern(text, text, text, NULL, 0));
+        const djp__scope_entry *entry =
+            djp__scope_entry_of(djp_scope_intern(text, text, text, NULL, 0));
         assert_int_equal(strlen(entry->name), kept);
         assert_int_equal(strlen(entry->version), kept);
         assert_int_equal(strlen(entry->schema_url), kept);
@@ -332,7 +332,7 @@ texts_are_cut_and_bytes_refused(void **state)
     for (size_t size = DJP_KEY_SIZE_LIMIT - 1; size <= DJP_KEY_SIZE_LIMIT + 1; size++) {
         djp_attribute attribute = {{text, size}, {.type = DJP_EMPTY}};
         djp_scope scope = djp_scope_intern("keys", NULL, NULL, &attribute, 1);
-        assert_int_equal(djp__scope_entry(scope)->attributes[0].key.size,
+        assert_int_equal(djp__scope_entry_of(scope)->attributes[0].key.size,
                          size < DJP_KEY_SIZE_LIMIT ? size : DJP_KEY_SIZE_LIMIT);
     }
 }
@@ -349,7 +349,7 @@ attributes_are_bounded(void **state)
     }
     for (size_t count = ATTRIBUTES_MAX - 1; count <= ATTRIBUTES_MAX + 1; count++) {
         djp_scope scope = djp_scope_intern("bounded", NULL, NULL, many, count);
-        const djp_scope_entry *entry = djp__scope_entry(scope);
+        const djp__scope_entry *entry = djp__scope_entry_of(scope);
         assert_int_equal(entry->attribute_count, count < ATTRIBUTES_MAX ? count : ATTRIBUTES_MAX);
         assert_int_equal(entry->attributes[entry->attribute_count - 1].value.as.integer,
                          entry->attribute_count - 1);
@@ -472,8 +472,8 @@ the_table_is_bounded(void **state)
     assert_int_equal(djp__scopes_refused(), 2);
     assert_int_equal(djp_scope_intern("lib", "1.0", NULL, NULL, 0), first);
     assert_int_equal(djp__scopes_refused(), 2);
-    assert_int_equal(djp__scope_entry(DJP_SCOPE_LIMIT - 1)->attribute_count, 0);
-    assert_int_not_equal(strlen(djp__scope_entry(DJP_SCOPE_LIMIT - 1)->name), 0);
+    assert_int_equal(djp__scope_entry_of(DJP_SCOPE_LIMIT - 1)->attribute_count, 0);
+    assert_int_not_equal(strlen(djp__scope_entry_of(DJP_SCOPE_LIMIT - 1)->name), 0);
 }
 
 int

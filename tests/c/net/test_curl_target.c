@@ -170,7 +170,7 @@ static void
 proxies_are_chosen_by_scheme_except_for_loopback(void **state)
 {
     (void)state;
-    setenv("http_proxy", "http://environment:1", 1); /* read by nobody here */
+    setenv("http_proxy", "http://environment:1", 1); /* not read here */
     assert_proxy("http://far/", "http://plain:1", "near,.example");
     assert_proxy("https://far/", "http://secure:1", "near,.example");
     assert_proxy("http://127.0.0.1:4318/", "", "*");
@@ -269,7 +269,7 @@ every_allocation_may_fail(void **state)
         destination_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
     destination.headers = "a: b";
     destination.compress = 1;
-    djp_diag diag;
+    djp__diagnostics diag;
     djp__transport *transport = NULL;
     int failures = 0, code;
     assert_int_equal(djp__diag_init(&diag, DJP_LOG_NONE, NULL, NULL), 0);

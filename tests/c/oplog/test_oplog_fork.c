@@ -29,8 +29,8 @@ wait_child(pid_t pid)
     return 2000;
 }
 
-/* In the child: the parent's log is nobody's, but may be attached anew, and nothing of the parent's
- * counts. */
+/* In the child: the parent's log has no reader, but may be attached anew, and nothing of the
+ * parent's counts. */
 static int
 child_of_fork(void)
 {

@@ -134,7 +134,7 @@ test_second_sdk(void **state)
     assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
     assert_int_equal(script_spans(transport, NULL), 1);
     assert_int_equal(dropped("never_ended"), 1);
-    /* Nobody hears this, but the writer will not define the symbol again. */
+    /* No reader is attached, but the writer will not define the symbol again. */
     uint32_t between = writer_symbol(&log_, "between");
     begin(2, 3, 0, "unheard");
     writer_end(&log_, 2, 0);

@@ -71,7 +71,7 @@ a_start_is_what_its_words_say(void **state)
     assert_memory_equal(record->span_id, "\xa1\xb2\xc3\xd4\0\0\0\x42", 8);
     assert_memory_equal(record->parent_id, "\0\0\0\0\0\0\0\0", 8);
     assert_int_equal(record->kind, DJP_KIND_PRODUCER);
-    assert_string_equal(djp__scope_entry(record->scope)->version, "1.5");
+    assert_string_equal(djp__scope_entry_of(record->scope)->version, "1.5");
     assert_true(djp__text_equal(span_reader_name(record), "name"));
     assert_int_equal(record->threshold, 1ull << 55);
     assert_int_equal(record->reason, DJP_REASON_RATIO);
@@ -294,7 +294,7 @@ starts_while_recording_is_off_are_counted(void **state)
             djp__or_seq_cst(&instance.recorder->state, DJP__RECORDER_FIRST);
         }
         assert_true(put(DJP_OP_START, DJP_OP_START_ROOT << 24, &start, ROOT_BYTES));
-        djp_recorder_counters counters = host_counters(&instance);
+        djp__recorder_totals counters = host_counters(&instance);
         assert_int_equal(counters.dropped[DJP__DROP_SWITCHED_OFF], 1);
         assert_int_equal(counters.started, 1);
         assert_int_equal(counters.live, 0);

@@ -34,16 +34,16 @@ scope_of(const char *text)
     return djp__oplog_scope(bytes, size);
 }
 
-static const djp_scope_entry *
+static const djp__scope_entry *
 entry_of(const char *text)
 {
     djp_scope scope = scope_of(text);
     assert_int_not_equal(scope, 0);
-    return djp__scope_entry(scope);
+    return djp__scope_entry_of(scope);
 }
 
 static const djp_value *
-value_of(const djp_scope_entry *entry, const char *key)
+value_of(const djp__scope_entry *entry, const char *key)
 {
     for (size_t i = 0; i < entry->attribute_count; i++) {
         if (djp__text_equal(entry->attributes[i].key, key)) {
@@ -74,7 +74,7 @@ fields_have_their_order(void **state)
         {"lib|||k|sv|k|sw", "lib", "", "", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const djp_scope_entry *entry = entry_of(cases[i].text);
+        const djp__scope_entry *entry = entry_of(cases[i].text);
         assert_string_equal(entry->name, cases[i].name);
         assert_string_equal(entry->version, cases[i].version);
         assert_string_equal(entry->schema_url, cases[i].schema_url);
@@ -89,7 +89,7 @@ static void
 values_follow_their_letter(void **state)
 {
     (void)state;
-    const djp_scope_entry *entry =
+    const djp__scope_entry *entry =
         entry_of("typed|||s|stext|e|s|t|b1|f|b0|g|b|h|b10|i|i42|n|i-9223372036854775808|x|i7up|"
                  "d|d3fe0000000000000|z|d8000000000000000|u|dffffffffffffffff");
     assert_int_equal(entry->attribute_count, 12);
@@ -135,7 +135,7 @@ attributes_are_bounded(void **state)
             djp__buf_text(&text, pair);
         }
         djp__buf_char(&text, '\0');
-        const djp_scope_entry *entry = entry_of(text.data);
+        const djp__scope_entry *entry = entry_of(text.data);
         int kept = count < ATTRIBUTES_MAX ? count : ATTRIBUTES_MAX;
         assert_int_equal(entry->attribute_count, kept);
         snprintf(pair, sizeof pair, "k%d", kept - 1);

@@ -19,10 +19,10 @@ set_up(void **state)
     return 0;
 }
 
-static djp_recorder_counters
+static djp__recorder_totals
 counters(void)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, recorder);
     return out;
 }

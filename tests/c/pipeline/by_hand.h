@@ -19,7 +19,7 @@
 
 typedef struct hand {
     djp__worker worker;
-    djp_diag diag;
+    djp__diagnostics diag;
     djp__pipeline pipeline;
     events events;
     djp__transport transport;

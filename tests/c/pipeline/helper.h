@@ -21,7 +21,7 @@ enum script {
     SCRIPT_RETRY,
     SCRIPT_REJECT,
     SCRIPT_PARTIAL, /* accepts, turns down one span */
-    SCRIPT_HANG, /* polls until it is told to abort */
+    SCRIPT_HANG, /* polls until it must abort */
     SCRIPT_SLOW, /* accepts after script_transport.slow_ns of polling */
     SCRIPT_HELD, /* polls, and accepts when script_transport.held is 0 */
     SCRIPT_STUCK /* sleeps slow_ns and as long as it is held, without polling */
@@ -95,7 +95,7 @@ json *helper_status_at_rest(djp_sdk *sdk);
 double helper_budget_spent(const char *path);
 /* Fails the test when the books of spans do not balance; helper_status does it itself. */
 void helper_books(const json *status);
-/* For tests that put records into the ring which nobody started. */
+/* For tests that put records of spans that were not started into the ring. */
 json *helper_status_unchecked(djp_sdk *sdk);
 double helper_number(const json *status, const char *group, const char *key);
 /* started - (exported + every drop + not sampled + live + waiting): 0 when nothing was lost without

@@ -59,7 +59,7 @@ listen_and_say_nothing(void)
 }
 
 /* A child that ends while its worker is inside OpenSSL leaves what OpenSSL was making: no leak of
- * ours, and a matter of timing. The sanitizer asks by this name; nobody else does. */
+ * ours, and a matter of timing. Only the sanitizer calls it, by this name. */
 static int ends_early;
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int

@@ -47,7 +47,7 @@ check_verdict(const unsigned *actions, int verdict, const char *reason, double l
         assert_true(helper_unaccounted(status) == 0);
         json_free(status);
     }
-    /* It was told; the next answer is about what comes next. */
+    /* It was reported; the next flush reports what comes next. */
     assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
     finish(sdk, transport);
 }

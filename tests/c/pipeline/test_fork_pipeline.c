@@ -1,5 +1,5 @@
 /* fork(2) with a pipeline at work: the child delivers its own spans and nothing of the parent's,
- * ids stay unique, nobody hangs. Children report through files that the parent reads, and are
+ * ids stay unique, no process hangs. Children report through files that the parent reads, and are
  * killed when they outlive their time. */
 #include "pipeline/helper.h"
 

@@ -1,5 +1,5 @@
-/* A signal beside traces: a row, a source and a transport give it batches, retry, flush, shutdown,
- * fork and accounting of its own. */
+/* A signal beside traces: a row, a source and a transport give it separate batches, retry, flush,
+ * shutdown, fork and accounting. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>

@@ -127,7 +127,7 @@ static djp__transport transport = {&operations};
 
 static djp__worker worker;
 static djp__pipeline pipeline;
-static djp_diag diag;
+static djp__diagnostics diag;
 static char last[1024], outcome[64];
 static int warnings, reports;
 

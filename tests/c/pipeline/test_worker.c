@@ -180,7 +180,7 @@ wait_for_queue(djp_sdk *sdk, double least)
     }
 }
 
-/* As long as there is room nothing is given up, however long nobody answers. */
+/* As long as there is room nothing is given up, however long the receiver is silent. */
 static void
 test_an_outage_loses_nothing_while_there_is_room(void **state)
 {
@@ -326,7 +326,7 @@ test_a_request_that_is_never_answered_is_given_up(void **state)
     finish(sdk, transport);
 }
 
-/* Silence is told while it lasts, not only when the time of an attempt is over. */
+/* Silence is reported while it lasts, not only when the time of an attempt is over. */
 static void
 test_the_status_tells_of_a_silent_receiver(void **state)
 {

@@ -81,7 +81,7 @@ static void
 fill_ring(uint64_t bytes)
 {
     if (bytes > 0 && !acted) {
-        djp_recorder_counters counters;
+        djp__recorder_totals counters;
         do {
             helper_span(sdk, "filling");
             djp__recorder_counters(&counters, sdk->recorder);

@@ -295,7 +295,7 @@ a_child_has_no_worker(void **state)
         assert_int_equal(state_of(&self), ABSENT);
         assert_int_equal(self.worker.forks, 0);
         assert_int_equal(self.worker.starts, 0);
-        assert_int_equal(djp__worker_ensure(&self.worker), 0); /* one of its own */
+        assert_int_equal(djp__worker_ensure(&self.worker), 0); /* its own one */
         wait_for(&self.runs[4], 1);
         bench_end(&self);
     }

@@ -35,7 +35,7 @@ kinds_beyond_the_table_share_a_place(void **state)
         kept += (unsigned)djp__tail_history_look(table, &look).rare;
         assert_false(djp__tail_history_look(table, &look).rare);
     }
-    djp_tail_history_counters counters;
+    djp__tail_history_totals counters;
     djp__tail_history_counters(&counters, table);
     assert_true(kept > 4000 && kept <= 4097); /* however many kinds there are */
     assert_true(counters.kinds_shared >= 2 * (100000 - kept) && counters.skipped == 0);
@@ -58,7 +58,7 @@ a_few_hundred_kinds_are_all_known(void **state)
             assert_int_equal(djp__tail_history_look(table, &look).rare, turn == 0);
         }
     }
-    djp_tail_history_counters counters;
+    djp__tail_history_totals counters;
     djp__tail_history_counters(&counters, table);
     assert_true(counters.kinds_shared < 10);
     djp__tail_history_free(table);
@@ -138,7 +138,7 @@ routes_beyond_the_table_are_forgotten_and_counted(void **state)
         djp__tail_look look = {.route = djp__hash(&i, sizeof i), .duration_ns = 1000};
         djp__tail_history_look(table, &look);
     }
-    djp_tail_history_counters counters;
+    djp__tail_history_totals counters;
     djp__tail_history_counters(&counters, table);
     assert_int_equal(counters.routes_evicted, 10000 - 256);
     djp__tail_history_free(table);
@@ -284,7 +284,7 @@ count_by_weights(uint64_t decision_buffer_bytes)
     expect_near("all local traces", all[0], all[1]);
     expect_near("all spans", all[2], all[3]);
     expect_near("the busiest route", roots[0], true_roots[0]);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_true(counters.by_reason[DJP_REASON_ERROR] > 0 &&
                 counters.by_reason[DJP_REASON_SLOW] > 0 && counters.by_reason[DJP_REASON_RULE] > 0);

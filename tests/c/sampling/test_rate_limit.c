@@ -33,7 +33,7 @@ typedef struct stream {
     int group;
     uint64_t own; /* threshold that they have met */
     uint64_t from, until; /* seconds from the start; 0: for ever */
-    int invented; /* 1: every trace has a route of its own */
+    int invented; /* 1: every trace has its own route */
     double next; /* seconds */
     double truth, counted, spans_asked, spans_kept; /* from second `settled` on */
     uint64_t kept, limited, burst;
@@ -45,8 +45,8 @@ typedef struct simulation {
     int count;
     double settled; /* seconds from which on is counted */
     double now;
-    double second[SECONDS_MAX]; /* spans kept, by second */
-    double last[1 << 16]; /* kept spans' times, for the bound between seconds */
+    double second[SECONDS_MAX]; /* sampled spans, by second */
+    double last[1 << 16]; /* times of sampled spans, for the bound between seconds */
     unsigned kept_spans, worst;
 } simulation;
 
@@ -420,7 +420,7 @@ local_traces_are_limited_as_a_whole(void **state)
             }
         }
         double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
-        djp_recorder_counters got = counters();
+        djp__recorder_totals got = counters();
         assert_true(roots > 10 && spans <= 100 * seconds + 1 && spans >= 2 * roots);
         assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATIO] +
                              got.by_reason[DJP_REASON_ALWAYS],
@@ -485,7 +485,7 @@ threads_share_the_bound(void **state)
         pthread_join(threads[i], NULL);
     }
     double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
-    djp_recorder_counters got = counters();
+    djp__recorder_totals got = counters();
     assert_true(got.by_reason[DJP_REASON_ERROR] > 0 &&
                 got.by_reason[DJP_REASON_ERROR] <= 200 * seconds);
     assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATE_LIMITED] +

@@ -35,10 +35,10 @@ rare_look(djp_tail_history *table, uint64_t kind, uint64_t now_ns, int kept)
     return djp__tail_history_look(table, &look).rare;
 }
 
-static djp_tail_history_counters
+static djp__tail_history_totals
 counted(const djp_tail_history *table)
 {
-    djp_tail_history_counters counters;
+    djp__tail_history_totals counters;
     djp__tail_history_counters(&counters, table);
     return counters;
 }

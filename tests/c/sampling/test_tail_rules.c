@@ -43,10 +43,10 @@ recorder_of(const char *text)
     return span_reader_recorder(&options);
 }
 
-static djp_recorder_counters
+static djp__recorder_totals
 counters_of(const djp_recorder *recorder)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, recorder);
     return out;
 }
@@ -204,7 +204,7 @@ run_case(const json *item)
                      json_string(json_get(item, "case"), ""), i, (int)got.size, got.data, want);
         }
     }
-    djp_recorder_counters counters = counters_of(recorder);
+    djp__recorder_totals counters = counters_of(recorder);
     assert_int_equal(counters.live, 0);
     assert_int_equal(counters.decision_buffer_bytes, 0);
     assert_int_equal(counters.ended, counters.started);
@@ -284,7 +284,7 @@ always_on_needs_no_rules(void **state)
     options.always_on = 1;
     djp_recorder *recorder = span_reader_recorder(&options);
     finish(start(recorder, NULL, "x"));
-    djp_recorder_counters counters = counters_of(recorder);
+    djp__recorder_totals counters = counters_of(recorder);
     assert_int_equal(counters.by_reason[DJP_REASON_ALWAYS], 1);
     assert_int_equal(counters.by_reason[DJP_REASON_RULE], 0);
     djp__recorder_free(recorder);
@@ -315,7 +315,7 @@ rules_rest_while_nothing_is_kept(void **state)
     finish(start(recorder, NULL, "x"));
     finish(start(recorder, NULL, "x"));
     assert_int_equal(span_reader_drain(recorder), 2);
-    djp_recorder_counters counters = counters_of(recorder);
+    djp__recorder_totals counters = counters_of(recorder);
     assert_int_equal(counters.by_reason[DJP_REASON_RULE], 1);
     assert_int_equal(counters.by_reason[DJP_REASON_RARE], 1);
     djp__recorder_free(recorder);
@@ -409,7 +409,7 @@ threads_share_rules(void **state)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    djp_recorder_counters counters = counters_of(shared);
+    djp__recorder_totals counters = counters_of(shared);
     assert_int_equal(counters.by_reason[DJP_REASON_RULE] + counters.dropped[DJP__DROP_RING_FULL],
                      THREADS * TURNS / 10 * 2);
     assert_int_equal(counters.dropped[DJP__DROP_RING_FULL], 0);

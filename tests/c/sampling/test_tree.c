@@ -28,7 +28,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.live, 0);
     djp__recorder_free(recorder);
@@ -300,7 +300,7 @@ weights_count_true(void **state)
     decide_by("rule_based(name(\"a\") => probability(0.1), name(\"b*\") => probability(0.01), any "
               "=> always_on)");
     for (int i = 0; i < 150000; i++) {
-        /* One in fifty fails, and is kept for that: it stands for itself. */
+        /* One in fifty fails, and is sampled for that: its adjusted count is 1. */
         root(names[i % 3], NULL, NULL, i % 50 == 0 ? DJP_STATUS_ERROR : DJP_STATUS_UNSET);
         while ((record = span_reader_take(recorder)) != NULL) {
             counted[span_reader_name(record).data[0] - 'a'] += weight_of(record);

@@ -40,7 +40,7 @@ start(const char *backend)
     return sdk;
 }
 
-/* A bound socket on a port of its own, which the caller closes. */
+/* A bound socket on a free port, which the caller closes. */
 static int
 take_port(int *port)
 {

@@ -29,7 +29,7 @@ count_files(void)
     return count;
 }
 
-/* Threads called "djp-telemetry"; a sanitizer may have threads of its own. */
+/* Threads called "djp-telemetry"; a sanitizer may have others. */
 static int
 count_workers(void)
 {

@@ -384,7 +384,7 @@ forked_child_is_signalled_at_once(void)
     _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 7 : 8);
 }
 
-/* A group that is told to end while it forks: the new child must not take its parent's worker for
+/* A group that gets the signal while it forks: the new child must not take its parent's worker for
  * its own. */
 static void
 test_between_fork_and_its_hooks(void **state)

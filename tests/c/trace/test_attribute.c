@@ -193,7 +193,7 @@ unknown_keys_are_dropped(void **state)
     assert_int_equal(record->attribute_items, 0);
     assert_int_equal(record->dropped_attributes, 15);
     free(record);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped_attributes, 15);
 }

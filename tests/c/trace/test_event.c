@@ -289,7 +289,7 @@ the_attribute_limits_hold_at_their_edge(void **state)
         assert_int_equal(to->dropped_attributes, count > 2 ? count - 2 : 0);
         free(record);
     }
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped_attributes, (1 + 2) + (1 + 2 + 3));
 }

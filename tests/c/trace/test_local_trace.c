@@ -1,5 +1,5 @@
-/* Which spans are kept and with what weight: head decisions by ratio and by parent, the tail
- * decision of a local trace, late spans, overflow, and the published thresholds. */
+/* Which spans are sampled and with what adjusted count: head decisions by ratio and by parent, the
+ * tail decision of a local trace, late spans, overflow, and the published thresholds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +199,7 @@ parents_decide_by_their_flag(void **state)
     static const struct {
         unsigned flags;
         const char *state;
-        uint64_t threshold; /* of the kept span; 1: not kept */
+        uint64_t threshold; /* of the sampled span; 1: not sampled */
         const char *sent; /* tracestate that goes on */
     } cases[] = {
         {1, NULL, DJP__THRESHOLD_NONE, ""},

@@ -271,10 +271,10 @@ the_roots_own_error_after_the_decision_is_not_lost(void **state)
     free(record);
 }
 
-/* A trace that the head keeps goes on with the head's weight until an error comes: from then on it
- * stands for itself. */
+/* A trace that the head samples has the adjusted count of the head until an error comes: from then
+ * on it is 1. */
 static void
-weights_change_with_the_reason(void **state)
+adjusted_counts_change_with_the_reason(void **state)
 {
     (void)state;
     use(patient_of(0.9999));
@@ -478,7 +478,7 @@ main(void)
         CASE(connections_are_not_slow_by_their_length),
         CASE(an_error_after_the_decision_is_not_lost),
         CASE(the_roots_own_error_after_the_decision_is_not_lost),
-        CASE(weights_change_with_the_reason),
+        CASE(adjusted_counts_change_with_the_reason),
         CASE(a_rule_after_the_decision_keeps),
         CASE(no_age_waits_for_ever),
         CASE(given_times_of_the_past_are_no_age),

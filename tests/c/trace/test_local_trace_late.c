@@ -1,5 +1,5 @@
-/* What ends after the root of its local trace: an error there is kept with what belongs to it, and
- * nothing counts twice. */
+/* Spans that end after the root of their local trace: an error there is sampled with its sub-tree,
+ * and nothing counts twice. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,10 +138,10 @@ later_than_late_goes_on(void **state)
     djp_span_release(root);
 }
 
-/* Of n traces of which each has a late error, the ratio keeps some as a whole: there, too, the
- * error stands for itself alone. */
+/* Of n traces of which each has a late error, the ratio samples some as a whole: there, too,
+ * the error has the adjusted count 1. */
 static void
-weights_of_late_errors_are_true(void **state)
+adjusted_counts_of_late_errors_are_true(void **state)
 {
     (void)state;
     djp__recorder_options options = ratio_options(0.25);
@@ -215,7 +215,7 @@ rules_keep_late_spans(void **state)
 }
 
 static void
-nothing_is_rescued_where_nothing_may_leave(void **state)
+nothing_is_late_sampled_where_nothing_may_leave(void **state)
 {
     (void)state;
     djp__recorder_options options = ratio_options(0);
@@ -354,7 +354,7 @@ ends_and_starts_may_race(void **state)
         djp_span_release(root);
     }
     span_reader_drain(recorder);
-    djp_recorder_counters got = counters();
+    djp__recorder_totals got = counters();
     assert_int_equal(got.started, 20 * (3 * 600 + 2));
     assert_int_equal(got.ended, got.started);
     assert_true(got.by_reason[DJP_REASON_ERROR] >= 20 * 3 * 20);
@@ -400,7 +400,7 @@ entries_may_go_while_their_trace_ends(void **state)
     for (int i = 0; i < CROWD_THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    djp_recorder_counters got = counters();
+    djp__recorder_totals got = counters();
     assert_int_equal(got.started, CROWD_THREADS * CROWD_ROUNDS * 2);
     assert_int_equal(got.ended, got.started);
     assert_int_equal(got.live, 0);
@@ -416,10 +416,10 @@ main(void)
         CASE(an_error_deep_below_keeps_the_whole_part),
         CASE(a_span_that_outlives_its_root_leads_its_part),
         CASE(later_than_late_goes_on),
-        CASE(weights_of_late_errors_are_true),
+        CASE(adjusted_counts_of_late_errors_are_true),
         CASE(late_spans_are_not_slow),
         CASE(rules_keep_late_spans),
-        CASE(nothing_is_rescued_where_nothing_may_leave),
+        CASE(nothing_is_late_sampled_where_nothing_may_leave),
         CASE(memory_of_late_spans_is_bounded),
         CASE(late_spans_that_never_end_leave_nothing_behind),
         CASE(a_context_of_an_ended_root_begins_a_late_part),

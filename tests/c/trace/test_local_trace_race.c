@@ -62,7 +62,7 @@ an_error_during_the_decision_is_kept(void **state)
     assert_null(interrupt);
     djp_span_release(root);
     djp_span_release(child);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.by_reason[DJP_REASON_ERROR], 2);
     assert_int_equal(counters.by_reason[DJP_REASON_NONE], 0);
@@ -96,7 +96,7 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
         options.threshold = DJP__THRESHOLD_NEVER;
         options.sample_errors = 1;
         recorder = span_reader_recorder(&options);
-        djp_recorder_counters counters;
+        djp__recorder_totals counters;
         for (unsigned turn = 1; turn <= 3; turn++) {
             decided_root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
             djp_span_options below = {.parent = decided_root};
@@ -147,7 +147,7 @@ a_trace_that_was_sampled_early_is_not_late(void **state)
         }
         djp_span_end(root, 0);
         djp_span_release(root);
-        djp_recorder_counters counters;
+        djp__recorder_totals counters;
         djp__recorder_counters(&counters, recorder);
         assert_int_equal(counters.decided_on_buffer_full, 1);
         assert_int_equal(span_reader_drain(recorder), sampled ? 4 : 2);
@@ -162,7 +162,7 @@ static void
 in_forked_child(djp_span *root)
 {
     unsigned before = djp__thread.block_count;
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     alarm(120);
     djp_span_end(root, 0);
     djp_span_release(root);

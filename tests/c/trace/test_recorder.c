@@ -24,16 +24,16 @@ enum { THREADS = 4 };
 static djp_recorder *recorder;
 static djp_key keys[8];
 
-static djp_recorder_counters
+static djp__recorder_totals
 counters(void)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, recorder);
     return out;
 }
 
 static uint64_t
-fates(const djp_recorder_counters *c)
+fates(const djp__recorder_totals *c)
 {
     return c->by_reason[DJP_REASON_RATIO] + c->by_reason[DJP_REASON_PARENT] +
            c->by_reason[DJP_REASON_ERROR] + c->by_reason[DJP_REASON_SLOW] +
@@ -216,7 +216,7 @@ torture(djp__recorder_options options, unsigned rounds, unsigned steps)
     }
     djp__store_release(&reading, 0);
     pthread_join(reader, NULL);
-    djp_recorder_counters c = counters();
+    djp__recorder_totals c = counters();
     assert_int_equal(c.live, 0);
     assert_int_equal(c.decision_buffer_bytes, 0);
     assert_int_equal(c.started, c.ended + c.dropped[DJP__DROP_NEVER_ENDED]);
@@ -276,7 +276,7 @@ one_thread_without_memory(void **state)
         djp__alloc_fail_after(0);
         span_reader_drain(recorder);
     }
-    djp_recorder_counters c = counters();
+    djp__recorder_totals c = counters();
     assert_int_equal(c.live, 0);
     assert_int_equal(c.decision_buffer_bytes, 0);
     assert_int_equal(c.started, c.ended + c.dropped[DJP__DROP_NEVER_ENDED]);

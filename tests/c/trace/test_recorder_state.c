@@ -50,10 +50,10 @@ tear_down(void **state)
     return 0;
 }
 
-static djp_recorder_counters
+static djp__recorder_totals
 counters(void)
 {
-    djp_recorder_counters out;
+    djp__recorder_totals out;
     djp__recorder_counters(&out, recorder);
     return out;
 }

@@ -202,7 +202,7 @@ a_context_of_this_process_joins_its_trace(void **state)
         end_failed(start_by_context(&context));
         finish(root);
         assert_int_equal(span_reader_drain(recorder), shared ? 3 : 1);
-        end_failed(start_by_context(&context)); /* the trace is gone: one of its own */
+        end_failed(start_by_context(&context)); /* the trace is gone: a separate one */
         djp__span_record *record = span_reader_take(recorder);
         assert_int_equal(record->local_root, DJP_ROOT_OF_TRACE);
         assert_memory_equal(record->parent_id, context.span_id, 8);

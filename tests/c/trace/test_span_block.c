@@ -22,7 +22,7 @@ enum { IDLE_MAX = 0 }; /* no block is used again, so that a use after its end is
 enum { IDLE_MAX = 64 };
 #endif
 
-static djp_thread *
+static djp__thread_state *
 self(void)
 {
     return &djp__thread;
@@ -90,7 +90,7 @@ without_memory_there_is_no_span(void **state)
     span = djp_span_start(recorder, DJP_TEXT("none"), NULL);
     djp__alloc_fail_after(0);
     assert_null(span);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped[DJP__DROP_SPAN_NO_MEMORY], 1);
     assert_int_equal(counters.started, 0);
@@ -217,7 +217,7 @@ destructors_may_record(void **state)
     }
     pthread_key_delete(late_key);
     span_reader_drain(shared);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, shared);
     assert_int_equal(counters.started, 10 + 3 * 20);
     assert_int_equal(counters.ended, counters.started);

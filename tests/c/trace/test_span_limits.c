@@ -103,7 +103,7 @@ the_count_limit_drops_new_keys_and_updates_old_ones(void **state)
     assert_string_equal(span_reader_show(record, "k3"), "");
     assert_int_equal(record->dropped_attributes, 3 + 1 + 2 + 1);
     free(record);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped_attributes, 7);
 }
@@ -249,7 +249,7 @@ no_memory_loses_values_not_the_process(void **state)
         djp__alloc_fail_after(0);
         span_reader_drain(recorder);
     }
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_true(counters.dropped_attributes > 0);
     assert_int_equal(counters.started, counters.ended);

@@ -329,7 +329,7 @@ limits_hold_at_the_end(void **state)
     assert_int_equal(record->attribute_items, 128);
     assert_int_equal(record->dropped_attributes, 1 + 200 - 127);
     free(record);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped_attributes, 1 + 1 + 200 - 127);
 }
@@ -360,7 +360,7 @@ a_status_at_the_end_samples_the_trace(void **state)
         assert_string_equal(span_reader_show(record, "error"), "b:1");
         free(record);
     }
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.by_reason[DJP_REASON_ERROR], 2);
 }

@@ -140,7 +140,7 @@ a_text_without_room_is_counted(void **state)
     assert_int_equal(record->status, DJP_STATUS_ERROR);
     assert_int_equal(record->name_size + record->status_size, 0);
     free(record);
-    djp_recorder_counters counters;
+    djp__recorder_totals counters;
     djp__recorder_counters(&counters, recorder);
     assert_int_equal(counters.dropped_attributes, 2);
 }

@@ -1,5 +1,5 @@
 /* Converts values to items, with valid text and a limited recursion. */
-#include "export/resource_items.h"
+#include "export/resource_attributes.h"
 
 #include <string.h>
 
@@ -114,9 +114,9 @@ resource_value(djp__buf *out, const djp_value *value, int depth)
 }
 
 int
-djp__resource_items(djp__buf *out, const djp_attribute *attributes, size_t count)
+djp__resource_attributes(djp__buf *out, const djp_attribute *attributes, size_t count)
 {
-    static const char preamble[DJP__RESOURCE_ITEMS_FROM];
+    static const char preamble[DJP__RESOURCE_ATTRIBUTES_FROM];
     djp__buf_clear(out);
     djp__buf_append(out, preamble, sizeof preamble);
     resource_map(out, attributes, count, 1);

@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "djp/error.h"
-#include "export/resource_items.h"
+#include "export/resource_attributes.h"
 
 static djp__buf out;
 
@@ -34,7 +34,7 @@ tear_down(void **state)
 static const djp__item *
 first(void)
 {
-    return (const djp__item *)(const void *)(out.data + DJP__RESOURCE_ITEMS_FROM);
+    return (const djp__item *)(const void *)(out.data + DJP__RESOURCE_ATTRIBUTES_FROM);
 }
 
 static void
@@ -57,7 +57,7 @@ static int
 items_of(djp_value value)
 {
     djp_attribute attribute = {{"key", 3}, value};
-    int result = djp__resource_items(&out, &attribute, 1);
+    int result = djp__resource_attributes(&out, &attribute, 1);
     if (result == 0) {
         item_is(first(), DJP_ITEM_KEY, DJP_STRING, "key", 3);
     }
@@ -98,7 +98,7 @@ texts_of_every_length(void **state)
     for (size_t size = 0; size <= 20; size++) {
         assert_int_equal(items_of((djp_value){.type = DJP_STRING, .as.text = {text, size}}), 0);
         item_is(value_item(), DJP_ITEM_ATTRIBUTE, DJP_STRING, text, size);
-        assert_int_equal(out.size, DJP__RESOURCE_ITEMS_FROM + 16 + 8 + (size + 7) / 8 * 8);
+        assert_int_equal(out.size, DJP__RESOURCE_ATTRIBUTES_FROM + 16 + 8 + (size + 7) / 8 * 8);
         assert_int_equal(items_of((djp_value){.type = DJP_BYTES, .as.text = {text, size}}), 0);
         item_is(value_item(), DJP_ITEM_ATTRIBUTE, DJP_BYTES, text, size);
     }
@@ -161,7 +161,7 @@ several_values_in_their_order(void **state)
                                   {{"a", 1}, {.type = DJP_ARRAY, .as.array = {NULL, 2}}},
                                   {{"\xff", 1}, {.type = DJP_MAP, .as.map = {NULL, 2}}}};
     (void)state;
-    assert_int_equal(djp__resource_items(&out, attributes, 3), 0);
+    assert_int_equal(djp__resource_attributes(&out, attributes, 3), 0);
     const djp__item *key = first(), *value = djp__item_next(key);
     item_is(key, DJP_ITEM_KEY, DJP_STRING, "a", 1);
     assert_int_equal(djp__item_type(value), DJP_ARRAY);
@@ -178,11 +178,11 @@ several_values_in_their_order(void **state)
     item_is(key, DJP_ITEM_KEY, DJP_STRING, "\xef\xbf\xbd", 3);
     item_is(value, DJP_ITEM_ATTRIBUTE, DJP_MAP, NULL, 0);
     assert_ptr_equal(djp__item_next(value), out.data + out.size);
-    for (size_t i = 0; i < DJP__RESOURCE_ITEMS_FROM; i++) {
+    for (size_t i = 0; i < DJP__RESOURCE_ATTRIBUTES_FROM; i++) {
         assert_int_equal(out.data[i], 0);
     }
-    assert_int_equal(djp__resource_items(&out, NULL, 0), 0); /* replaces what was there */
-    assert_int_equal(out.size, DJP__RESOURCE_ITEMS_FROM);
+    assert_int_equal(djp__resource_attributes(&out, NULL, 0), 0); /* replaces what was there */
+    assert_int_equal(out.size, DJP__RESOURCE_ATTRIBUTES_FROM);
 }
 
 /* An item has a size that it can say; a larger payload is an empty value. */
@@ -195,7 +195,7 @@ sizes_are_bounded(void **state)
     for (size_t size = DJP__ITEM_SIZE_MAX - 1u; size <= DJP__ITEM_SIZE_MAX + 1u; size++) {
         djp_attribute attributes[] = {{{"key", 3}, {.type = DJP_STRING, .as.text = {text, size}}},
                                       {{"next", 4}, {.type = DJP_EMPTY}}};
-        assert_int_equal(djp__resource_items(&out, attributes, 2), 0);
+        assert_int_equal(djp__resource_attributes(&out, attributes, 2), 0);
         int kept = size <= DJP__ITEM_SIZE_MAX;
         assert_int_equal(djp__item_type(value_item()), kept ? DJP_STRING : DJP_EMPTY);
         assert_int_equal(djp__item_size(value_item()), kept ? size : 0);
