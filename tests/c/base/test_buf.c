@@ -15,6 +15,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#define BAD "\xef\xbf\xbd"
+
 static void
 the_limit_is_the_last_byte(void **state)
 {
@@ -229,13 +231,102 @@ formats_of_every_length(void **state)
     }
 }
 
+static void
+check_made(djp__buf *buf, const char *expected)
+{
+    djp__buf_char(buf, '\0');
+    assert_false(buf->failed);
+    assert_string_equal(buf->data, expected);
+    djp__buf_clear(buf);
+}
+
+static void
+json_strings_are_escaped_and_repaired(void **state)
+{
+    (void)state;
+    djp__buf buf;
+    djp__buf_init(&buf, 0);
+    djp__buf_json(&buf, "a\"b\\c\n\t\r\b\f\x01/\xc3\xa9", 14);
+    check_made(&buf, "\"a\\\"b\\\\c\\n\\t\\r\\b\\f\\u0001/\xc3\xa9\"");
+    djp__buf_json(&buf, "x\xff\"", 3);
+    check_made(&buf, "\"x" BAD "\\\"\"");
+    djp__buf_json(&buf, NULL, 0);
+    check_made(&buf, "\"\"");
+    /* Long bad text: characters at the borders of the internal pieces stay whole. */
+    char in[3001];
+    for (int i = 0; i < 1000; i++) {
+        memcpy(in + 3 * i, "\xe2\x82\xac", 3);
+    }
+    in[3000] = '\xff';
+    djp__buf_json(&buf, in, sizeof in);
+    assert_int_equal(buf.size, 3000 + 3 + 2);
+    assert_memory_equal(buf.data + 1, in, 3000);
+    djp__buf_fini(&buf);
+}
+
+static void
+integers_and_formats(void **state)
+{
+    (void)state;
+    djp__buf buf;
+    djp__buf_init(&buf, 0);
+    djp__buf_u64(&buf, 0);
+    djp__buf_char(&buf, ' ');
+    djp__buf_u64(&buf, UINT64_MAX);
+    djp__buf_char(&buf, ' ');
+    djp__buf_i64(&buf, INT64_MIN);
+    djp__buf_printf(&buf, " %d", 5);
+    check_made(&buf, "0 18446744073709551615 -9223372036854775808 5");
+    char wide[1001];
+    memset(wide, 'w', 1000);
+    wide[1000] = '\0';
+    djp__buf_printf(&buf, "<%s>", wide);
+    assert_int_equal(buf.size, 1002);
+    djp__buf_fini(&buf);
+}
+
+static void
+limits_and_failures_stick(void **state)
+{
+    (void)state;
+    djp__buf buf;
+    djp__buf_init(&buf, 10);
+    djp__buf_text(&buf, "12345");
+    djp__buf_text(&buf, "123456");
+    assert_true(buf.failed);
+    djp__buf_text(&buf, "1");
+    assert_int_equal(buf.size, 5);
+    assert_null(djp__buf_take(&buf, NULL));
+    djp__buf_init(&buf, 0);
+    djp__alloc_fail_after(1);
+    djp__buf_double(&buf, 0.5);
+    djp__buf_json(&buf, "\xff", 1);
+    djp__buf_hex(&buf, "a", 1);
+    djp__alloc_fail_after(0);
+    assert_true(buf.failed);
+    assert_int_equal(buf.size, 0);
+    djp__buf_clear(&buf);
+    djp__buf_text(&buf, "again");
+    size_t size;
+    char *text = djp__buf_take(&buf, &size);
+    assert_string_equal(text, "again");
+    assert_int_equal(size, 5);
+    djp__free(text);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_limit_is_the_last_byte), cmocka_unit_test(it_doubles),
-        cmocka_unit_test(doubles_in_every_form),      cmocka_unit_test(json_of_every_character),
-        cmocka_unit_test(json_of_long_bad_texts),     cmocka_unit_test(formats_of_every_length),
+        cmocka_unit_test(the_limit_is_the_last_byte),
+        cmocka_unit_test(it_doubles),
+        cmocka_unit_test(doubles_in_every_form),
+        cmocka_unit_test(json_of_every_character),
+        cmocka_unit_test(json_of_long_bad_texts),
+        cmocka_unit_test(formats_of_every_length),
+        cmocka_unit_test(json_strings_are_escaped_and_repaired),
+        cmocka_unit_test(integers_and_formats),
+        cmocka_unit_test(limits_and_failures_stick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,77 @@ hashes_differ(void **state)
     }
 }
 
+static void
+check_made(djp__buf *buf, const char *expected)
+{
+    djp__buf_char(buf, '\0');
+    assert_false(buf->failed);
+    assert_string_equal(buf->data, expected);
+    djp__buf_clear(buf);
+}
+
+/* Every pair of bytes at every place among sixteen digits, which are decoded at once, and behind
+ * them. */
+static void
+hex_takes_lower_case_digits_only(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdef";
+    for (unsigned i = 0; i < 256u * 256u * 9u; i++) {
+        char text[] = "0af79be18cd23456af", pair[2] = {(char)i, (char)(i >> 8)};
+        uint8_t bytes[9];
+        size_t place = i >> 16;
+        memcpy(text + 2 * place, pair, 2);
+        const char *high = pair[0] ? strchr(digits, pair[0]) : NULL,
+                   *low = pair[1] ? strchr(digits, pair[1]) : NULL;
+        int good = djp__hex_decode(bytes, 9, text);
+        if (good != (high && low) ||
+            (good && bytes[place] != (high - digits) * 16 + (low - digits))) {
+            fail_msg("%02x %02x at %u", (unsigned char)pair[0], (unsigned char)pair[1],
+                     (unsigned)place);
+        }
+    }
+}
+
+static void
+codes_go_both_ways(void **state)
+{
+    (void)state;
+    djp__buf buf;
+    uint8_t bytes[3];
+    djp__buf_init(&buf, 0);
+    djp__buf_hex(&buf, "\x00\xab\xff", 3);
+    check_made(&buf, "00abff");
+    assert_true(djp__hex_decode(bytes, 3, "00abff"));
+    assert_memory_equal(bytes, "\x00\xab\xff", 3);
+    assert_false(djp__hex_decode(bytes, 3, "00aBff"));
+    assert_false(djp__hex_decode(bytes, 3, "00 bff"));
+    djp__percent_encode(&buf, djp__text("a b%/\xc3\xa9~"), "/");
+    check_made(&buf, "a%20b%25/%C3%A9~");
+    assert_true(djp__percent_decode(&buf, djp__text("a%20b+%2f%C3%a9")));
+    check_made(&buf, "a b+/\xc3\xa9");
+    static const char *const bad[] = {"%", "%2", "a%zz", "%2g"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_false(djp__percent_decode(&buf, djp__text(bad[i])));
+        djp__buf_clear(&buf);
+    }
+    static const char *const pairs[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
+    for (size_t i = 0; i < 5; i++) {
+        djp__base64(&buf, pairs[i][0], strlen(pairs[i][0]));
+        check_made(&buf, pairs[i][1]);
+        assert_true(djp__base64_decode(&buf, djp__text(pairs[i][1])));
+        check_made(&buf, pairs[i][0]);
+    }
+    assert_true(djp__base64_decode(&buf, djp__text("Zm8")));
+    check_made(&buf, "fo");
+    static const char *const broken[] = {"Z", "Zm8==", "Zm=8", "Zg=", "Zm9v=", "Zm 8", "Zh=="};
+    for (size_t i = 0; i < 7; i++) {
+        assert_false(djp__base64_decode(&buf, djp__text(broken[i])));
+    }
+    djp__buf_fini(&buf);
+}
+
 int
 main(void)
 {
@@ -183,6 +254,8 @@ main(void)
         cmocka_unit_test(base64_both_ways),
         cmocka_unit_test(base64_takes_nothing_else),
         cmocka_unit_test(hashes_differ),
+        cmocka_unit_test(hex_takes_lower_case_digits_only),
+        cmocka_unit_test(codes_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

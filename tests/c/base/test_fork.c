@@ -52,6 +52,9 @@ static djp__fork_hook first = {note_prepare, note_parent, note_child, &first_nam
 static djp__fork_hook second = {note_prepare, note_parent, note_child, &second_name, NULL};
 
 /* Forks and checks in both processes what ran. */
+/* A hook may leave out any of its functions. */
+static djp__fork_hook empty = {NULL, NULL, NULL, NULL, NULL};
+
 static void
 fork_and_expect(const char *in_parent, const char *in_child)
 {
@@ -74,8 +77,10 @@ prepare_runs_newest_first_the_rest_oldest_first(void **state)
 {
     (void)state;
     djp__fork_register(&first);
+    djp__fork_register(&empty);
     djp__fork_register(&second);
     fork_and_expect("p2p1a1a2", "p2p1c1c2");
+    djp__fork_unregister(&empty);
     djp__fork_unregister(&first);
     fork_and_expect("p2a2", "p2c2");
     djp__fork_unregister(&second);

@@ -4,8 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -128,6 +131,83 @@ bits_are_balanced(void **state)
     }
 }
 
+enum { DRAWS = 20000 };
+
+static void *
+draw(void *out)
+{
+    uint64_t *numbers = out;
+    for (int i = 0; i < DRAWS; i++) {
+        djp__rand_span_id((uint8_t *)&numbers[i]);
+    }
+    return NULL;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void
+a_forked_child_draws_other_numbers(void **state)
+{
+    (void)state;
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    (void)djp__rand64();
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint64_t drawn[4];
+        for (int i = 0; i < 4; i++) {
+            drawn[i] = djp__rand64();
+        }
+        _exit(write(pipes[1], drawn, sizeof drawn) == (ssize_t)sizeof drawn ? 0 : 1);
+    }
+    uint64_t theirs[4], ours[4];
+    for (int i = 0; i < 4; i++) {
+        ours[i] = djp__rand64();
+    }
+    assert_int_equal(read(pipes[0], theirs, sizeof theirs), sizeof theirs);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < 4; k++) {
+            assert_true(ours[i] != theirs[k]);
+        }
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+static void
+threads_draw_different_ids(void **state)
+{
+    (void)state;
+    static uint64_t numbers[3 * DRAWS];
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(
+            djp__thread_start(&threads[i], draw, numbers + i * DRAWS, "a-name-longer-than-fifteen"),
+            0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    qsort(numbers, 3 * DRAWS, sizeof numbers[0], compare);
+    uint64_t ones = 0;
+    for (int i = 0; i < 3 * DRAWS; i++) {
+        assert_true(numbers[i] != 0 && (i == 0 || numbers[i] != numbers[i - 1]));
+        ones += (uint64_t)__builtin_popcountll(numbers[i]);
+    }
+    assert_true(ones > 3 * DRAWS * 31ull && ones < 3 * DRAWS * 33ull);
+    uint8_t trace_id[16];
+    djp__rand_trace_id(trace_id);
+    assert_memory_not_equal(trace_id, "\0\0\0\0\0\0\0\0", 8);
+}
+
 int
 main(void)
 {
@@ -136,6 +216,8 @@ main(void)
         cmocka_unit_test(ids_are_never_zero),
         cmocka_unit_test(seeds_differ),
         cmocka_unit_test(bits_are_balanced),
+        cmocka_unit_test(a_forked_child_draws_other_numbers),
+        cmocka_unit_test(threads_draw_different_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Wake-ups and conditions by their effect: a sleeper without a deadline is woken, and a thread has
  * the name and the mask that it should. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -105,6 +107,58 @@ threads_have_a_name_and_no_signals(void **state)
     }
 }
 
+static void *
+notify(void *wake)
+{
+    usleep(20000);
+    djp__wake_notify(wake);
+    djp__wake_notify(wake);
+    return NULL;
+}
+
+static void
+wakes_coalesce_and_time_out(void **state)
+{
+    (void)state;
+    djp__wake wake;
+    pthread_t thread;
+    djp__wake_init(&wake);
+    uint64_t start = djp__clock_monotonic();
+    assert_int_equal(djp__wake_wait(&wake, start + 30000000), 0);
+    assert_true(djp__clock_monotonic() - start >= 29000000);
+    assert_int_equal(djp__thread_start(&thread, notify, &wake, "notify"), 0);
+    assert_int_equal(djp__wake_wait(&wake, start + 60000000000ull), 1);
+    pthread_join(thread, NULL);
+    djp__wake_wait(&wake, 0);
+    assert_int_equal(djp__wake_wait(&wake, 0), 0);
+    errno = 77;
+    djp__wake_notify(&wake);
+    assert_int_equal(errno, 77);
+    assert_int_equal(djp__wake_wait(&wake, 0), 1);
+}
+
+static void
+conditions_time_out(void **state)
+{
+    (void)state;
+    djp_mutex mutex;
+    djp__cond cond;
+    assert_int_equal(djp__mutex_init(&mutex), 0);
+    assert_int_equal(djp__cond_init(&cond), 0);
+    djp__mutex_lock(&mutex);
+    uint64_t start = djp__clock_monotonic();
+    int code = 0;
+    while (code == 0) {
+        code = djp__cond_wait(&cond, &mutex, start + 20000000);
+    }
+    assert_int_equal(code, DJP_ETIMEOUT);
+    assert_true(djp__clock_monotonic() - start >= 19000000);
+    djp__mutex_unlock(&mutex);
+    djp__cond_broadcast(&cond);
+    djp__cond_fini(&cond);
+    djp__mutex_fini(&mutex);
+}
+
 int
 main(void)
 {
@@ -112,6 +166,8 @@ main(void)
         cmocka_unit_test(a_sleeper_is_woken),
         cmocka_unit_test(a_notification_waits_for_its_sleeper),
         cmocka_unit_test(threads_have_a_name_and_no_signals),
+        cmocka_unit_test(wakes_coalesce_and_time_out),
+        cmocka_unit_test(conditions_time_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

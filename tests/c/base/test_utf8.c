@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include "base/rand.h"
 #include "base/str.h"
+
+#define BAD "\xef\xbf\xbd"
 
 /* The length of the character at text by the table of well-formed sequences; 0: none. */
 static size_t
@@ -152,6 +155,97 @@ cases_of_letters(void **state)
     }
 }
 
+static const struct {
+    const char *in;
+    const char *repaired; /* NULL: valid as it is */
+} utf8_cases[] = {
+    {"", NULL},
+    {"plain ASCII, longer than eight bytes", NULL},
+    {"\x7f", NULL},
+    {"caf\xc3\xa9", NULL},
+    {"\xe2\x82\xac\xf0\x9f\x98\x80", NULL},
+    {"\xf4\x8f\xbf\xbf", NULL},
+    {"\xed\x9f\xbf\xee\x80\x80", NULL},
+    {"a\x80z", "a" BAD "z"},
+    {"\xc0\xaf", BAD BAD},
+    {"\xc1\x81", BAD BAD},
+    {"\xe0\x80\x80", BAD BAD BAD},
+    {"\xed\xa0\x80", BAD BAD BAD}, /* a lone surrogate */
+    {"\xf0\x8f\xbf\xbf", BAD BAD BAD BAD},
+    {"\xf4\x90\x80\x80", BAD BAD BAD BAD},
+    {"\xf5\x80", BAD BAD},
+    {"\xfe\xff", BAD BAD},
+    {"x\xe2\x82", "x" BAD},
+    {"x\xe2\x82y", "x" BAD "y"},
+    {"\xf0\x9f\x98", BAD},
+    {"\xf0\x9f\x98z", BAD "z"},
+    {"12345678\xff"
+     "12345678",
+     "12345678" BAD "12345678"},
+};
+
+static void
+utf8_is_checked_and_repaired(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof utf8_cases / sizeof utf8_cases[0]; i++) {
+        const char *in = utf8_cases[i].in;
+        const char *expected = utf8_cases[i].repaired ? utf8_cases[i].repaired : in;
+        char out[128];
+        int cut = 9;
+        assert_int_equal(djp__utf8_valid(in, strlen(in)), utf8_cases[i].repaired == NULL);
+        size_t made = djp__utf8_repair(out, sizeof out, in, strlen(in), &cut);
+        assert_int_equal(cut, 0);
+        assert_int_equal(made, strlen(expected));
+        assert_memory_equal(out, expected, made);
+    }
+}
+
+static void
+random_bytes_repair_to_valid_text_of_any_size(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        unsigned char in[24];
+        char out[72];
+        size_t size = djp__rand64() % (sizeof in + 1);
+        for (size_t i = 0; i < size; i++) {
+            uint64_t r = djp__rand64();
+            in[i] = (unsigned char)(r & 1 ? 0x80 | (r >> 8) : r >> 8);
+        }
+        int cut;
+        size_t made = djp__utf8_repair(out, sizeof out, (char *)in, size, &cut);
+        assert_int_equal(cut, 0);
+        assert_true(djp__utf8_valid(out, made));
+        if (djp__utf8_valid((char *)in, size)) {
+            assert_int_equal(made, size);
+            assert_memory_equal(in, out, size);
+        }
+        size_t room = djp__rand64() % 30;
+        char shorter[30];
+        size_t less = djp__utf8_repair(shorter, room, (char *)in, size, &cut);
+        assert_true(less <= room);
+        assert_true(djp__utf8_valid(shorter, less));
+        assert_int_equal(cut, less < made);
+        size_t prefix = djp__utf8_cut(out, made, room);
+        assert_true(prefix <= room && djp__utf8_valid(out, prefix));
+    }
+}
+
+static void
+prefixes_count_characters(void **state)
+{
+    (void)state;
+    const char *text = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z";
+    const size_t lengths[] = {0, 1, 3, 6, 10, 11, 11};
+    for (size_t i = 0; i < 7; i++) {
+        assert_int_equal(djp__utf8_prefix(text, strlen(text), i), lengths[i]);
+    }
+    assert_int_equal(djp__utf8_cut(text, 11, 5), 3);
+    assert_int_equal(djp__utf8_cut(text, 11, 6), 6);
+    assert_int_equal(djp__utf8_cut("\x80\x80\x80\x80\x80\x80\x80\x80", 8, 6), 6);
+}
+
 int
 main(void)
 {
@@ -160,6 +254,9 @@ main(void)
         cmocka_unit_test(bad_bytes_at_every_place),
         cmocka_unit_test(cuts_and_prefixes),
         cmocka_unit_test(cases_of_letters),
+        cmocka_unit_test(utf8_is_checked_and_repaired),
+        cmocka_unit_test(random_bytes_repair_to_valid_text_of_any_size),
+        cmocka_unit_test(prefixes_count_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
