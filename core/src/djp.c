@@ -79,6 +79,7 @@
 #include "trace/span.c"
 
 #include "metrics/segment.c"
+#include "metrics/segment_file.c"
 #include "metrics/number.c"
 #include "metrics/text.c"
 #include "metrics/key.c"
@@ -91,6 +92,8 @@
 #include "metrics/registry.c"
 #include "metrics/counter.c"
 #include "metrics/gauge.c"
+#include "metrics/slot.c"
+#include "metrics/fold.c"
 #include "metrics/histogram.c"
 #include "metrics/shard.c"
 #include "metrics/snapshot.c"

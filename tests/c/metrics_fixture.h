@@ -20,7 +20,7 @@ static inline djp_registry *
 fixture_registry(uint64_t bytes, uint32_t limit)
 {
     djp_registry *registry = NULL;
-    djp_registry_options options = {bytes, limit, 0};
+    djp_registry_options options = {.reserve_bytes = bytes, .cardinality_limit = limit};
     assert_int_equal(djp_registry_new(&registry, &options), 0);
     return registry;
 }

@@ -129,7 +129,7 @@ main(int count, char **arguments)
 {
     djp_registry *registry;
     const char *command = count > 1 ? arguments[1] : "text";
-    djp_registry_options options = {0, 0, count > 2};
+    djp_registry_options options = {.created_samples = count > 2};
     if (djp_registry_new(&registry, &options) < 0 || djp_registry_add_process(registry) < 0) {
         return 1;
     }

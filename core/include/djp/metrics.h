@@ -51,6 +51,13 @@ int djp_gauge_aggregator_parse(djp_gauge_mode *out, djp_text name);
 #define DJP_LABEL_SIZE_MAX 1024u
 #define DJP_BUCKETS_MAX 160u
 
+/* Which processes record into the same series. */
+typedef enum djp_metrics_sharing {
+    DJP_SHARE_NONE = 0, /* this process only; a forked child goes on with a copy */
+    DJP_SHARE_FORK = 1, /* forked children, too */
+    DJP_SHARE_DIR = 2 /* all processes of this user that name the same directory */
+} djp_metrics_sharing;
+
 typedef struct djp_registry_options {
     /* reserved address space; 0: 64 MiB. Memory is used when a page is touched */
     uint64_t reserve_bytes;
@@ -58,15 +65,26 @@ typedef struct djp_registry_options {
     uint32_t cardinality_limit;
     /* 1: OpenMetrics output has the start time of counters and histograms (_created) */
     int created_samples;
+    djp_metrics_sharing sharing;
+    /* DJP_SHARE_DIR: an existing directory of a local file system. Borrowed */
+    const char *shared_dir;
 } djp_registry_options;
-#define DJP_REGISTRY_OPTIONS_INIT \
-    {                             \
-        0, 0, 0                   \
+#define DJP_REGISTRY_OPTIONS_INIT     \
+    {                                 \
+        0, 0, 0, DJP_SHARE_NONE, NULL \
     }
 
-/* Creates a registry in memory private to the process. Returns 0 or DJP_ENOMEM. */
+/* Creates a registry. With sharing, one exposition of any process shows the numbers of
+ * all of them, including those that have ended; up to 128 processes may live at a time.
+ * If the memory cannot be shared as asked, it is private to the process; see
+ * djp_registry_sharing. Returns 0 or DJP_ENOMEM. */
 int djp_registry_new(djp_registry **out, const djp_registry_options *options);
-/* Frees the registry with all families and series. Accepts NULL. */
+/* Returns how the memory is shared. If that is less than asked, problem is why
+ * (static) and error the errno of it or 0; otherwise problem is NULL. */
+djp_metrics_sharing
+djp_registry_sharing(const char **problem, int *error, const djp_registry *registry);
+/* Frees the registry with all families and series. In shared memory the numbers
+ * remain. Accepts NULL. */
 void djp_registry_free(djp_registry *registry);
 
 typedef struct djp_family_options {

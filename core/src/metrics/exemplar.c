@@ -25,6 +25,12 @@ exemplar_count(const djp__family_entry *family)
                                          : 0;
 }
 
+uint32_t
+djp__exemplar_size(const djp__family_entry *family)
+{
+    return exemplar_count(family) * (uint32_t)sizeof(exemplar_slot);
+}
+
 static exemplar_slot *
 exemplar_slots(const djp_registry *registry, const djp__series_entry *entry)
 {
@@ -55,7 +61,7 @@ exemplar_make(djp_series *series)
         return NULL;
     }
     if (djp__load_relaxed(&entry->exemplars) == 0) {
-        size_t size = exemplar_count(series->family->entry) * sizeof(exemplar_slot);
+        size_t size = djp__exemplar_size(series->family->entry);
         uint32_t at = djp__segment_alloc(&registry->segment, size);
         djp__store_release(&entry->exemplars, at ? at : EXEMPLAR_REFUSED);
     }

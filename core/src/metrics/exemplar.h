@@ -31,4 +31,7 @@ int djp__exemplar_load(djp__exemplar *out, const djp_registry *registry,
 void djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family,
                          djp__series_entry *entry);
 
+/* Bytes of the slots of one series. */
+uint32_t djp__exemplar_size(const djp__family_entry *family);
+
 #endif

@@ -297,6 +297,7 @@ family_store(djp_registry *registry, family_draft *draft, djp__family_entry *ent
     entry->bounds_at = at + (uint32_t)bounds_at;
     entry->labels_at = at + (uint32_t)labels_at;
     entry->suffixes_at = at + (uint32_t)suffixes_at;
+    entry->end = at + (uint32_t)(texts_at + draft->texts.size);
     double *stored = (double *)(void *)(block + bounds_at);
     for (size_t i = 0; i < count + FAMILY_BOUNDS_PADDING; i++) {
         stored[i] = i < count ? bounds[i] : INFINITY;
@@ -352,7 +353,7 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
 static djp_family *
 family_handle(djp_registry *registry, djp__family_entry *entry)
 {
-    djp_family *family = registry->families[entry->index];
+    djp_family *family = registry->families[entry->index % DJP__FAMILIES_MAX];
     if (family == NULL) {
         family = djp__calloc(1, sizeof *family);
         if (family != NULL) {
@@ -360,7 +361,7 @@ family_handle(djp_registry *registry, djp__family_entry *entry)
             family->entry = entry;
             family->bounds = djp__segment_at(&registry->segment, entry->bounds_at);
             family->name = djp__segment_at(&registry->segment, entry->name.at);
-            registry->families[entry->index] = family;
+            registry->families[entry->index % DJP__FAMILIES_MAX] = family;
         }
     }
     return family;

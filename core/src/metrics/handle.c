@@ -73,7 +73,8 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
         handle_retire(registry, old);
     }
     series->entry = entry;
-    series->values = (DJP__ATOMIC(uint64_t) *)(void *)(registry->segment.values + entry->values_at);
+    series->values =
+        djp__segment_values(&registry->segment, registry->segment.own, entry->values_at);
     series->bounds = family->bounds;
     series->family = family;
     series->bucket_count = family->entry->bucket_count;
@@ -83,6 +84,21 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
     djp__store_relaxed(&series->generation, generation);
     djp__store_release(&registry->handles[entry->index], series);
     return series;
+}
+
+void
+djp__handle_rebind_all(djp_registry *registry)
+{
+    const djp__segment *segment = &registry->segment;
+    for (djp__series_block *block = registry->blocks; block != NULL; block = block->next) {
+        for (uint32_t i = 0; i < block->used; i++) {
+            djp_series *series = &block->items[i];
+            if (series->entry != NULL) {
+                series->values =
+                    djp__segment_values(segment, segment->own, series->entry->values_at);
+            }
+        }
+    }
 }
 
 void

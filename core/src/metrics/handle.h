@@ -19,6 +19,8 @@ djp__handle_get(const djp_registry *registry, const djp__series_entry *entry, ui
 
 /* The same, created if missing. Lock held. NULL without memory. */
 djp_series *djp__handle_make(djp_family *family, djp__series_entry *entry);
+/* In a forked child: all handles record into the stripe that this process has now. */
+void djp__handle_rebind_all(djp_registry *registry);
 void djp__handle_free_all(djp_registry *registry);
 
 #endif

@@ -2,34 +2,102 @@
  * fork. Recording does not use it. */
 #include "metrics/registry.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "metrics/exemplar.h"
+#include "metrics/fold.h"
 #include "metrics/handle.h"
+#include "metrics/segment_file.h"
+#include "metrics/slot.h"
 
 #define REGISTRY_BYTES (64u * 1024u * 1024u)
 #define REGISTRY_CARDINALITY 2000u
 #define REGISTRY_REUSE_NS 5000000000u
+#define REGISTRY_PROCESSES 128u
+#define REGISTRY_FORK_NS 2000000000u /* a child waits that long for its parent */
 
-void
-djp__registry_lock(djp_registry *registry)
+/* The end of what the heap holds for a family: a process that died while it added a series leaves
+ * memory behind that belongs to nothing. */
+static uint32_t
+registry_end_of(const djp_registry *registry, const djp__family_entry *family,
+                djp__segment_header *header)
 {
-    if (!djp__segment_lock(&registry->segment)) {
-        return;
+    const djp__segment *segment = &registry->segment;
+    uint64_t table = djp__load_relaxed(&family->table);
+    uint32_t end = family->end;
+    if (table != 0) {
+        uint32_t last = (uint32_t)(table >> 32) + (uint32_t)(sizeof(uint32_t) << (table & 31));
+        end = last > end ? last : end;
     }
+    const djp__series_entry *entry = djp__segment_at(segment, family->overflow);
+    for (uint32_t next = family->first;; next = entry->next) {
+        uint32_t exemplars = djp__load_relaxed(&entry->exemplars);
+        uint32_t last = entry->text_at + entry->text_capacity;
+        last = exemplars > last ? exemplars + djp__exemplar_size(family) : last;
+        end = last > end ? last : end;
+        last = entry->values_at + family->value_count * 8;
+        header->value_top = last > header->value_top ? last : header->value_top;
+        header->series_count =
+            entry->index >= header->series_count ? entry->index + 1 : header->series_count;
+        if (next == 0) {
+            return end;
+        }
+        entry = djp__segment_at(segment, next);
+    }
+}
+
+/* Counts again what the lists hold, and frees the rest. */
+static void
+registry_recount(djp_registry *registry, uint32_t end)
+{
+    djp__segment *segment = &registry->segment;
+    if (end < segment->header->heap_top) {
+        memset(segment->base + end, 0, segment->header->heap_top - end);
+        segment->header->heap_top = end;
+    }
+}
+
+static void
+registry_repair(djp_registry *registry)
+{
     djp__segment_header *header = registry->segment.header;
     uint32_t at = djp__load_acquire(&header->family_first), count = 0;
+    uint32_t end = djp__segment_heap_start(&registry->segment);
+    djp__fold_complete(registry);
+    header->value_top = 0;
+    header->series_count = 0;
     while (at) {
         djp__family_entry *entry = djp__segment_at(&registry->segment, at);
         djp__series_repair(registry, entry);
+        uint32_t family_end = registry_end_of(registry, entry, header);
+        end = family_end > end ? family_end : end;
         header->family_last = at;
         count++;
         at = djp__load_acquire(&entry->next);
     }
     header->family_count = count;
+    registry_recount(registry, end);
 }
 
-/* The forking thread holds the lock during the fork, so that the child's copy is consistent. */
+void
+djp__registry_lock(djp_registry *registry)
+{
+    if (djp__segment_lock(&registry->segment)) {
+        registry_repair(registry);
+    }
+}
+
+static int
+registry_is_shared(const djp_registry *registry)
+{
+    return registry->segment.kind != DJP__SEGMENT_PRIVATE;
+}
+
+/* The forking thread holds the lock during the fork, so that the child's copy of private memory,
+ * and of the handles, is consistent. */
 static void
 registry_fork_prepare(void *user)
 {
@@ -43,13 +111,79 @@ registry_fork_parent(void *user)
     djp__registry_unlock(registry);
 }
 
+/* Folds what ended processes left, and takes a slot. The lock is held. */
+static int
+registry_join(djp_registry *registry)
+{
+    djp__fold_dead(registry);
+    return djp__slot_claim(&registry->segment);
+}
+
+/* The parent releases the lock of shared memory as soon as its own hook runs. */
+static void
+registry_join_child(djp_registry *registry)
+{
+    djp__segment *segment = &registry->segment;
+    djp__slot_forget(segment);
+    int result = djp__segment_lock_until(segment, djp__clock_monotonic() + REGISTRY_FORK_NS);
+    if (result >= 0) {
+        if (result > 0) {
+            registry_repair(registry);
+        }
+        result = registry_join(registry);
+        djp__segment_unlock(segment);
+    }
+    if (result < 0) {
+        registry->sharing_problem = "there is no free place for another process";
+        /* Another process may have been adding to what was copied. */
+        segment->header->damaged = djp__segment_detach(segment) == 0;
+    }
+}
+
 static void
 registry_fork_child(void *user)
 {
     djp_registry *registry = user;
-    djp__segment_relock_child(&registry->segment);
+    if (!registry_is_shared(registry)) {
+        djp__segment_relock_child(&registry->segment);
+    } else {
+        djp__shards_detach_all(registry);
+        registry_join_child(registry);
+        djp__handle_rebind_all(registry);
+    }
     /* A collector may have run in the parent: its thread does not exist in the child. */
     djp__mutex_init(&registry->collect_mutex);
+}
+
+/* Opens shared memory and takes a slot in it. Returns 0 or an error with sharing_problem. */
+static int
+registry_share(djp_registry *registry, const djp_registry_options *options, uint64_t bytes)
+{
+    djp__segment *segment = &registry->segment;
+    int result;
+    errno = 0;
+    registry->sharing_problem = "there is no memory";
+    if (options->sharing == DJP_SHARE_DIR) {
+        result = djp__segment_file_open(segment, &registry->sharing_problem, options->shared_dir,
+                                        bytes, REGISTRY_PROCESSES);
+    } else {
+        result = djp__segment_new_shared(segment, bytes, REGISTRY_PROCESSES);
+    }
+    if (result == 0) {
+        registry->sharing_problem = "there is no free place for another process";
+        djp__registry_lock(registry);
+        result = registry_join(registry);
+        djp__registry_unlock(registry);
+        djp__segment_file_ready(segment);
+    }
+    registry->sharing_error = errno;
+    if (result == 0) {
+        registry->sharing_problem = NULL;
+        registry->sharing_error = 0;
+    } else {
+        djp__segment_fini(segment);
+    }
+    return result;
 }
 
 static int
@@ -60,14 +194,29 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
         options && options->cardinality_limit ? options->cardinality_limit : REGISTRY_CARDINALITY;
     registry->created = options != NULL ? options->created_samples : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
-    if (djp__segment_new(&registry->segment, bytes, 1) < 0) {
+    int shared = options != NULL && options->sharing != DJP_SHARE_NONE;
+    if ((!shared || registry_share(registry, options, bytes) < 0) &&
+        djp__segment_new(&registry->segment, bytes, 1) < 0) {
         return DJP_ENOMEM;
     }
     registry->handle_capacity =
-        (uint32_t)(registry->segment.header->heap_size / sizeof(djp__series_entry)) + 1;
+        (uint32_t)(registry->segment.heap_size / sizeof(djp__series_entry)) + 1;
     registry->handles = djp__calloc(registry->handle_capacity, sizeof *registry->handles);
     registry->families = djp__calloc(DJP__FAMILIES_MAX, sizeof *registry->families);
     return registry->handles && registry->families != NULL ? 0 : DJP_ENOMEM;
+}
+
+/* The numbers of this process remain in shared memory. */
+static void
+registry_leave(djp_registry *registry)
+{
+    if (registry->segment.base != NULL && registry_is_shared(registry) &&
+        registry->segment.own != 0) {
+        djp__registry_lock(registry);
+        djp__fold_stripe(registry, registry->segment.own);
+        djp__slot_leave(&registry->segment);
+        djp__registry_unlock(registry);
+    }
 }
 
 static void
@@ -79,6 +228,7 @@ registry_close(djp_registry *registry)
         }
     }
     djp__handle_free_all(registry);
+    registry_leave(registry);
     djp__free(registry->families);
     djp__free(registry->handles);
     djp__segment_fini(&registry->segment);
@@ -105,6 +255,17 @@ djp_registry_new(djp_registry **out, const djp_registry_options *options)
     djp__fork_register(&registry->fork_hook);
     *out = registry;
     return 0;
+}
+
+djp_metrics_sharing
+djp_registry_sharing(const char **problem, int *error, const djp_registry *registry)
+{
+    *problem = registry != NULL ? registry->sharing_problem : NULL;
+    *error = registry != NULL ? registry->sharing_error : 0;
+    return registry == NULL || registry->sharing_problem != NULL ? DJP_SHARE_NONE
+           : registry->segment.kind == DJP__SEGMENT_NAMED        ? DJP_SHARE_DIR
+           : registry->segment.kind == DJP__SEGMENT_INHERITED    ? DJP_SHARE_FORK
+                                                                 : DJP_SHARE_NONE;
 }
 
 void

@@ -39,6 +39,7 @@ typedef struct djp__family_entry {
     djp__segment_text alias_head;
     /* the prepared overflow series, or the only series of a family without labels */
     uint32_t overflow;
+    uint32_t end; /* of the family's own memory in the heap */
     /* Changed under the lock. */
     DJP__ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
     DJP__ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
@@ -101,6 +102,8 @@ typedef struct djp__process djp__process;
 
 struct djp_registry {
     djp__segment segment;
+    const char *sharing_problem; /* why the memory is not shared as asked, static; NULL: it is */
+    int sharing_error; /* errno of that, or 0 */
     uint32_t cardinality_limit;
     int created; /* show _created in OpenMetrics */
     uint64_t reuse_after_ns; /* rest of a removed series' memory before reuse */

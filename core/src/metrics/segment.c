@@ -5,18 +5,21 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/rand.h"
 #include "djp/error.h"
+#include "metrics/segment_file.h"
 
 #define SEGMENT_MAGIC 0x31676573706a6400u
+#define SEGMENT_VERSION 2u
 #define SEGMENT_PAGE 4096u
 
 /* Heap blocks start on a cache line, so that no field used in a recording crosses two. */
 #define SEGMENT_HEAP_ALIGN 64u
 
-static int
-segment_init_mutex(pthread_mutex_t *mutex)
+int
+djp__segment_init_mutex(pthread_mutex_t *mutex)
 {
     pthread_mutexattr_t attributes;
     if (pthread_mutexattr_init(&attributes) != 0) {
@@ -29,8 +32,32 @@ segment_init_mutex(pthread_mutex_t *mutex)
     return failed ? DJP_ENOMEM : 0;
 }
 
+/* FNV-1a over the constant part of the header, and over what the layout depends on. */
+static uint64_t
+segment_checksum(const djp__segment_header *header)
+{
+    const uint32_t layout[] = {sizeof(djp__segment_header), sizeof(djp__segment_slot),
+                               sizeof(pthread_mutex_t), DJP__SEGMENT_ROW};
+    const unsigned char *parts[] = {(const unsigned char *)header, (const unsigned char *)layout};
+    const size_t sizes[] = {offsetof(djp__segment_header, checksum), sizeof layout};
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t part = 0; part < 2; part++) {
+        for (size_t i = 0; i < sizes[part]; i++) {
+            hash = (hash ^ parts[part][i]) * 0x100000001b3u;
+        }
+    }
+    return hash;
+}
+
 int
-djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
+djp__segment_header_is_good(const djp__segment_header *header)
+{
+    return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION &&
+           header->checksum == segment_checksum(header);
+}
+
+size_t
+djp__segment_plan(djp__segment *out, djp__segment_kind kind, uint64_t bytes, uint32_t slots)
 {
     memset(out, 0, sizeof *out);
     if (bytes < DJP__SEGMENT_SIZE_MIN) {
@@ -40,52 +67,151 @@ djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
         bytes = DJP__SEGMENT_SIZE_MAX;
     }
     uint32_t half = (uint32_t)(bytes / 2) & ~(SEGMENT_PAGE - 1);
-    size_t size = (size_t)half + (size_t)half * stripes;
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    out->kind = kind;
+    out->heap_size = half;
+    out->stripe_size = half;
+    out->stripes = slots;
+    if (kind != DJP__SEGMENT_PRIVATE) {
+        /* An entry of the heap is more than four times as large as its values. */
+        uint32_t rows = half / 4 / DJP__SEGMENT_ROW;
+        out->stripes = 1 + (slots < DJP__SEGMENT_SLOTS_MAX ? slots : DJP__SEGMENT_SLOTS_MAX);
+        out->stripe_size = (rows > 0 ? rows : 1) * DJP__SEGMENT_ROW;
+        size_t least = sizeof(djp__segment_header) + out->stripes * sizeof(djp__segment_slot);
+        least = (least + DJP__SEGMENT_SIZE_MIN + SEGMENT_PAGE - 1) & ~(size_t)(SEGMENT_PAGE - 1);
+        out->heap_size = half > least ? half : (uint32_t)least;
+    }
+    return out->heap_size + (size_t)out->stripe_size * out->stripes;
+}
+
+int
+djp__segment_format(djp__segment *segment)
+{
+    djp__segment_header *header = segment->header;
+    uint32_t slots = segment->kind == DJP__SEGMENT_PRIVATE ? 0 : segment->stripes - 1;
+    if (djp__segment_init_mutex(&header->mutex) != 0) {
+        return DJP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < slots; i++) {
+        if (djp__segment_init_mutex(&header->slots[i].owner) != 0) {
+            return DJP_ENOMEM;
+        }
+    }
+    header->stripes = segment->stripes;
+    header->heap_size = segment->heap_size;
+    header->stripe_size = segment->stripe_size;
+    header->seed = djp__rand64();
+    header->heap_top = djp__segment_heap_start(segment);
+    header->heap_committed = header->heap_top;
+    djp__store_relaxed(&header->stripes_top, 1);
+    header->version = SEGMENT_VERSION;
+    header->magic = SEGMENT_MAGIC;
+    header->checksum = segment_checksum(header);
+    return 0;
+}
+
+static int
+segment_map(djp__segment *out, size_t size, int flags)
+{
+    void *base =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
     if (base == MAP_FAILED) {
         return DJP_ENOMEM;
     }
-    djp__segment_header *header = base;
-    if (segment_init_mutex(&header->mutex) != 0) {
-        munmap(base, size);
-        return DJP_ENOMEM;
-    }
-    header->magic = SEGMENT_MAGIC;
-    header->version = 1;
-    header->stripes = stripes;
-    header->heap_size = half;
-    header->stripe_size = half;
-    header->seed = djp__rand64();
-    header->heap_top = (uint32_t)sizeof *header;
     out->base = base;
     out->size = size;
-    out->header = header;
-    out->values = out->base + half;
+    out->header = base;
+    if (djp__segment_format(out) != 0) {
+        munmap(base, size);
+        memset(out, 0, sizeof *out);
+        return DJP_ENOMEM;
+    }
     return 0;
+}
+
+int
+djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
+{
+    size_t size = djp__segment_plan(out, DJP__SEGMENT_PRIVATE, bytes, stripes);
+    return segment_map(out, size, MAP_PRIVATE);
+}
+
+int
+djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots)
+{
+    size_t size = djp__segment_plan(out, DJP__SEGMENT_INHERITED, bytes, slots);
+    return segment_map(out, size, MAP_SHARED);
 }
 
 void
 djp__segment_fini(djp__segment *segment)
 {
     if (segment->base) {
-        pthread_mutex_destroy(&segment->header->mutex);
-        munmap(segment->base, segment->size);
+        if (segment->kind == DJP__SEGMENT_PRIVATE) {
+            pthread_mutex_destroy(&segment->header->mutex);
+        }
+        size_t kept = segment->header_is_held ? djp__segment_heap_start(segment) : 0;
+        kept = (kept + SEGMENT_PAGE - 1) & ~(size_t)(SEGMENT_PAGE - 1);
+        munmap(segment->base + kept, segment->size - kept);
     }
+    djp__segment_file_free(segment->file);
     memset(segment, 0, sizeof *segment);
 }
 
 int
-djp__segment_lock(djp__segment *segment)
+djp__segment_detach(djp__segment *segment)
 {
-    djp__segment_header *header = segment->header;
-    if (pthread_mutex_lock(&header->mutex) == EOWNERDEAD) {
+    char *copy = mmap(NULL, segment->size, PROT_READ | PROT_WRITE,
+                      MAP_ANONYMOUS | MAP_NORESERVE | MAP_PRIVATE, -1, 0);
+    if (copy == MAP_FAILED) {
+        return DJP_ENOMEM;
+    }
+    memcpy(copy, segment->base, segment->header->heap_top);
+    if (mremap(copy, segment->size, segment->size, MREMAP_MAYMOVE | MREMAP_FIXED, segment->base) ==
+        MAP_FAILED) {
+        munmap(copy, segment->size);
+        return DJP_ENOMEM;
+    }
+    /* The layout of the stripes stays; this process uses the first one of a process. */
+    segment->kind = DJP__SEGMENT_INHERITED;
+    segment->own = 1;
+    segment->keeper = NULL;
+    djp__store_relaxed(&segment->header->stripes_top, 2);
+    for (uint32_t i = 0; i + 1 < segment->stripes; i++) {
+        djp__segment_slot *slot = &segment->header->slots[i];
+        memset(slot, 0, sizeof *slot);
+        djp__segment_init_mutex(&slot->owner);
+    }
+    memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
+    return djp__segment_init_mutex(&segment->header->mutex);
+}
+
+/* The result of a lock that is held: 1 if the contents are to be repaired. */
+static int
+segment_locked(djp__segment_header *header, int error)
+{
+    if (error == EOWNERDEAD) {
         pthread_mutex_consistent(&header->mutex);
         header->damaged = 1;
     }
     int damaged = header->damaged != 0;
     header->damaged = 0;
     return damaged;
+}
+
+int
+djp__segment_lock(djp__segment *segment)
+{
+    djp__segment_header *header = segment->header;
+    return segment_locked(header, pthread_mutex_lock(&header->mutex));
+}
+
+int
+djp__segment_lock_until(djp__segment *segment, uint64_t deadline)
+{
+    djp__segment_header *header = segment->header;
+    struct timespec end = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+    int error = pthread_mutex_clocklock(&header->mutex, CLOCK_MONOTONIC, &end);
+    return error != 0 && error != EOWNERDEAD ? DJP_ETIMEOUT : segment_locked(header, error);
 }
 
 int
@@ -118,7 +244,24 @@ djp__segment_relock_child(djp__segment *segment)
      * expect the attempt. */
     pthread_mutex_unlock(&segment->header->mutex);
     memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
-    segment_init_mutex(&segment->header->mutex);
+    djp__segment_init_mutex(&segment->header->mutex);
+}
+
+/* Gives the heap memory up to `end`. */
+static int
+segment_commit_heap(djp__segment *segment, uint32_t end)
+{
+    djp__segment_header *header = segment->header;
+    if (end <= header->heap_committed || segment->file == NULL) {
+        return 0;
+    }
+    uint32_t wanted = djp__segment_file_round(end);
+    wanted = wanted < segment->heap_size ? wanted : segment->heap_size;
+    if (djp__segment_file_commit(segment, 0, wanted) < 0) {
+        return DJP_EFULL;
+    }
+    header->heap_committed = wanted;
+    return 0;
 }
 
 uint32_t
@@ -126,11 +269,59 @@ djp__segment_alloc(djp__segment *segment, size_t size)
 {
     djp__segment_header *header = segment->header;
     uint32_t at = (header->heap_top + SEGMENT_HEAP_ALIGN - 1) & ~(SEGMENT_HEAP_ALIGN - 1);
-    if (at > header->heap_size || size > header->heap_size - at) {
+    if (at > segment->heap_size || size > segment->heap_size - at ||
+        segment_commit_heap(segment, at + (uint32_t)size) < 0) {
         return 0;
     }
     header->heap_top = at + (uint32_t)size;
     return at;
+}
+
+/* A value within one cache line costs the traffic of one line; no value crosses a row. */
+static uint32_t
+segment_place(const djp__segment *segment, uint32_t at, size_t count)
+{
+    if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
+        at = (at + 63) & ~63u;
+    }
+    if (segment->kind != DJP__SEGMENT_PRIVATE &&
+        at / DJP__SEGMENT_ROW != (at + count * 8 - 1) / DJP__SEGMENT_ROW) {
+        at = (at + DJP__SEGMENT_ROW - 1) & ~(DJP__SEGMENT_ROW - 1);
+    }
+    return at;
+}
+
+/* Gives memory to the base and to every process's stripe up to value_top. */
+static int
+segment_commit_values(djp__segment *segment)
+{
+    int result = djp__segment_commit_stripe(segment, 0);
+    for (uint32_t stripe = 1; stripe < segment->stripes && result == 0; stripe++) {
+        if (djp__load_relaxed(&segment->header->slots[stripe - 1].state) != 0) {
+            result = djp__segment_commit_stripe(segment, stripe);
+        }
+    }
+    return result;
+}
+
+int
+djp__segment_commit_stripe(djp__segment *segment, uint32_t stripe)
+{
+    djp__segment_header *header = segment->header;
+    if (segment->file == NULL) {
+        return 0;
+    }
+    uint32_t *committed =
+        stripe == 0 ? &header->base_committed : &header->slots[stripe - 1].committed;
+    while (*committed < header->value_top) {
+        if (djp__segment_file_commit(segment,
+                                     djp__segment_value_offset(segment, stripe, *committed),
+                                     DJP__SEGMENT_ROW) < 0) {
+            return DJP_EFULL;
+        }
+        *committed += DJP__SEGMENT_ROW;
+    }
+    return 0;
 }
 
 uint32_t
@@ -138,14 +329,15 @@ djp__segment_alloc_values(djp__segment *segment, size_t count)
 {
     djp__segment_header *header = segment->header;
     /* Offset 0 means "none", so the first place is on the second line. */
-    uint32_t at = header->value_top ? header->value_top : 64;
-    /* A value within one cache line costs the traffic of one line. */
-    if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
-        at = (at + 63) & ~63u;
-    }
-    if (at > header->stripe_size || count * 8 > header->stripe_size - at) {
+    uint32_t before = header->value_top;
+    uint32_t at = segment_place(segment, before ? before : 64, count);
+    if (at > segment->stripe_size || count * 8 > segment->stripe_size - at) {
         return 0;
     }
     header->value_top = at + (uint32_t)(count * 8);
+    if (segment->file != NULL && segment_commit_values(segment) < 0) {
+        header->value_top = before;
+        return 0;
+    }
     return at;
 }

@@ -164,7 +164,7 @@ static void
 series_reset_values(djp_family *family, const djp__series_entry *entry)
 {
     const djp__segment *segment = &family->registry->segment;
-    for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
+    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(segment); stripe++) {
         DJP__ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
         for (uint32_t i = 0; i < family->entry->value_count; i++) {
             djp__store_relaxed(&values[i], 0);
@@ -440,7 +440,7 @@ uint64_t
 djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     uint64_t sum = 0;
-    for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
+    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(&registry->segment); stripe++) {
         sum += djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]);
     }
@@ -451,7 +451,7 @@ double
 djp__series_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     double sum = 0;
-    for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
+    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(&registry->segment); stripe++) {
         sum += djp__bits_to_double(djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]));
     }

@@ -3,6 +3,7 @@
 #include "metrics/snapshot.h"
 
 #include "base/str.h"
+#include "metrics/fold.h"
 #include "metrics/gauge.h"
 #include "metrics/key.h"
 
@@ -12,6 +13,11 @@ void
 djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
 {
     djp__registry_collect(registry);
+    if (registry->segment.kind != DJP__SEGMENT_PRIVATE) {
+        djp__registry_lock(registry);
+        djp__fold_dead(registry);
+        djp__registry_unlock(registry);
+    }
     snapshot->registry = registry;
     snapshot->next = djp__load_acquire(&registry->segment.header->family_first);
 }

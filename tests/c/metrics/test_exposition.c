@@ -186,7 +186,7 @@ created_samples_are_a_choice(void **state)
 {
     (void)state;
     djp_registry *r = NULL;
-    djp_registry_options options = {0, 0, 1};
+    djp_registry_options options = {.created_samples = 1};
     assert_int_equal(djp_registry_new(&r, &options), 0);
     djp_counter_add(fixture_series(fixture_family(r, DJP_COUNTER, "c", 1), "x"), 1);
     djp_histogram_observe(djp_family_series(fixture_family(r, DJP_HISTOGRAM, "h", 0), NULL), 1);

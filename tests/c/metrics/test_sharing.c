@@ -1,0 +1,281 @@
+/* One registry for several processes: every recording of each of them is in the exposition of any,
+ * while they live and after their end, however they end. */
+#include "metrics_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "metrics/fold.h"
+#include "metrics/slot.h"
+
+#define WORKERS 6
+#define DEATHS 200
+
+static char directory[64];
+
+static int
+make_directory(void **state)
+{
+    (void)state;
+    snprintf(directory, sizeof directory, "/tmp/djp-sharing-XXXXXX");
+    return mkdtemp(directory) == NULL;
+}
+
+static int
+remove_directory(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(directory);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        unlink(path);
+    }
+    closedir(dir);
+    return rmdir(directory);
+}
+
+static djp_registry *
+open_registry(djp_metrics_sharing sharing)
+{
+    djp_registry_options options = {
+        .reserve_bytes = 1 << 20, .sharing = sharing, .shared_dir = directory};
+    djp_registry *registry = NULL;
+    const char *problem;
+    int error;
+    assert_int_equal(djp_registry_new(&registry, &options), 0);
+    djp_metrics_sharing found = djp_registry_sharing(&problem, &error, registry);
+    if (found != sharing) {
+        fprintf(stderr, "not shared: %s, %s\n", problem, strerror(error));
+        abort();
+    }
+    return registry;
+}
+
+static djp_series *
+series_of(djp_registry *registry, djp_metric_type type, const char *name, const char *value)
+{
+    const char *labels[] = {"a"};
+    static const double buckets[] = {1, 2, 4};
+    djp_family_options options = {.type = type, .name = name, .labels = labels, .label_count = 1};
+    options.buckets = type == DJP_HISTOGRAM ? buckets : NULL;
+    options.bucket_count = type == DJP_HISTOGRAM ? 3 : 0;
+    djp_family *family = NULL;
+    assert_int_equal(djp_family_new(&family, registry, &options), 0);
+    djp_text text = {value, strlen(value)};
+    return djp_family_series(family, &text);
+}
+
+static uint32_t
+slots_in_use(const djp_registry *registry)
+{
+    uint32_t count = 0;
+    for (uint32_t stripe = 1; stripe < registry->segment.stripes; stripe++) {
+        count += djp__slot_state_of(&registry->segment, stripe) != DJP__SLOT_FREE;
+    }
+    return count;
+}
+
+static int
+wait_for(pid_t child)
+{
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void
+a_forked_child_records_into_the_same_series(void **state)
+{
+    (void)state;
+    djp_registry *registry = open_registry(DJP_SHARE_FORK);
+    djp_series *before = series_of(registry, DJP_COUNTER, "requests", "before");
+    djp_counter_add(before, 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        djp_counter_add(before, 2);
+        djp_counter_add(before, 0.5);
+        djp_counter_add(series_of(registry, DJP_COUNTER, "requests", "child"), 4);
+        djp_histogram_observe(series_of(registry, DJP_HISTOGRAM, "sizes", "child"), 3);
+        _exit(0);
+    }
+    assert_int_equal(wait_for(child), 0);
+    assert_true(djp_series_value(before) == 3.5);
+    assert_true(djp_series_value(series_of(registry, DJP_COUNTER, "requests", "child")) == 4);
+    djp_series *histogram = series_of(registry, DJP_HISTOGRAM, "sizes", "child");
+    assert_int_equal(djp_series_count(histogram), 1);
+    assert_true(djp_series_value(histogram) == 3);
+    djp_histogram_observe(histogram, 1);
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    assert_non_null(strstr(text, "requests_total{a=\"before\"} 3.5\n"));
+    assert_non_null(strstr(text, "requests_total{a=\"child\"} 4"));
+    assert_non_null(strstr(text, "sizes_bucket{a=\"child\",le=\"1.0\"} 1\n"));
+    assert_non_null(strstr(text, "sizes_count{a=\"child\"} 2"));
+    djp_free(text);
+    assert_int_equal(slots_in_use(registry), 1); /* the child's is folded */
+    djp_registry_free(registry);
+}
+
+static void
+processes_of_one_directory_share_it(void **state)
+{
+    (void)state;
+    djp_registry *registry = open_registry(DJP_SHARE_DIR);
+    djp_counter_add(series_of(registry, DJP_COUNTER, "requests", "x"), 1);
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            djp_registry *other = open_registry(DJP_SHARE_DIR);
+            djp_counter_add(series_of(other, DJP_COUNTER, "requests", "x"), 10);
+            djp_counter_add(series_of(other, DJP_COUNTER, "requests", "y"), 10);
+            if (i == 1) {
+                djp_registry_free(other);
+            }
+            _exit(0);
+        }
+        assert_int_equal(wait_for(child), 0);
+    }
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    assert_non_null(strstr(text, "requests_total{a=\"x\"} 31"));
+    assert_non_null(strstr(text, "requests_total{a=\"y\"} 30"));
+    djp_free(text);
+    assert_int_equal(slots_in_use(registry), 1);
+    djp_registry_free(registry);
+    registry = open_registry(DJP_SHARE_DIR); /* the numbers stay */
+    text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    assert_non_null(strstr(text, "requests_total{a=\"x\"} 31"));
+    djp_free(text);
+    djp_registry_free(registry);
+}
+
+typedef struct {
+    _Atomic uint64_t counted[DEATHS + WORKERS], observed[DEATHS + WORKERS], added;
+} tally;
+
+/* Records until it is killed, and notes each recording when it is done. New label values appear all
+ * the time, so that some deaths fall into the adding of a series. */
+static _Noreturn void
+work(djp_registry *registry, tally *shared, int number)
+{
+    djp_series *histogram = series_of(registry, DJP_HISTOGRAM, "work_seconds", "all");
+    djp_series *counter = series_of(registry, DJP_COUNTER, "work", "all");
+    for (uint64_t i = 0;; i++) {
+        djp_counter_add(counter, 1);
+        shared->counted[number]++;
+        djp_histogram_observe(histogram, (double)(i % 5));
+        shared->observed[number]++;
+        if (i % 16 == 0) {
+            char value[32];
+            snprintf(value, sizeof value, "%d", (int)(shared->added++ % 700));
+            djp_counter_add(series_of(registry, DJP_COUNTER, "names", value), 1);
+        }
+    }
+}
+
+static pid_t
+start_worker(djp_registry *registry, djp_metrics_sharing sharing, tally *shared, int number)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(120);
+        if (sharing == DJP_SHARE_DIR) {
+            registry = open_registry(sharing);
+        }
+        work(registry, shared, number);
+    }
+    return child;
+}
+
+static double
+total_of(const char *text, const char *sample)
+{
+    const char *found = strstr(text, sample);
+    return found != NULL ? strtod(found + strlen(sample), NULL) : 0;
+}
+
+static void
+kill_workers(djp_metrics_sharing sharing)
+{
+    djp_registry *registry = open_registry(sharing);
+    tally *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t workers[WORKERS];
+    double before = 0;
+    int started = 0;
+    for (; started < WORKERS; started++) {
+        workers[started] = start_worker(registry, sharing, shared, started);
+    }
+    uint32_t heap = 0;
+    for (int deaths = 0; deaths < DEATHS; deaths++) {
+        usleep((useconds_t)(rand() % 3000));
+        int victim = rand() % WORKERS;
+        kill(workers[victim], SIGKILL);
+        wait_for(workers[victim]);
+        workers[victim] = start_worker(registry, sharing, shared, started++);
+        char *text = fixture_expose(registry, DJP_TEXT_0_0_4);
+        double now = total_of(text, "work_total{a=\"all\"} ");
+        assert_true(now >= before);
+        before = now;
+        djp_free(text);
+        assert_in_range(slots_in_use(registry), 1, 2 * WORKERS + 2);
+        heap = deaths == DEATHS / 2 ? registry->segment.header->heap_top : heap;
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        kill(workers[i], SIGKILL);
+        wait_for(workers[i]);
+    }
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    uint64_t counted = 0, observed = 0;
+    for (int i = 0; i < started; i++) {
+        counted += shared->counted[i];
+        observed += shared->observed[i];
+    }
+    double work_total = total_of(text, "work_total{a=\"all\"} ");
+    double count = total_of(text, "work_seconds_count{a=\"all\"} ");
+    /* At most one recording of each killed worker was done, but not noted. */
+    assert_in_range((uint64_t)work_total, counted, counted + (uint64_t)started);
+    assert_in_range((uint64_t)count, observed, observed + (uint64_t)started);
+    djp_free(text);
+    assert_int_equal(slots_in_use(registry), 1);
+    assert_true(registry->segment.header->heap_top <= heap + (64u << 10));
+    djp_registry_free(registry);
+    munmap(shared, sizeof *shared);
+}
+
+static void
+killed_children_lose_nothing(void **state)
+{
+    (void)state;
+    kill_workers(DJP_SHARE_FORK);
+}
+
+static void
+killed_processes_of_a_directory_lose_nothing(void **state)
+{
+    (void)state;
+    kill_workers(DJP_SHARE_DIR);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forked_child_records_into_the_same_series),
+        cmocka_unit_test_setup_teardown(processes_of_one_directory_share_it, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(killed_children_lose_nothing),
+        cmocka_unit_test_setup_teardown(killed_processes_of_a_directory_lose_nothing,
+                                        make_directory, remove_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
