@@ -278,6 +278,17 @@ export interface TelemetryOptions {
    */
   cardinalityLimit?: number | string;
   /**
+   * Directory through which all processes of a service share their metrics, so that a scrape of any
+   * of them shows the numbers of all. It is created if it does not exist; a local file system, best
+   * one in memory. See docs/metrics.md.
+   */
+  sharedDir?: string;
+  /**
+   * Processes forked from this one record into the same metrics. false: a forked process continues
+   * with a copy. Without effect if `shared_dir` is set. Default: true.
+   */
+  shareWithChildren?: boolean | string;
+  /**
    * Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
    */
   statusClass?: 'code' | 'class' | (string & {});
@@ -565,6 +576,18 @@ export interface TelemetryOptions {
    * overflow series. Values: series, 1 to 1,000,000. Default: 2000.
    */
   cardinality_limit?: TelemetryOptions['cardinalityLimit'];
+  /**
+   * The same as `sharedDir`. Directory through which all processes of a service share their
+   * metrics, so that a scrape of any of them shows the numbers of all. It is created if it does not
+   * exist; a local file system, best one in memory. See docs/metrics.md.
+   */
+  shared_dir?: TelemetryOptions['sharedDir'];
+  /**
+   * The same as `shareWithChildren`. Processes forked from this one record into the same metrics.
+   * false: a forked process continues with a copy. Without effect if `shared_dir` is set. Default:
+   * true.
+   */
+  share_with_children?: TelemetryOptions['shareWithChildren'];
   /**
    * The same as `statusClass`. Status label of HTTP metrics: code (404) or class (4xx). Values:
    * code, class. Default: code.

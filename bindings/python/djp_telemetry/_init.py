@@ -72,6 +72,8 @@ def init_telemetry(
     prometheus_port: Any = None,
     prometheus_host: Any = None,
     cardinality_limit: Any = None,
+    shared_dir: Any = None,
+    share_with_children: Any = None,
     status_class: Any = None,
     label_style: Any = None,
     sdk_metrics: Any = None,
@@ -225,6 +227,11 @@ def init_telemetry(
     - prometheus_host: Address of the Prometheus endpoint. Default: 127.0.0.1.
     - cardinality_limit: Most series of one metric. Further label sets share one overflow series.
       Values: series, 1 to 1,000,000. Default: 2000.
+    - shared_dir: Directory through which all processes of a service share their metrics, so that a
+      scrape of any of them shows the numbers of all. It is created if it does not exist; a local
+      file system, best one in memory. See docs/metrics.md.
+    - share_with_children: Processes forked from this one record into the same metrics. false: a
+      forked process continues with a copy. Without effect if `shared_dir` is set. Default: true.
     - status_class: Status label of HTTP metrics: code (404) or class (4xx). Values: code, class.
       Default: code.
     - label_style: Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path

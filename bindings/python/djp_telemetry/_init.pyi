@@ -193,6 +193,13 @@ def init_telemetry(
     # Most series of one metric. Further label sets share one overflow series. Values: series, 1 to
     # 1,000,000. Default: 2000.
     cardinality_limit: Optional[int] = None,
+    # Directory through which all processes of a service share their metrics, so that a scrape of
+    # any of them shows the numbers of all. It is created if it does not exist; a local file system,
+    # best one in memory. See docs/metrics.md.
+    shared_dir: Optional[str] = None,
+    # Processes forked from this one record into the same metrics. false: a forked process continues
+    # with a copy. Without effect if `shared_dir` is set. Default: true.
+    share_with_children: Optional[bool] = None,
     # Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
     status_class: Union[Literal["code", "class"], str, None] = None,
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

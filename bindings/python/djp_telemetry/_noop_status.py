@@ -95,6 +95,8 @@ STATUS = (
     'read"},"prometheus_port":{"value":null,"source":"not '
     'read"},"prometheus_host":{"value":null,"source":"not '
     'read"},"cardinality_limit":{"value":null,"source":"not '
+    'read"},"shared_dir":{"value":null,"source":"not '
+    'read"},"share_with_children":{"value":null,"source":"not '
     'read"},"status_class":{"value":null,"source":"not '
     'read"},"label_style":{"value":null,"source":"not '
     'read"},"sdk_metrics":{"value":null,"source":"not '

@@ -198,6 +198,13 @@ class SettingsStatus(TypedDict):
     prometheus_host: TextSetting
     # Most series of one metric. Further label sets share one overflow series.
     cardinality_limit: NumberSetting
+    # Directory through which all processes of a service share their metrics, so that a scrape of
+    # any of them shows the numbers of all. It is created if it does not exist; a local file system,
+    # best one in memory. See docs/metrics.md.
+    shared_dir: TextSetting
+    # Processes forked from this one record into the same metrics. false: a forked process continues
+    # with a copy. Without effect if `shared_dir` is set.
+    share_with_children: SwitchSetting
     # Status label of HTTP metrics: code (404) or class (4xx).
     status_class: TextSetting
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

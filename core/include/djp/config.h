@@ -153,6 +153,8 @@ typedef struct djp_options {
     int prometheus_port; /* 0: the SDK opens no Prometheus endpoint */
     char *prometheus_host; /* default 127.0.0.1 */
     uint32_t cardinality_limit; /* series per family; default 2000 */
+    char *shared_dir; /* "": metrics are not shared by a directory */
+    int share_with_children; /* default 1 */
     int status_class; /* 1: 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* 1: labels method, path, status and service */
     int sdk_metrics; /* 1: also export the SDK's metrics as otel.sdk.* */

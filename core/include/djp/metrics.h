@@ -66,7 +66,8 @@ typedef struct djp_registry_options {
     /* 1: OpenMetrics output has the start time of counters and histograms (_created) */
     int created_samples;
     djp_metrics_sharing sharing;
-    /* DJP_SHARE_DIR: an existing directory of a local file system. Borrowed */
+    /* DJP_SHARE_DIR: a directory of a local file system, created if its parent exists.
+     * Borrowed */
     const char *shared_dir;
 } djp_registry_options;
 #define DJP_REGISTRY_OPTIONS_INIT     \

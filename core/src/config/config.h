@@ -69,6 +69,8 @@
     X(PROMETHEUS_PORT, "prometheus_port")                           \
     X(PROMETHEUS_HOST, "prometheus_host")                           \
     X(CARDINALITY_LIMIT, "cardinality_limit")                       \
+    X(SHARED_DIR, "shared_dir")                                     \
+    X(SHARE_WITH_CHILDREN, "share_with_children")                   \
     X(STATUS_CLASS, "status_class")                                 \
     X(LABEL_STYLE, "label_style")                                   \
     X(SDK_METRICS, "sdk_metrics")                                   \

@@ -23,6 +23,7 @@ static const size_t options_texts[] = {
     offsetof(djp_options, sampling_endpoint), offsetof(djp_options, budget_file),
     offsetof(djp_options, endpoint_source),   offsetof(djp_options, enabled_source),
     offsetof(djp_options, summary),           offsetof(djp_options, baggage_attributes),
+    offsetof(djp_options, shared_dir),
 };
 
 enum { OPTIONS_TEXT_COUNT = sizeof options_texts / sizeof options_texts[0] };

@@ -385,6 +385,17 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
         {TABLE_FIELD(cardinality_limit), .form = DJP_FORM_COUNT, TABLE_RANGE(1, 1000000),
          .standard = "2000", .unit = "series",
          .doc = "Most series of one metric. Further label sets share one overflow series."},
+    [DJP_SETTING_SHARED_DIR] =
+        {TABLE_TEXT(shared_dir), .standard = "", .unit = "directory",
+         .doc = "Directory through which all processes of a service share their metrics, so that a "
+                "scrape of any of them shows the numbers of all. It is created if it does not "
+                "exist; a local file system, best one in memory. See docs/metrics.md.",
+         .sources = {{"PROMETHEUS_MULTIPROC_DIR", DJP_FORM_TEXT},
+                     {"prometheus_multiproc_dir", DJP_FORM_TEXT}}},
+    [DJP_SETTING_SHARE_WITH_CHILDREN] =
+        {TABLE_BOOL(share_with_children), .standard = "true",
+         .doc = "Processes forked from this one record into the same metrics. false: a forked "
+                "process continues with a copy. Without effect if `shared_dir` is set."},
     [DJP_SETTING_STATUS_CLASS] = {TABLE_WORD(status_class, table_statuses), .standard = "code",
                                   .doc =
                                       "Status label of HTTP metrics: code (404) or class (4xx)."},

@@ -294,6 +294,7 @@ djp__segment_file_open(djp__segment *out, const char **why, const char *dir, uin
         return DJP_ENOMEM;
     }
     out->file = file;
+    (void)mkdir(dir, 0700); /* its parent exists, or opening the file says what is wrong */
     int result = 0;
     for (int i = 0; i < SEGMENT_FILE_TRIES && result == 0; i++) {
         *why = "it cannot be opened";

@@ -6,7 +6,7 @@
 
 #include "metrics/segment.h"
 
-/* Opens or creates the file in `dir`, which exists, and maps it. Locks the file until
+/* Opens or creates the file in `dir`, which is created if its parent exists, and maps it. Locks the file until
  * djp__segment_file_ready, so that no other process opens it meanwhile. A file that is damaged, or
  * that no process has used for a minute, is begun again. Returns 0, DJP_ENOMEM or DJP_EIO; why
  * (static) says what failed, with errno. */

@@ -290,6 +290,21 @@ sdk_family_taken(void *user, const char *name)
               name);
 }
 
+/* Memory that children cannot inherit has the effect of share_with_children false. */
+static void
+sdk_check_sharing(djp_sdk *sdk)
+{
+    const char *problem;
+    int error;
+    djp_registry_sharing(&problem, &error, sdk->registry);
+    if (problem != NULL && sdk->options.shared_dir[0]) {
+        djp__diag(&sdk->diag, DJP_LOG_WARN,
+                  "The metrics are not shared through %.200s: %s (%s). This process counts for "
+                  "itself. Name a directory of a local file system that this user may write.",
+                  sdk->options.shared_dir, problem, strerror(error));
+    }
+}
+
 static int
 sdk_make_metrics(djp_sdk *sdk)
 {
@@ -300,8 +315,13 @@ sdk_make_metrics(djp_sdk *sdk)
     djp_registry_options registry;
     memset(&registry, 0, sizeof registry);
     registry.cardinality_limit = options->cardinality_limit;
+    registry.sharing = options->shared_dir[0]         ? DJP_SHARE_DIR
+                       : options->share_with_children ? DJP_SHARE_FORK
+                                                      : DJP_SHARE_NONE;
+    registry.shared_dir = options->shared_dir;
     int result = djp_registry_new(&sdk->registry, &registry);
     if (result == 0) {
+        sdk_check_sharing(sdk);
         result = djp_registry_add_process(sdk->registry);
     }
     if (result == 0) {
