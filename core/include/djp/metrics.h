@@ -105,11 +105,13 @@ typedef struct djp_family_options {
     const double *buckets;
     size_t bucket_count; /* 0 .. DJP_BUCKETS_MAX */
     djp_gauge_mode mode; /* gauges only */
+    /* 1: describes the process; an exposition shows the process that writes it */
+    int per_process;
 } djp_family_options;
 /* A counter; set name. */
-#define DJP_FAMILY_OPTIONS_INIT                                        \
-    {                                                                  \
-        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0, DJP_GAUGE_ALL \
+#define DJP_FAMILY_OPTIONS_INIT                                           \
+    {                                                                     \
+        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0, DJP_GAUGE_ALL, 0 \
     }
 
 /* Creates a family, or finds it if it has the same definition. Copies everything.

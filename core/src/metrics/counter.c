@@ -66,13 +66,15 @@ djp_series_value(const djp_series *series)
     }
     const djp_registry *registry = series->family->registry;
     if (series->type == DJP_COUNTER) {
-        return (double)djp__series_u64(registry, series->entry, 0) +
-               djp__series_double(registry, series->entry, 1);
+        return (double)djp__series_u64(registry, series->family->entry, series->entry, 0) +
+               djp__series_double(registry, series->family->entry, series->entry, 1);
     }
     if (series->type == DJP_GAUGE) {
-        return djp__gauge_read(registry, series->family->entry, series->entry);
+        double value;
+        djp__gauge_read(&value, registry, series->family->entry, series->entry);
+        return value;
     }
-    return djp__series_double(registry, series->entry, 0);
+    return djp__series_double(registry, series->family->entry, series->entry, 0);
 }
 
 uint64_t
@@ -81,7 +83,8 @@ djp_series_count(const djp_series *series)
     uint64_t count = 0;
     if (series != NULL && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
         for (uint32_t i = 0; i <= series->bucket_count; i++) {
-            count += djp__series_u64(series->family->registry, series->entry, 1 + i);
+            count += djp__series_u64(series->family->registry, series->family->entry, series->entry,
+                                     1 + i);
         }
     }
     return count;

@@ -123,16 +123,33 @@ exposition_counter(exposition *e, const djp__snapshot_point *point)
     exposition_created(e, point);
 }
 
+/* `name{labels,pid="N"} ` */
+static char *
+exposition_process_prefix(const exposition *e, char *end, const djp__snapshot_point *point)
+{
+    djp_text labels = djp__snapshot_escaped(e->family, point);
+    end = exposition_put(end, e->name);
+    *end++ = '{';
+    if (labels.size > 0) {
+        end = exposition_put(end, labels);
+        *end++ = ',';
+    }
+    end = exposition_copy(end, "pid=\"", 5);
+    end += djp__number_u64(end, point->pid);
+    return exposition_copy(end, "\"} ", 3);
+}
+
 static void
 exposition_gauge(exposition *e, const djp__snapshot_point *point)
 {
     char *end =
-        djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + DJP__NUMBER_SIZE + 8);
+        djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + 2 * DJP__NUMBER_SIZE + 32);
     if (end == NULL) {
         return;
     }
-    end = e->alias ? exposition_prefix(e, end, "", djp__snapshot_escaped(e->family, point))
-                   : exposition_put(end, point->rendered);
+    end = point->pid != 0 ? exposition_process_prefix(e, end, point)
+          : e->alias      ? exposition_prefix(e, end, "", djp__snapshot_escaped(e->family, point))
+                          : exposition_put(end, point->rendered);
     end += djp__number_double(end, point->number);
     *end++ = '\n';
     e->buf.size = (size_t)(end - e->buf.data);

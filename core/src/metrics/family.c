@@ -323,6 +323,7 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     djp__buf_init(&draft.texts, 1u << 24);
     entry.index = registry->segment.header->family_count;
     entry.type = (uint8_t)options->type;
+    entry.per_process = options->per_process != 0;
     entry.mode = (uint8_t)(options->type == DJP_GAUGE ? options->mode : 0);
     entry.label_count = (uint8_t)options->label_count;
     entry.bucket_count = (uint16_t)count;

@@ -3,6 +3,7 @@
  * next owner of the lock carries out again, with the same result. */
 #include "metrics/fold.h"
 
+#include "metrics/gauge.h"
 #include "metrics/slot.h"
 
 static uint64_t
@@ -11,7 +12,8 @@ fold_add_double(uint64_t a, uint64_t b)
     return djp__double_to_bits(djp__bits_to_double(a) + djp__bits_to_double(b));
 }
 
-/* Sums the words of a series: which of them are doubles depends on the type. */
+/* Sums the words of a counter or histogram: which of them is a double depends on the type. The
+ * values of a per-process family end with it. */
 static void
 fold_words(uint64_t *out, const djp__family_entry *family, DJP__ATOMIC(uint64_t) * base,
            DJP__ATOMIC(uint64_t) * values)
@@ -19,7 +21,7 @@ fold_words(uint64_t *out, const djp__family_entry *family, DJP__ATOMIC(uint64_t)
     uint32_t the_double = family->type == DJP_COUNTER ? 1 : 0;
     for (uint32_t i = 0; i < family->value_count; i++) {
         uint64_t a = djp__load_relaxed(&base[i]), b = djp__load_relaxed(&values[i]);
-        out[i] = i == the_double ? fold_add_double(a, b) : a + b;
+        out[i] = family->per_process ? 0 : i == the_double ? fold_add_double(a, b) : a + b;
     }
 }
 
@@ -69,9 +71,10 @@ djp__fold_complete(djp_registry *registry)
 }
 
 static void
-fold_series(djp__segment *segment, const djp__family_entry *family, djp__series_entry *entry,
+fold_series(djp_registry *registry, const djp__family_entry *family, djp__series_entry *entry,
             uint32_t stripe)
 {
+    djp__segment *segment = &registry->segment;
     djp__segment_fold *fold = &segment->header->fold;
     DJP__ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
     if (fold_is_zero(values, family->value_count)) {
@@ -79,7 +82,11 @@ fold_series(djp__segment *segment, const djp__family_entry *family, djp__series_
     }
     fold->stripe = stripe;
     fold->values_at = entry->values_at;
-    fold_words(fold->words, family, djp__segment_values(segment, 0, entry->values_at), values);
+    if (family->type == DJP_GAUGE) {
+        djp__gauge_fold_stripe(fold->words, registry, family, entry, stripe);
+    } else {
+        fold_words(fold->words, family, djp__segment_values(segment, 0, entry->values_at), values);
+    }
     djp__store_release(&fold->count, family->value_count);
     fold_apply(segment);
 }
@@ -93,7 +100,7 @@ djp__fold_stripe(djp_registry *registry, uint32_t stripe)
         djp__family_entry *family = djp__segment_at(segment, at);
         for (uint32_t next = family->first; next != 0;) {
             djp__series_entry *entry = djp__segment_at(segment, next);
-            fold_series(segment, family, entry, stripe);
+            fold_series(registry, family, entry, stripe);
             next = entry->next;
         }
         at = djp__load_acquire(&family->next);

@@ -175,27 +175,58 @@ djp__gauge_fold_result(double *out, const djp__gauge_fold *fold)
     return 1;
 }
 
-/* The segment belongs to one process, so its stripes are those of a process that runs. */
-double
-djp__gauge_read(const djp_registry *registry, const djp__family_entry *family,
+int
+djp__gauge_is_apart(djp_gauge_mode mode)
+{
+    return mode == DJP_GAUGE_ALL || mode == DJP_GAUGE_LIVEALL;
+}
+
+/* The base holds the values of ended processes; a stripe in use is that of one that runs. */
+void
+djp__gauge_sample_of(djp__gauge_sample *out, const djp_registry *registry,
+                     const djp__series_entry *entry, uint32_t stripe)
+{
+    const djp__segment *segment = &registry->segment;
+    DJP__ATOMIC(uint64_t) *words = djp__segment_values(segment, stripe, entry->values_at);
+    out->value = djp__bits_to_double(djp__load_relaxed(&words[DJP__GAUGE_VALUE]));
+    out->time_ns = djp__load_relaxed(&words[DJP__GAUGE_TIME]);
+    out->is_live = stripe > 0 || segment->kind == DJP__SEGMENT_PRIVATE;
+}
+
+int
+djp__gauge_read(double *out, const djp_registry *registry, const djp__family_entry *family,
                 const djp__series_entry *entry)
 {
     djp__gauge_fold fold = {.mode = (djp_gauge_mode)family->mode};
-    const djp__segment *segment = &registry->segment;
-    for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
-        DJP__ATOMIC(uint64_t) *words = djp__segment_values(segment, stripe, entry->values_at);
-        const djp__gauge_sample sample = {
-            .value = djp__bits_to_double(djp__load_relaxed(&words[DJP__GAUGE_VALUE])),
-            .time_ns = djp__load_relaxed(&words[DJP__GAUGE_TIME]),
-            .is_live = 1,
-        };
+    djp__gauge_sample sample;
+    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
+    for (; stripe < end; stripe++) {
+        djp__gauge_sample_of(&sample, registry, entry, stripe);
         djp__gauge_fold_add(&fold, &sample);
     }
-    double value;
-    if (djp__gauge_fold_result(&value, &fold)) {
-        return value;
+    if (djp__gauge_fold_result(out, &fold)) {
+        return 1;
     }
-    const DJP__ATOMIC(uint64_t) *own =
-        (const DJP__ATOMIC(uint64_t) *)(const void *)(segment->values + entry->values_at);
-    return djp__bits_to_double(djp__load_relaxed(&own[DJP__GAUGE_VALUE]));
+    djp__gauge_sample_of(&sample, registry, entry, registry->segment.own);
+    *out = sample.value;
+    return fold.count == 0;
+}
+
+void
+djp__gauge_fold_stripe(uint64_t *out, const djp_registry *registry, const djp__family_entry *family,
+                       const djp__series_entry *entry, uint32_t stripe)
+{
+    djp_gauge_mode mode = (djp_gauge_mode)family->mode;
+    djp__gauge_fold fold = {.mode = mode};
+    djp__gauge_sample sample;
+    out[DJP__GAUGE_VALUE] = out[DJP__GAUGE_TIME] = 0;
+    if (gauge_modes[mode].live_only || gauge_modes[mode].function == GAUGE_APART) {
+        return; /* what an ended process had set is not shown */
+    }
+    djp__gauge_sample_of(&sample, registry, entry, 0);
+    djp__gauge_fold_add(&fold, &sample);
+    djp__gauge_sample_of(&sample, registry, entry, stripe);
+    djp__gauge_fold_add(&fold, &sample);
+    out[DJP__GAUGE_VALUE] = djp__double_to_bits(fold.value);
+    out[DJP__GAUGE_TIME] = fold.time_ns;
 }

@@ -37,9 +37,19 @@ void djp__gauge_fold_add(djp__gauge_fold *fold, const djp__gauge_sample *sample)
  * mode. */
 int djp__gauge_fold_result(double *out, const djp__gauge_fold *fold);
 
-/* Returns the value over all stripes by the family's mode; that of this process if the mode keeps
- * them apart; 0 if it was never set. */
-double djp__gauge_read(const djp_registry *registry, const djp__family_entry *family,
-                       const djp__series_entry *entry);
+/* Sets *out to the value over all processes by the family's mode; to that of this process if the
+ * mode gives no single one; to 0 if it was never set. Returns 0 if several processes have set it
+ * and the mode gives no single one. */
+int djp__gauge_read(double *out, const djp_registry *registry, const djp__family_entry *family,
+                    const djp__series_entry *entry);
+/* 1: the mode shows a series for each process. */
+int djp__gauge_is_apart(djp_gauge_mode mode);
+/* What the process of a stripe has set. */
+void djp__gauge_sample_of(djp__gauge_sample *out, const djp_registry *registry,
+                          const djp__series_entry *entry, uint32_t stripe);
+/* The words of the base after the process of the stripe has ended. */
+void
+djp__gauge_fold_stripe(uint64_t *out, const djp_registry *registry, const djp__family_entry *family,
+                       const djp__series_entry *entry, uint32_t stripe);
 
 #endif

@@ -177,6 +177,7 @@ djp_registry_add_process(djp_registry *registry)
             .name = process_families[i].name,
             .help = process_families[i].help,
             .unit = process_families[i].unit,
+            .per_process = 1,
         };
         result = djp_family_new(&process->families[i], registry, &options);
     }

@@ -28,6 +28,7 @@ typedef struct djp__family_entry {
     uint8_t label_count;
     uint16_t bucket_count; /* without +Inf */
     uint8_t mode; /* djp_gauge_mode; 0 for others */
+    uint8_t per_process; /* shows the values of the reading process only */
     uint32_t value_count; /* 64-bit words of one series in one stripe */
     uint32_t limit; /* limit of live series, without the overflow series */
     uint32_t bounds_at; /* doubles */
@@ -176,10 +177,17 @@ void djp__shards_detach_all(djp_registry *registry);
 /* Sets a counter that is counted elsewhere (processor time). */
 void djp__counter_set(djp_series *series, double value);
 /* A 64-bit word of a counter or histogram, summed over all stripes. */
-uint64_t
-djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
-double
-djp__series_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+uint64_t djp__series_u64(const djp_registry *registry, const djp__family_entry *family,
+                         const djp__series_entry *entry, uint32_t index);
+double djp__series_double(const djp_registry *registry, const djp__family_entry *family,
+                          const djp__series_entry *entry, uint32_t index);
+/* The stripes that count for a family: [first, return value). */
+static inline uint32_t
+djp__family_stripes(uint32_t *first, const djp_registry *registry, const djp__family_entry *family)
+{
+    *first = family->per_process ? registry->segment.own : 0;
+    return family->per_process ? *first + 1 : djp__segment_stripes_in_use(&registry->segment);
+}
 void djp__process_free(djp__process *process);
 
 /* 1 while the handle's series exists. */

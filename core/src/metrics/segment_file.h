@@ -6,10 +6,10 @@
 
 #include "metrics/segment.h"
 
-/* Opens or creates the file in `dir`, which is created if its parent exists, and maps it. Locks the file until
- * djp__segment_file_ready, so that no other process opens it meanwhile. A file that is damaged, or
- * that no process has used for a minute, is begun again. Returns 0, DJP_ENOMEM or DJP_EIO; why
- * (static) says what failed, with errno. */
+/* Opens or creates the file in `dir`, which is created if its parent exists, and maps it. Locks the
+ * file until djp__segment_file_ready, so that no other process opens it meanwhile. A file that is
+ * damaged, or that no process has used for a minute, is begun again. Returns 0, DJP_ENOMEM or
+ * DJP_EIO; why (static) says what failed, with errno. */
 int djp__segment_file_open(djp__segment *out, const char **why, const char *dir, uint64_t bytes,
                            uint32_t slots);
 void djp__segment_file_ready(djp__segment *segment);

@@ -437,10 +437,12 @@ djp__series_repair(djp_registry *registry, djp__family_entry *entry)
 }
 
 uint64_t
-djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
+djp__series_u64(const djp_registry *registry, const djp__family_entry *family,
+                const djp__series_entry *entry, uint32_t index)
 {
     uint64_t sum = 0;
-    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(&registry->segment); stripe++) {
+    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
+    for (; stripe < end; stripe++) {
         sum += djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]);
     }
@@ -448,10 +450,12 @@ djp__series_u64(const djp_registry *registry, const djp__series_entry *entry, ui
 }
 
 double
-djp__series_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
+djp__series_double(const djp_registry *registry, const djp__family_entry *family,
+                   const djp__series_entry *entry, uint32_t index)
 {
     double sum = 0;
-    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(&registry->segment); stripe++) {
+    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
+    for (; stripe < end; stripe++) {
         sum += djp__bits_to_double(djp__load_relaxed(
             &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]));
     }

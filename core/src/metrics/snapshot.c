@@ -61,15 +61,17 @@ djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_po
 static void
 snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
 {
-    point->number = djp__series_double(snapshot->registry, point->entry, 0);
+    point->number = djp__series_double(snapshot->registry, snapshot->family.entry, point->entry, 0);
     for (uint32_t i = 0; i <= snapshot->family.bucket_count; i++) {
-        snapshot->buckets[i] = djp__series_u64(snapshot->registry, point->entry, 1 + i);
+        snapshot->buckets[i] =
+            djp__series_u64(snapshot->registry, snapshot->family.entry, point->entry, 1 + i);
         point->whole += snapshot->buckets[i];
     }
     point->buckets = snapshot->buckets;
 }
 
-static void
+/* Returns 0 if the series has no point. */
+static int
 snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__series_entry *entry)
 {
     point->entry = entry;
@@ -78,17 +80,47 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     point->created_unix_ns = entry->created_unix_ns;
     point->whole = 0;
     point->buckets = NULL;
+    point->pid = 0;
     switch (snapshot->family.type) {
     case DJP_COUNTER:
-        point->whole = djp__series_u64(snapshot->registry, entry, 0);
-        point->number = djp__series_double(snapshot->registry, entry, 1);
+        point->whole = djp__series_u64(snapshot->registry, snapshot->family.entry, entry, 0);
+        point->number = djp__series_double(snapshot->registry, snapshot->family.entry, entry, 1);
         break;
     case DJP_GAUGE:
-        point->number = djp__gauge_read(snapshot->registry, snapshot->family.entry, entry);
-        break;
+        return djp__gauge_read(&point->number, snapshot->registry, snapshot->family.entry, entry);
     case DJP_HISTOGRAM:
         snapshot_read_histogram(snapshot, point);
         break;
+    }
+    return 1;
+}
+
+/* 1: the family shows a point for each process, so that its series keep their labels when a second
+ * process sets them. */
+static int
+snapshot_is_apart(const djp__snapshot *snapshot)
+{
+    const djp__segment *segment = &snapshot->registry->segment;
+    return snapshot->family.type == DJP_GAUGE && djp__gauge_is_apart(snapshot->family.mode) &&
+           !snapshot->family.entry->per_process &&
+           (segment->kind == DJP__SEGMENT_NAMED ||
+            (segment->kind == DJP__SEGMENT_INHERITED && djp__segment_stripes_in_use(segment) > 2));
+}
+
+static void
+snapshot_visit_processes(djp__snapshot *snapshot, djp__snapshot_point *point,
+                         djp__snapshot_visit visit, void *user)
+{
+    const djp_registry *registry = snapshot->registry;
+    uint32_t end = djp__segment_stripes_in_use(&registry->segment);
+    for (uint32_t stripe = 1; stripe < end; stripe++) {
+        djp__gauge_sample sample;
+        djp__gauge_sample_of(&sample, registry, point->entry, stripe);
+        if (sample.time_ns != 0) {
+            point->number = sample.value;
+            point->pid = registry->segment.header->slots[stripe - 1].pid;
+            visit(user, snapshot, point);
+        }
     }
 }
 
@@ -99,13 +131,18 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
 {
     djp_registry *registry = snapshot->registry;
     uint32_t left = SNAPSHOT_BATCH;
+    int is_apart = snapshot_is_apart(snapshot);
     djp__registry_lock(registry);
     for (uint32_t at = snapshot->family.entry->first; at != 0;) {
         const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
         if (djp__load_relaxed(&entry->generation) & 1) {
             djp__snapshot_point point;
-            snapshot_read(snapshot, &point, entry);
-            visit(user, snapshot, &point);
+            int has_point = snapshot_read(snapshot, &point, entry);
+            if (is_apart) {
+                snapshot_visit_processes(snapshot, &point, visit, user);
+            } else if (has_point || registry->segment.kind == DJP__SEGMENT_PRIVATE) {
+                visit(user, snapshot, &point);
+            }
         }
         at = entry->next;
         if (--left == 0 && at != 0) {

@@ -28,6 +28,7 @@ typedef struct djp__snapshot_point {
     djp_text rendered;
     uint64_t created_unix_ns;
     uint64_t whole; /* counters: whole + number; histograms: observations */
+    uint32_t pid; /* gauges with a point for each process: of that process; otherwise 0 */
     double number; /* gauges: the value; histograms: the sum */
     const uint64_t *buckets; /* histograms: bucket_count + 1 counts, not cumulative */
 } djp__snapshot_point;

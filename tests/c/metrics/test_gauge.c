@@ -237,8 +237,7 @@ registry_of_processes(void)
     djp_registry *r = fixture_registry(1 << 20, 0);
     djp__segment_fini(&r->segment);
     assert_int_equal(djp__segment_new(&r->segment, 1 << 20, PROCESSES), 0);
-    r->segment.values =
-        (char *)(void *)djp__segment_values(&r->segment, 1, 0); /* the stripe of this process */
+    r->segment.own = 1;
     return r;
 }
 

@@ -14,7 +14,7 @@ static djp_series *
 histogram_of(djp_registry *registry, const char *name, const double *bounds, size_t count)
 {
     djp_family *family = NULL;
-    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0};
+    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0, 0};
     assert_int_equal(djp_family_new(&family, registry, &options), 0);
     return djp_family_series(family, NULL);
 }
@@ -22,7 +22,8 @@ histogram_of(djp_registry *registry, const char *name, const double *bounds, siz
 static uint64_t
 bucket_of(djp_series *series, uint32_t index)
 {
-    return djp__series_u64(series->family->registry, series->entry, 1 + index);
+    return djp__series_u64(series->family->registry, series->family->entry, series->entry,
+                           1 + index);
 }
 
 static void

@@ -24,7 +24,7 @@ histogram_of(djp_registry *r, int number, size_t bounds_count)
     for (size_t i = 0; i < bounds_count; i++) {
         bounds[i] = (double)i;
     }
-    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, bounds_count, 0};
+    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, bounds_count, 0, 0};
     assert_int_equal(djp_family_new(&family, r, &options), 0);
     return djp_family_series(family, NULL);
 }

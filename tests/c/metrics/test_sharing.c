@@ -157,6 +157,124 @@ processes_of_one_directory_share_it(void **state)
     djp_registry_free(registry);
 }
 
+static djp_series *
+gauge_of(djp_registry *registry, const char *name, djp_gauge_mode mode, int per_process)
+{
+    djp_family_options options = {
+        .type = DJP_GAUGE, .name = name, .mode = mode, .per_process = per_process};
+    djp_family *family = NULL;
+    assert_int_equal(djp_family_new(&family, registry, &options), 0);
+    return djp_family_series(family, NULL);
+}
+
+static const struct {
+    const char *name;
+    djp_gauge_mode mode;
+    const char *two_live, *one_ended; /* the sample of the values 3 (own) and 5 (child) */
+} gauges[] = {
+    {"g_min", DJP_GAUGE_MIN, " 3\n", " 3\n"},
+    {"g_max", DJP_GAUGE_MAX, " 5\n", " 5\n"},
+    {"g_sum", DJP_GAUGE_SUM, " 8\n", " 8\n"},
+    {"g_recent", DJP_GAUGE_MOSTRECENT, " 5\n", " 5\n"},
+    {"g_livemin", DJP_GAUGE_LIVEMIN, " 3\n", " 3\n"},
+    {"g_livemax", DJP_GAUGE_LIVEMAX, " 5\n", " 3\n"},
+    {"g_livesum", DJP_GAUGE_LIVESUM, " 8\n", " 3\n"},
+    {"g_liverecent", DJP_GAUGE_LIVEMOSTRECENT, " 5\n", " 3\n"},
+    {"g_average", DJP_GAUGE_LIVEAVERAGE, " 4\n", " 3\n"},
+    {"g_omit", DJP_GAUGE_OMIT, NULL, " 3\n"},
+};
+#define GAUGES (sizeof gauges / sizeof gauges[0])
+
+static void
+set_gauges(djp_registry *registry, double value)
+{
+    for (size_t i = 0; i < GAUGES; i++) {
+        djp_gauge_set(gauge_of(registry, gauges[i].name, gauges[i].mode, 0), value);
+    }
+    djp_gauge_set(gauge_of(registry, "g_all", DJP_GAUGE_ALL, 0), value);
+    djp_gauge_set(gauge_of(registry, "g_own", DJP_GAUGE_SUM, 1), value);
+}
+
+static void
+check_gauges(djp_registry *registry, int ended)
+{
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4), sample[64];
+    for (size_t i = 0; i < GAUGES; i++) {
+        const char *value = ended ? gauges[i].one_ended : gauges[i].two_live;
+        snprintf(sample, sizeof sample, "\n%s%s", gauges[i].name, value != NULL ? value : " ");
+        if ((strstr(text, sample) != NULL) != (value != NULL)) {
+            fail_msg("%s%s", sample, text);
+        }
+    }
+    assert_non_null(strstr(text, "\ng_own 3\n")); /* of this process alone */
+    djp_free(text);
+}
+
+/* Each mode over a process that runs and one that runs, too, or has ended. */
+static void
+gauges_follow_their_mode(void **state)
+{
+    (void)state;
+    djp_registry *registry = open_registry(DJP_SHARE_FORK);
+    int go[2], ready[2];
+    char byte = 0, sample[64];
+    set_gauges(registry, 3);
+    assert_int_equal(pipe(go) + pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        set_gauges(registry, 5);
+        (void)!write(ready[1], &byte, 1);
+        (void)!read(go[0], &byte, 1);
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    check_gauges(registry, 0);
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    snprintf(sample, sizeof sample, "\ng_all{pid=\"%d\"} 3\n", (int)getpid());
+    assert_non_null(strstr(text, sample));
+    snprintf(sample, sizeof sample, "\ng_all{pid=\"%d\"} 5\n", (int)child);
+    assert_non_null(strstr(text, sample));
+    djp_free(text);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(wait_for(child), 0);
+    check_gauges(registry, 1);
+    text = fixture_expose(registry, DJP_TEXT_0_0_4);
+    assert_null(strstr(text, sample));
+    djp_free(text);
+    for (int i = 0; i < 2; i++) {
+        close(go[i]);
+        close(ready[i]);
+    }
+    djp_registry_free(registry);
+}
+
+/* A program that closes all descriptors, as daemons do, goes on sharing. */
+static void
+closed_descriptors_change_nothing(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        djp_registry *other = open_registry(DJP_SHARE_DIR);
+        for (int fd = 3; fd < 256; fd++) {
+            close(fd);
+        }
+        for (int i = 0; i < 2000; i++) { /* more values than one row holds */
+            char value[16];
+            snprintf(value, sizeof value, "%d", i);
+            djp_counter_add(series_of(other, DJP_COUNTER, "daemon", value), 1);
+        }
+        _exit(0);
+    }
+    assert_int_equal(wait_for(child), 0);
+    djp_registry *registry = open_registry(DJP_SHARE_DIR);
+    assert_true(djp_series_value(series_of(registry, DJP_COUNTER, "daemon", "7")) == 1);
+    assert_true(djp_series_value(series_of(registry, DJP_COUNTER, "daemon", "1500")) == 1);
+    djp_registry_free(registry);
+}
+
 typedef struct {
     _Atomic uint64_t counted[DEATHS + WORKERS], observed[DEATHS + WORKERS], added;
 } tally;
@@ -272,6 +390,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_forked_child_records_into_the_same_series),
         cmocka_unit_test_setup_teardown(processes_of_one_directory_share_it, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(gauges_follow_their_mode),
+        cmocka_unit_test_setup_teardown(closed_descriptors_change_nothing, make_directory,
                                         remove_directory),
         cmocka_unit_test(killed_children_lose_nothing),
         cmocka_unit_test_setup_teardown(killed_processes_of_a_directory_lose_nothing,
