@@ -22,7 +22,8 @@ TESTED = re.compile(
     rf"|(?:(?<![=!<>])= |return |\(|, )({NAME}) \?"
 )
 TYPE_WORDS = "void|char|short|int|long|float|double|unsigned|signed|struct|enum|union|const"
-SIZEOF = re.compile(r"\bsizeof\((?!(?:" + TYPE_WORDS + r")\b|u?int\w+_t\b|s?size_t\b)([^()]*)\)")
+TYPE_NAMES = r"pthread_\w+_t\b|u?int\w+_t\b|s?size_t\b"
+SIZEOF = re.compile(r"\bsizeof\((?!(?:" + TYPE_WORDS + r")\b|" + TYPE_NAMES + r")([^()]*)\)")
 TYPEDEF = re.compile(r"^(?:typedef [^{;]*?|\} ?)\b(\w+);", re.M)
 STATIC = re.compile(r"^static [^;=]*?\n(\w+)\(", re.M)
 TYPE = re.compile(r"\b(?:struct|enum|union) (\w+) \{")

@@ -124,7 +124,7 @@ static void
 registry_join_child(djp_registry *registry)
 {
     djp__segment *segment = &registry->segment;
-    djp__slot_forget(segment);
+    djp__slot_discard(segment);
     int result = djp__segment_lock_until(segment, djp__clock_monotonic() + REGISTRY_FORK_NS);
     if (result >= 0) {
         if (result > 0) {

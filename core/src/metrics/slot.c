@@ -13,7 +13,7 @@
 #include "base/thread.h"
 #include "djp/error.h"
 
-/* A thread that holds the mutex of a slot until it is told to leave. */
+/* A thread that holds the mutex of a slot until it is asked to leave. */
 typedef struct djp__slot_keeper {
     djp_mutex mutex;
     djp__cond changed;
@@ -197,7 +197,7 @@ djp__slot_claim(djp__segment *segment)
 }
 
 void
-djp__slot_forget(djp__segment *segment)
+djp__slot_discard(djp__segment *segment)
 {
     djp__free(segment->keeper); /* that thread does not exist here */
     segment->keeper = NULL;

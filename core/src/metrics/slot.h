@@ -17,7 +17,7 @@ typedef enum djp__slot_state {
  * stripe) or DJP_ETHREAD. The process holds it until djp__slot_leave. */
 int djp__slot_claim(djp__segment *segment);
 /* In a forked child: the slot that the segment names is the parent's. */
-void djp__slot_forget(djp__segment *segment);
+void djp__slot_discard(djp__segment *segment);
 /* Gives the own slot up. Its stripe is zero by now. */
 void djp__slot_leave(djp__segment *segment);
 
