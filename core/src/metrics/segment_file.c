@@ -28,7 +28,7 @@ enum { SEGMENT_FILE_TRIES = 4 };
 
 typedef struct djp__segment_file {
     int fd; /* open and locked until the segment is ready; then -1 */
-    djp_file_id id;
+    djp__file_id id;
     char path[];
 } segment_file;
 
@@ -125,7 +125,7 @@ segment_file_take(segment_file *file)
     for (int i = 0; i < SEGMENT_FILE_TRIES; i++) {
         djp__segment seen = {.file = file};
         file->fd = segment_file_descriptor(file->path, O_CREAT);
-        if (file->fd < 0 || !djp__file_id(&file->id, file->fd) ||
+        if (file->fd < 0 || !djp__file_id_get(&file->id, file->fd) ||
             segment_file_lock(file->fd) != 0) {
             return -1;
         }
