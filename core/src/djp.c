@@ -111,6 +111,7 @@
 #include "net/retry.c"
 #include "net/gzip.c"
 #include "net/http_response.c"
+#include "net/grpc_frame.c"
 #include "net/grpc_response.c"
 #include "net/curl_global.c"
 #include "net/curl_headers.c"
@@ -150,7 +151,6 @@
 
 #include "control/remote_strategy.c"
 #include "control/remote_client.c"
-#include "control/remote_tree.c"
 #include "control/overrides.c"
 #include "control/overrides_file.c"
 #include "control/ratio_controller.c"
@@ -162,6 +162,7 @@
 
 #include "pipeline/queue.c"
 #include "pipeline/worker.c"
+#include "pipeline/worker_fork.c"
 #include "pipeline/pipeline.c"
 #include "pipeline/sender.c"
 #include "pipeline/flush.c"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/remote_tree.h"
+#include "control/remote_strategy.h"
 #include "djp/error.h"
 
 static const char overrides_file_name[] = "overrides_file";

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "djp/sampler.h"
 #include "djp/value.h"
 
 /* Further operations and longer names are skipped and counted. */
@@ -43,5 +44,10 @@ void djp__strategy_fini(djp__strategy *strategy);
 /* One line for messages: "probability 0.1", "at most 5 traces a second", "12 operations, others
  * probability 0.1". */
 void djp__strategy_describe(djp__buf *out, const djp__strategy *strategy);
+/* 1: the strategy samples nothing. */
+int djp__strategy_is_off(const djp__strategy *strategy);
+/* Returns the tree, which the caller owns; NULL without memory. parent_based: the parent's decision
+ * has priority. */
+djp_sampler *djp__strategy_tree(const djp__strategy *strategy, int parent_based);
 
 #endif

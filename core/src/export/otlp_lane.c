@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "djp/error.h"
 #include "export/otlp_lane.h"
+#include "net/grpc_frame.h"
 #include "net/outcome.h"
 
 enum { OTLP_COMPRESS_MIN = 1024, OTLP_WIRE_KEEP = 4 * 1024 * 1024, OTLP_PROBE_NS = 1000000000 };

@@ -1,11 +1,11 @@
-/* The gRPC part of an exchange over libcurl: framing of the request, status and trailers of the
- * response. Lengths are not trusted; nothing is allocated. */
+/* What a gRPC response means: the status in its trailers, or the HTTP status of a proxy. Nothing is
+ * allocated. */
 #include "net/grpc_response.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "net/grpc_frame.h"
 #include "net/http_response.h"
 #include "net/otlp_response.h"
 #include "net/outcome.h"
@@ -39,48 +39,6 @@ grpc_response_name(uint32_t status)
 {
     size_t count = sizeof grpc_response_names / sizeof grpc_response_names[0];
     return status < count ? grpc_response_names[status] : "status outside the protocol";
-}
-
-void
-djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size)
-{
-    out[0] = compressed ? 1 : 0;
-    out[1] = (uint8_t)(size >> 24);
-    out[2] = (uint8_t)(size >> 16);
-    out[3] = (uint8_t)(size >> 8);
-    out[4] = (uint8_t)size;
-}
-
-int
-djp__grpc_message_in(djp_text *message, djp_text body)
-{
-    const uint8_t *head = (const uint8_t *)body.data;
-    if (body.size < DJP__GRPC_FRAME_SIZE || head[0] != 0) {
-        return 0;
-    }
-    uint32_t size =
-        (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
-    if (size > body.size - DJP__GRPC_FRAME_SIZE) {
-        return 0;
-    }
-    *message = (djp_text){body.data + DJP__GRPC_FRAME_SIZE, size};
-    return 1;
-}
-
-void
-djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns)
-{
-    uint64_t left_ms = left_ns / 1000000;
-    if (left_ms < 1) {
-        left_ms = 1;
-    }
-    /* The protocol allows eight digits. */
-    if (left_ms <= 99999999) {
-        snprintf(out, out_size, "grpc-timeout: %llum", (unsigned long long)left_ms);
-    } else {
-        snprintf(out, out_size, "grpc-timeout: %lluS",
-                 (unsigned long long)(left_ms / 1000 > 99999999 ? 99999999 : left_ms / 1000));
-    }
 }
 
 void

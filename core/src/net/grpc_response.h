@@ -1,5 +1,5 @@
-/* gRPC over HTTP/2: message frame, timeout header, and trailers. Parses untrusted bytes with
- * limits. */
+/* A gRPC response over HTTP/2: its headers and trailers, and what they mean. Parses untrusted bytes
+ * with limits. */
 #ifndef DJP_NET_GRPC_RESPONSE_H
 #define DJP_NET_GRPC_RESPONSE_H
 
@@ -21,15 +21,6 @@ typedef struct djp__grpc_head {
         0, 0, 0, 0, "", UINT64_MAX \
     }
 
-#define DJP__GRPC_FRAME_SIZE 5
-/* Writes the frame header of a message of size bytes. */
-void djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size);
-/* Reads the first message in body: 1 and the message (borrowed from body), 0 if none is complete
- * and uncompressed. */
-int djp__grpc_message_in(djp_text *message, djp_text body);
-/* "grpc-timeout: 9500m" for the remaining time, at least one millisecond. out must hold 32
- * bytes. */
-void djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns);
 /* Reads one header or trailer line without its line end; a status line restarts. */
 void djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size);
 /* Fills result from a complete response. http_status is that of the HTTP/2 response; decode that of

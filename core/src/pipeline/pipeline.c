@@ -121,24 +121,23 @@ djp__pipeline_report_lost(djp__pipeline *pipeline)
 
 /* ---- batches ---- */
 
-/* During an outage the queue fills up; then newer items replace old ones: discards the oldest
- * waiting requests that are older than the export timeout, but none that is being sent. */
+static void
+pipeline_lose_oldest(void *user, const djp__request *request)
+{
+    djp__pipeline_lose(user, DJP__LOSS_QUEUE_FULL, request->items, request->end);
+}
+
+/* During an outage newer items replace those that are older than the export timeout. */
 static int
 pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
 {
     uint64_t timeout = pipeline->options.export_timeout_ns;
-    if (timeout == 0 || djp__load_relaxed(&pipeline->stats.consecutive_failures) == 0) {
-        return 0;
+    int is_outage = djp__load_relaxed(&pipeline->stats.consecutive_failures) > 0;
+    if (timeout == 0 || timeout > now || !is_outage) {
+        return djp__queue_has_room(&pipeline->queue, bytes);
     }
-    while (!djp__queue_has_room(&pipeline->queue, bytes)) {
-        djp__request *oldest = djp__queue_oldest_waiting(&pipeline->queue);
-        if (oldest == NULL || now < djp__saturate(oldest->born, timeout)) {
-            return 0;
-        }
-        djp__pipeline_lose(pipeline, DJP__LOSS_QUEUE_FULL, oldest->items, oldest->end);
-        djp__queue_finish(&pipeline->queue, oldest);
-    }
-    return 1;
+    return djp__queue_make_room(&pipeline->queue, bytes, now - timeout, pipeline_lose_oldest,
+                                pipeline);
 }
 
 /* Makes a request of the current batch; 0 if the queue has no room. is_full: closed because of its
@@ -152,8 +151,7 @@ pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
         return 1;
     }
     uint64_t bytes = encode->bytes(pipeline->encoder);
-    if (!djp__queue_has_room(&pipeline->queue, bytes) &&
-        !pipeline_make_room(pipeline, bytes, now)) {
+    if (!pipeline_make_room(pipeline, bytes, now)) {
         return 0;
     }
     djp__request *request = djp__queue_take(&pipeline->queue);

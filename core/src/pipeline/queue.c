@@ -1,5 +1,5 @@
 /* The queue of finished requests, with two spare buffers, so that a steady stream of batches
- * allocates nothing. Does not send, drop or count items. */
+ * allocates nothing. A full one drops its oldest requests. Does not send or count items. */
 #include "pipeline/queue.h"
 
 #include <string.h>
@@ -171,6 +171,21 @@ djp__queue_finish(djp__queue *queue, djp__request *request)
     if (request != queue->head) {
         djp__buf_fini(&request->body);
     }
+}
+
+int
+djp__queue_make_room(djp__queue *queue, uint64_t bytes, uint64_t until,
+                     void (*lost)(void *user, const djp__request *request), void *user)
+{
+    while (!djp__queue_has_room(queue, bytes)) {
+        djp__request *oldest = djp__queue_oldest_waiting(queue);
+        if (oldest == NULL || oldest->born > until) {
+            return 0;
+        }
+        lost(user, oldest);
+        djp__queue_finish(queue, oldest);
+    }
+    return 1;
 }
 
 uint64_t

@@ -58,6 +58,11 @@ djp__request *djp__queue_next(const djp__queue *queue);
  * none. */
 uint64_t djp__queue_sent_since(const djp__queue *queue, uint64_t since);
 djp__request *djp__queue_oldest_waiting(const djp__queue *queue);
+/* Makes room for bytes more in a full queue: drops the oldest waiting requests, but none that was
+ * finished after `until` or is in transit. Calls lost before each, for its items. Returns 1 if
+ * there is room. */
+int djp__queue_make_room(djp__queue *queue, uint64_t bytes, uint64_t until,
+                         void (*lost)(void *user, const djp__request *request), void *user);
 void djp__queue_begin(djp__queue *queue, djp__request *request); /* in transit */
 void djp__queue_again(djp__queue *queue, djp__request *request); /* waiting again */
 /* Sent or lost: frees the body; the request stays in the queue for its position. */

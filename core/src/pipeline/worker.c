@@ -10,11 +10,7 @@
 #include "djp/error.h"
 #include "net/curl_global.h"
 
-enum {
-    WORKER__START_PAUSE_NS = 1000000000,
-    WORKER__PARK_NS = 50000000,
-    WORKER__STAY_NS = 1000000000
-};
+enum { WORKER__START_PAUSE_NS = 1000000000 };
 
 int
 djp__worker_next(djp__worker_state state, djp__worker_event event)
@@ -30,10 +26,8 @@ djp__worker_next(djp__worker_state state, djp__worker_event event)
     return next[state][event];
 }
 
-/* Applies the event and notifies all waiters; `mutex` is held. An event without a table entry
- * changes nothing. */
-static void
-worker_take(djp__worker *worker, djp__worker_event event)
+void
+djp__worker_take(djp__worker *worker, djp__worker_event event)
 {
     int next = djp__worker_next((djp__worker_state)djp__load_relaxed(&worker->state), event);
     if (next >= 0) {
@@ -167,7 +161,7 @@ djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp
         djp__cond_wait(&worker->changed, &worker->mutex, UINT64_MAX);
     }
     worker->running = task;
-    worker_take(worker, DJP__WORKER_SEND);
+    djp__worker_take(worker, DJP__WORKER_SEND);
     djp__store_release(&worker->transport, transport);
     djp__mutex_unlock(&worker->mutex);
 }
@@ -179,7 +173,7 @@ djp__worker_end_send(djp__worker *worker)
     worker->running = NULL;
     worker->has_sent = 1;
     djp__store_release(&worker->transport, (djp__transport *)NULL);
-    worker_take(worker, DJP__WORKER_SENT);
+    djp__worker_take(worker, DJP__WORKER_SENT);
     djp__mutex_unlock(&worker->mutex);
 }
 
@@ -208,7 +202,7 @@ worker_main(void *argument)
     /* Before END: who joins the thread must not wait for one that stays until the process ends. */
     djp__curl_leave_thread();
     djp__mutex_lock(&worker->mutex);
-    worker_take(worker, DJP__WORKER_END);
+    djp__worker_take(worker, DJP__WORKER_END);
     djp__mutex_unlock(&worker->mutex);
     worker->unref(worker->owner);
     return NULL;
@@ -228,9 +222,9 @@ djp__worker_start_locked(djp__worker *worker)
     worker->end_deadline = 0;
     worker->pid = getpid();
     worker->ref(worker->owner);
-    worker_take(worker, DJP__WORKER_START);
+    djp__worker_take(worker, DJP__WORKER_START);
     if (djp__thread_start(&worker->thread, worker_main, worker, "djp-telemetry") != 0) {
-        worker_take(worker, DJP__WORKER_END);
+        djp__worker_take(worker, DJP__WORKER_END);
         worker->unref(worker->owner); /* not the last one: the caller uses the instance */
         djp__add_relaxed(&worker->start_failures, 1);
         return DJP_ETHREAD;
@@ -276,76 +270,4 @@ djp__worker_stop_locked(djp__worker *worker, uint64_t deadline)
         }
     }
     return ended;
-}
-
-/* ---- fork ---- */
-
-/* Waits until a worker inside a transport reaches its poll callback, where no library call is in
- * progress. If that takes too long (a slow name look-up), fork proceeds: the child never uses that
- * transport's state. */
-void
-djp__worker_fork_prepare(djp__worker *worker)
-{
-    djp__mutex_lock(&worker->mutex);
-    worker->forks++;
-    djp__store_release(&worker->fork_wanted, 1);
-    uint64_t deadline = djp__clock_monotonic() + WORKER__PARK_NS;
-    while (djp__load_relaxed(&worker->state) == DJP__WORKER_SENDING) {
-        djp__transport *transport = djp__load_relaxed(&worker->transport);
-        if (transport != NULL && transport->ops->wake) {
-            transport->ops->wake(transport);
-        }
-        if (djp__cond_wait(&worker->changed, &worker->mutex, deadline) == DJP_ETIMEOUT) {
-            break;
-        }
-    }
-    djp__mutex_unlock(&worker->mutex);
-}
-
-void
-djp__worker_fork_parent(djp__worker *worker)
-{
-    worker->forks--;
-    if (worker->forks == 0) {
-        djp__store_release(&worker->fork_wanted, 0);
-    }
-    djp__cond_broadcast(&worker->changed);
-}
-
-void
-djp__worker_fork_child(djp__worker *worker)
-{
-    worker->is_joinable = 0;
-    worker->start_not_before = 0;
-    worker->forks = 0;
-    worker->running = NULL;
-    /* Without a broadcast: threads of the parent may have waited on `changed`. */
-    djp__store_relaxed(
-        &worker->state,
-        djp__worker_next((djp__worker_state)djp__load_relaxed(&worker->state), DJP__WORKER_FORKED));
-    djp__store_relaxed(&worker->transport, (djp__transport *)NULL);
-    djp__store_relaxed(&worker->fork_wanted, 0);
-    djp__store_relaxed(&worker->starts, (uint64_t)0);
-    djp__store_relaxed(&worker->start_failures, (uint64_t)0);
-    djp__wake_init(&worker->wake);
-    djp__cond_init(&worker->changed);
-}
-
-void
-djp__worker_park(djp__worker *worker)
-{
-    if (!djp__load_acquire(&worker->fork_wanted) ||
-        djp__load_relaxed(&worker->state) != DJP__WORKER_SENDING) {
-        return;
-    }
-    djp__mutex_lock(&worker->mutex);
-    uint64_t deadline = djp__clock_monotonic() + WORKER__STAY_NS;
-    worker_take(worker, DJP__WORKER_PARK);
-    while (worker->forks > 0) {
-        if (djp__cond_wait(&worker->changed, &worker->mutex, deadline) == DJP_ETIMEOUT) {
-            break;
-        }
-    }
-    worker_take(worker, DJP__WORKER_UNPARK);
-    djp__mutex_unlock(&worker->mutex);
 }

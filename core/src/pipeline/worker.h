@@ -98,6 +98,9 @@ typedef struct djp__worker {
 
 /* Returns the state after an event; -1 without a table entry. */
 int djp__worker_next(djp__worker_state state, djp__worker_event event);
+/* Applies the event and notifies all waiters; `mutex` is held. An event without a table entry
+ * changes nothing. */
+void djp__worker_take(djp__worker *worker, djp__worker_event event);
 
 void djp__worker_init(djp__worker *worker);
 void djp__worker_fini(djp__worker *worker);
@@ -122,7 +125,8 @@ void djp__worker_end_send(djp__worker *worker);
 /* The poll callback of a transport: runs tasks that are due. Returns a djp__send_poll. */
 int djp__worker_poll(djp__worker *worker);
 
-/* fork(2). prepare waits, for a limited time, until the worker is outside a library call. */
+/* worker_fork.c: fork(2). prepare waits, for a limited time, until the worker is outside a library
+ * call. */
 void djp__worker_fork_prepare(djp__worker *worker); /* takes no lock */
 void djp__worker_fork_parent(djp__worker *worker); /* `mutex` is held, as below */
 void djp__worker_fork_child(djp__worker *worker);

@@ -22,7 +22,6 @@
 #include "djp/span.h"
 #include "control/remote_strategy.h"
 #include "control/remote.h"
-#include "control/remote_tree.h"
 #include "trace/recorder.h"
 
 #define SECOND UINT64_C(1000000000)

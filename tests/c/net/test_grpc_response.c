@@ -1,4 +1,4 @@
-/* What gRPC responses mean, without a network: frames, trailers and timeouts. */
+/* What gRPC responses mean, without a network: trailers, statuses, and responses of proxies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,52 +21,6 @@ static void
 grpc_line(djp__grpc_head *head, const char *line)
 {
     djp__grpc_head_line(head, line, strlen(line));
-}
-
-static void
-frames_are_bounded(void **state)
-{
-    (void)state;
-    uint8_t frame[DJP__GRPC_FRAME_SIZE];
-    djp_text message;
-    djp__grpc_frame(frame, 1, 0x01020304);
-    assert_memory_equal(frame, "\1\1\2\3\4", 5);
-    djp__grpc_frame(frame, 0, UINT32_MAX);
-    assert_memory_equal(frame, "\0\xff\xff\xff\xff", 5);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){NULL, 0}), 0);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\0\0\0\0", 4}), 0);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\0\0\0\0\0", 5}), 1);
-    assert_int_equal(message.size, 0);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\0\0\0\0\2ab", 7}), 1);
-    assert_int_equal(message.size, 2);
-    assert_memory_equal(message.data, "ab", 2);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\0\0\0\0\3ab", 7}), 0);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\0\xff\xff\xff\xff"
-                                                               "ab",
-                                                               7}),
-                     0);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\1\0\0\0\2ab", 7}), 0);
-    char big[DJP__GRPC_FRAME_SIZE + 0x10203] = {0, 0, 1, 2, 3};
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){big, sizeof big}), 1);
-    assert_int_equal(message.size, 0x10203);
-    assert_int_equal(djp__grpc_message_in(&message, (djp_text){big, sizeof big - 1}), 0);
-}
-
-static void
-timeouts_have_at_most_eight_digits(void **state)
-{
-    (void)state;
-    char text[32];
-    djp__grpc_timeout(text, sizeof text, 0);
-    assert_string_equal(text, "grpc-timeout: 1m");
-    djp__grpc_timeout(text, sizeof text, UINT64_C(9500999999));
-    assert_string_equal(text, "grpc-timeout: 9500m");
-    djp__grpc_timeout(text, sizeof text, UINT64_C(99999999) * 1000000);
-    assert_string_equal(text, "grpc-timeout: 99999999m");
-    djp__grpc_timeout(text, sizeof text, UINT64_C(100000000) * 1000000);
-    assert_string_equal(text, "grpc-timeout: 100000S");
-    djp__grpc_timeout(text, sizeof text, UINT64_MAX);
-    assert_string_equal(text, "grpc-timeout: 99999999S");
 }
 
 static void
@@ -173,8 +127,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_are_bounded),
-        cmocka_unit_test(timeouts_have_at_most_eight_digits),
         cmocka_unit_test(trailers_are_understood),
         cmocka_unit_test(grpc_status_decides),
         cmocka_unit_test(responses_without_a_grpc_status),

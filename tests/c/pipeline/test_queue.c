@@ -91,6 +91,61 @@ everything_is_counted_until_it_is_done(void **state)
     counts(0, 0, 0, 0, 0);
 }
 
+typedef struct losses {
+    uint64_t items, ends[8];
+    int count;
+} losses;
+
+static void
+note_loss(void *user, const djp__request *request)
+{
+    losses *noted = user;
+    noted->ends[noted->count++] = request->end;
+    noted->items += request->items;
+}
+
+/* The oldest go, one by one, until there is room. */
+static void
+a_full_queue_drops_its_oldest(void **state)
+{
+    (void)state;
+    losses noted = {0};
+    for (uint64_t i = 0; i < 4; i++) {
+        push(25, i + 1, (i + 1) * 100)->born = 10 + i;
+    }
+    assert_int_equal(djp__queue_make_room(&queue, 0, 100, note_loss, &noted), 1);
+    assert_int_equal(noted.count, 0); /* there was room */
+    assert_int_equal(djp__queue_make_room(&queue, 1, 9, note_loss, &noted), 0);
+    assert_int_equal(noted.count, 0); /* all are too new */
+    assert_int_equal(djp__queue_make_room(&queue, 25, 10, note_loss, &noted), 1);
+    assert_true(noted.count == 1 && noted.ends[0] == 100 && noted.items == 1);
+    counts(3, 75, 9, 0, 0);
+    assert_int_equal(djp__queue_make_room(&queue, 75, 11, note_loss, &noted), 0);
+    assert_true(noted.count == 2 && noted.ends[1] == 200); /* one went, the next is too new */
+    assert_int_equal(djp__queue_make_room(&queue, 100, 100, note_loss, &noted), 1);
+    assert_true(noted.count == 4 && noted.ends[2] == 300 && noted.ends[3] == 400);
+    counts(0, 0, 0, 0, 0);
+    assert_int_equal(djp__queue_reap(&queue), 400);
+}
+
+static void
+what_is_in_transit_is_not_dropped(void **state)
+{
+    (void)state;
+    losses noted = {0};
+    djp__request *first = push(50, 1, 100), *second = push(50, 2, 200);
+    djp__queue_begin(&queue, first);
+    assert_int_equal(djp__queue_make_room(&queue, 50, UINT64_MAX, note_loss, &noted), 1);
+    assert_true(noted.count == 1 && noted.ends[0] == 200);
+    assert_int_equal(first->state, DJP__REQUEST_SENDING);
+    assert_int_equal(second->state, DJP__REQUEST_DONE);
+    counts(1, 50, 1, 1, 1);
+    assert_int_equal(djp__queue_make_room(&queue, 51, UINT64_MAX, note_loss, &noted), 0);
+    assert_int_equal(noted.count, 1);
+    djp__queue_finish(&queue, first);
+    assert_int_equal(djp__queue_reap(&queue), 200);
+}
+
 static void
 positions_leave_in_their_order(void **state)
 {
@@ -218,6 +273,7 @@ main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        ONE(a_full_queue_drops_its_oldest),  ONE(what_is_in_transit_is_not_dropped),
         ONE(room_ends_at_the_limit),         ONE(everything_is_counted_until_it_is_done),
         ONE(positions_leave_in_their_order), ONE(the_least_tried_is_next),
         ONE(the_oldest_attempt_on_its_way),  ONE(memory_is_used_again),

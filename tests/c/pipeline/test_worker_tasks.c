@@ -235,70 +235,10 @@ it_walks_through_its_states(void **state)
     wait_for_state(&self, SENDING); /* SEND */
     djp__worker_notify(&self.worker);
     assert_true(self.wakes > 0);
-    /* nothing parks it here: that waits its time and no longer */
-    djp__worker_fork_prepare(&self.worker);
-    assert_int_equal(state_of(&self), SENDING);
-    djp__mutex_lock(&self.worker.mutex);
-    djp__worker_fork_parent(&self.worker);
-    djp__mutex_unlock(&self.worker.mutex);
     self.stays = 0;
     wait_for_state(&self, WORKING); /* SENT */
     bench_end(&self); /* END */
     assert_int_equal(self.worker.starts, 1);
-}
-
-static void
-run_park(void *user, uint64_t now)
-{
-    (void)now;
-    djp__worker_park(&((bench *)user)->worker);
-}
-
-static void
-it_parks_while_a_thread_forks(void **state)
-{
-    (void)state;
-    bench self;
-    bench_init(&self);
-    self.always.run = run_park;
-    self.sending = self.stays = 1;
-    assert_int_equal(djp__worker_ensure(&self.worker), 0);
-    wait_for_state(&self, SENDING);
-    djp__worker_fork_prepare(&self.worker);
-    wait_for_state(&self, PARKED); /* which takes longer than a fork waits, where much runs */
-    self.stays = 0;
-    wait_ms(20);
-    assert_int_equal(state_of(&self), PARKED);
-    djp__mutex_lock(&self.worker.mutex);
-    djp__worker_fork_parent(&self.worker);
-    djp__mutex_unlock(&self.worker.mutex);
-    wait_for_state(&self, WORKING);
-    bench_end(&self);
-}
-
-/* The child of a fork sees a worker in whatever state it was, and has none. */
-static void
-a_child_has_no_worker(void **state)
-{
-    static const int states[] = {WORKING, SENDING, PARKED};
-    (void)state;
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        bench self;
-        bench_init(&self);
-        djp__store_relaxed(&self.worker.state, states[i]);
-        self.worker.forks = 1;
-        self.worker.is_joinable = 1;
-        djp__store_relaxed(&self.worker.transport, &self.transport);
-        djp__store_relaxed(&self.worker.fork_wanted, 1);
-        djp__store_relaxed(&self.worker.starts, (uint64_t)7);
-        djp__worker_fork_child(&self.worker);
-        assert_int_equal(state_of(&self), ABSENT);
-        assert_int_equal(self.worker.forks, 0);
-        assert_int_equal(self.worker.starts, 0);
-        assert_int_equal(djp__worker_ensure(&self.worker), 0); /* its own one */
-        wait_for(&self.runs[4], 1);
-        bench_end(&self);
-    }
 }
 
 static void
@@ -443,8 +383,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_the_documented_one),
         cmocka_unit_test(it_walks_through_its_states),
-        cmocka_unit_test(it_parks_while_a_thread_forks),
-        cmocka_unit_test(a_child_has_no_worker),
         cmocka_unit_test(tasks_run_in_their_order),
         cmocka_unit_test(it_sleeps_until_the_earliest_task_is_due),
         cmocka_unit_test(a_task_that_is_due_is_the_last_one_asked),
