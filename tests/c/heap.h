@@ -23,9 +23,9 @@ enum { HEAP_LEAST = 24 };
 /* Bytes that each of many calls leaves behind. The first ones fill caches, and the same blocks may
  * lie in places of another size: less than the smallest block is nothing. */
 static inline size_t
-heap_growth(void (*act)(void), int times)
+heap_growth_after(void (*act)(void), int first, int times)
 {
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < first; i++) {
         act();
     }
     size_t before = heap_used();
@@ -35,6 +35,12 @@ heap_growth(void (*act)(void), int times)
     size_t after = heap_used();
     size_t each = after > before ? (after - before) / (size_t)times : 0;
     return each >= HEAP_LEAST ? each : 0;
+}
+
+static inline size_t
+heap_growth(void (*act)(void), int times)
+{
+    return heap_growth_after(act, 12, times);
 }
 
 #endif

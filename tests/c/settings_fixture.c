@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "djp/error.h"
-#include "memory_growth.h"
+#include "heap.h"
 
 enum { PAIRS_MAX = 32 };
 
@@ -129,38 +129,42 @@ settings_assert_warnings(const settings *settings, size_t count)
     }
 }
 
-typedef struct sweep {
-    const char *const *variables;
-    const char *const *options;
-    char *report; /* of an undisturbed resolution; NULL before it */
-} sweep;
+/* The settings of settings_without_memory, and what comes of them without a failure; NULL before
+ * that is known. */
+static const char *const *swept_variables, *const *swept_options;
+static char *swept_report;
+static int swept_warnings, warnings;
 
 static void
-ignore(void *user, const char *message)
+count_warning(void *user, const char *message)
 {
     (void)user;
     (void)message;
+    warnings++;
 }
 
 /* Returns 1 if the settings were resolved, and then as without a failure. */
 static int
-resolve_once(sweep *sweep)
+resolve_once(void)
 {
     static const djp_options nothing;
     given given;
     djp_options options;
-    djp_config_request request = request_of(&given, sweep->variables, sweep->options,
+    djp_config_request request = request_of(&given, swept_variables, swept_options,
                                             (djp_config_request)DJP_CONFIG_REQUEST_INIT);
-    request.warn = ignore;
+    request.warn = count_warning;
+    warnings = 0;
     int result = djp_config_resolve_request(&options, &request);
     djp__alloc_fail_after(0);
     if (result != DJP_OK) {
         assert_int_equal(result, DJP_ENOMEM);
         assert_memory_equal(&options, &nothing, sizeof options);
-    } else if (sweep->report == NULL) {
-        sweep->report = strdup(options.report_json);
+    } else if (swept_report == NULL) {
+        swept_report = strdup(options.report_json);
+        swept_warnings = warnings;
     } else {
-        assert_string_equal(options.report_json, sweep->report);
+        assert_string_equal(options.report_json, swept_report);
+        assert_int_equal(warnings, swept_warnings);
     }
     djp_options_fini(&options);
     return result == DJP_OK;
@@ -168,24 +172,26 @@ resolve_once(sweep *sweep)
 
 /* First all allocations from one on fail, then a single one does. */
 static void
-fail_each_allocation(void *user)
+fail_each_allocation(void)
 {
     long needed = 1;
-    for (djp__alloc_fail_after(needed); !resolve_once(user); djp__alloc_fail_after(needed)) {
+    for (djp__alloc_fail_after(needed); !resolve_once(); djp__alloc_fail_after(needed)) {
         needed++;
     }
     for (long n = 1; n < needed; n++) {
         djp__alloc_fail_once(n);
-        resolve_once(user);
+        resolve_once();
     }
 }
 
 void
 settings_without_memory(const char *const *variables, const char *const *options)
 {
-    sweep sweep = {variables, options, NULL};
-    assert_int_equal(resolve_once(&sweep), 1);
-    fail_each_allocation(&sweep);
-    assert_no_growth(fail_each_allocation, &sweep, 3);
-    free(sweep.report);
+    swept_variables = variables;
+    swept_options = options;
+    assert_int_equal(resolve_once(), 1);
+    fail_each_allocation();
+    assert_int_equal(heap_growth_after(fail_each_allocation, 2, 3), 0);
+    free(swept_report);
+    swept_report = NULL;
 }
