@@ -67,7 +67,6 @@ scope_copy_items(djp__arena *arena, djp_value *out, const djp_value *from, int d
     if (items == NULL) {
         return 0;
     }
-    memset(items, 0, count * each);
     for (size_t i = 0; i < count; i++) {
         int copied = from->type == DJP_ARRAY
                          ? scope_copy_value(arena, (djp_value *)(void *)items + i,

@@ -1,6 +1,7 @@
 /* Trace context by the shared vectors, among them all 41 cases of the W3C harness, and what vectors
  * cannot say: references, lack of memory, arguments that are NULL. Header names are matched here,
  * as a binding does. */
+#include "heap.h"
 #include "vectors.h"
 
 #include <strings.h>
@@ -247,14 +248,53 @@ test_no_memory(void **unused)
     assert_true(succeeded < 39);
 }
 
+/* A copy holds its tracestate, a cleared context holds nothing. */
+static void
+test_copy_and_clear(void **unused)
+{
+    (void)unused;
+    static const djp_span_context none;
+    djp_span_context first = {.trace_id = {1}, .span_id = {2}, .flags = 3, .is_remote = 1}, second;
+    first.state = state_of(DJP_TEXT("a=1"));
+    memset(&second, 0xee, sizeof second);
+    djp_span_context_copy(&second, &first);
+    assert_memory_equal(second.trace_id, first.trace_id, 16);
+    assert_memory_equal(second.span_id, first.span_id, 8);
+    assert_int_equal(second.flags, 3);
+    assert_int_equal(second.is_remote, 1);
+    assert_ptr_equal(second.state, first.state);
+    djp_span_context_clear(&first);
+    assert_memory_equal(&first, &none, sizeof none);
+    assert_text(djp_tracestate_text(second.state), DJP_TEXT("a=1"), "held by the copy");
+    djp_span_context_copy(&second, &second); /* itself: another reference */
+    djp_tracestate_unref(second.state);
+    djp_span_context_clear(&second);
+    djp_span_context_clear(&second);
+    djp_span_context_clear(NULL);
+    djp_span_context_copy(&first, &none);
+    assert_null(first.state);
+}
+
+static void
+copy_and_clear_once(void)
+{
+    test_copy_and_clear(NULL);
+}
+
+static void
+test_references_are_released(void **unused)
+{
+    (void)unused;
+    assert_int_equal(heap_growth(copy_and_clear_once, 50), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extract_vectors),
-        cmocka_unit_test(test_null_and_huge),
-        cmocka_unit_test(test_inject_vectors),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_extract_vectors), cmocka_unit_test(test_null_and_huge),
+        cmocka_unit_test(test_copy_and_clear),  cmocka_unit_test(test_references_are_released),
+        cmocka_unit_test(test_inject_vectors),  cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,8 @@ long_and_bad_keys_are_cut_and_repaired(void **state)
     assert_memory_equal(entry->encoded, "\x0a\x80\x08k", 4);
     memset(text, '\xff', sizeof text);
     key = djp_key_intern((djp_text){text, sizeof text});
+    assert_int_not_equal(key, 0);
+    assert_in_range(djp_key_text(key).size, DJP_KEY_SIZE_LIMIT - 3, DJP_KEY_SIZE_LIMIT);
     assert_true(djp__utf8_valid(djp_key_text(key).data, djp_key_text(key).size));
     assert_int_equal(djp_key_intern((djp_text){text, sizeof text}), key);
     assert_int_equal(djp_key_intern(DJP_TEXT("a\0b")), djp_key_intern(DJP_TEXT("a\0b")));
@@ -113,6 +115,7 @@ unknown_numbers_are_empty(void **state)
         assert_string_equal(entry->text, "");
         assert_int_equal(entry->size, 0);
         assert_int_equal(entry->encoded_size, 2);
+        assert_int_equal(entry->class, 0);
         assert_memory_equal(entry->encoded, "\x0a\0", 2);
     }
     assert_string_equal(djp__key_entry_of(last)->text, "the last so far");

@@ -158,6 +158,7 @@ values_compare_by_type_and_content(void **state)
 {
     (void)state;
     djp_value one[] = {{.type = DJP_INT, .as.integer = 1}, {.type = DJP_INT, .as.integer = 2}};
+    djp_value first[] = {{.type = DJP_INT, .as.integer = 9}, {.type = DJP_INT, .as.integer = 2}};
     djp_value other[] = {{.type = DJP_INT, .as.integer = 1}, {.type = DJP_INT, .as.integer = 3}};
     djp_attribute pairs[] = {pair("a", 1), pair("b", 2)}, renamed[] = {pair("a", 1), pair("c", 2)},
                   changed[] = {pair("a", 1), pair("b", 3)};
@@ -181,6 +182,7 @@ values_compare_by_type_and_content(void **state)
         array_of(one, 1),
         array_of(other, 2),
         array_of(one, 0),
+        array_of(first, 2),
         map_of(pairs, 2),
         map_of(pairs, 1),
         map_of(renamed, 2),
@@ -269,6 +271,9 @@ odd_values_are_harmless(void **state)
     value = value_in(with("odd 7", map_of(&unnamed, 1)));
     assert_int_equal(value->as.map.count, 1);
     assert_int_equal(value->as.map.items[0].key.size, 0);
+    value = value_in(with("odd 8", text_value(DJP_BYTES, "z", 1)));
+    assert_int_equal(value->as.text.size, 1);
+    assert_int_equal(value->as.text.data[0], 'z');
 }
 
 static void
@@ -329,6 +334,10 @@ texts_are_cut_and_bytes_refused(void **state)
         assert_int_equal(bytes != 0, size <= TEXT_MAX);
         text[size] = 't';
     }
+    djp_value too_long = text_value(DJP_BYTES, text, TEXT_MAX + 1); /* wherever it lies */
+    djp_attribute member = {{"m", 1}, too_long};
+    assert_int_equal(with("inner", array_of(&too_long, 1)), 0);
+    assert_int_equal(with("inner", map_of(&member, 1)), 0);
     for (size_t size = DJP_KEY_SIZE_LIMIT - 1; size <= DJP_KEY_SIZE_LIMIT + 1; size++) {
         djp_attribute attribute = {{text, size}, {.type = DJP_EMPTY}};
         djp_scope scope = djp_scope_intern("keys", NULL, NULL, &attribute, 1);
@@ -439,11 +448,27 @@ ask_for_known_and_refused(void)
     memset(long_key, 'k', sizeof long_key);
     djp_attribute attribute = {{long_key, sizeof long_key}, array_of(values, 2)};
     for (long n = 1; n < 3; n++) { /* the second is for the key */
-        djp__alloc_fail_after(n);
+        djp__alloc_fail_once(n);
         djp_scope scope = djp_scope_intern("without memory", NULL, NULL, &attribute, 1);
         djp__alloc_fail_after(0);
         assert_int_equal(scope, 0);
     }
+    static char long_text[1500]; /* of which two do not fit the same block */
+    memset(long_text, 't', sizeof long_text - 1);
+    for (long n = 1; n <= 3; n++) { /* one for each text */
+        djp__alloc_fail_once(n);
+        djp_scope scope = djp_scope_intern("short", long_text, long_text, NULL, 0);
+        djp__alloc_fail_after(0);
+        assert_int_equal(scope, 0);
+    }
+    djp_attribute many[ATTRIBUTES_MAX];
+    for (int i = 0; i < ATTRIBUTES_MAX; i++) {
+        many[i] = pair("k", i);
+    }
+    djp__alloc_fail_once(2); /* for the list of attributes */
+    djp_scope scope = djp_scope_intern("without memory", NULL, NULL, many, ATTRIBUTES_MAX);
+    djp__alloc_fail_after(0);
+    assert_int_equal(scope, 0);
 }
 
 static void
