@@ -47,35 +47,85 @@ typedef struct djp__head {
 
 /* ---- the decision at the end ---- */
 
-/* A reason in 8 bits; above it the label of a named rule; above that the upper 32 bits of the
- * threshold if a limit raised it, else 0: the threshold of the reason. */
-typedef uint64_t djp__verdict;
-#define djp__verdict_of(reason, label) ((uint32_t)(reason) | (uint32_t)(label) << 8)
-#define djp__verdict_raise(verdict, threshold) ((verdict) | (djp__verdict)((threshold) >> 24) << 16)
-#define djp__verdict_threshold(verdict) ((verdict) >> 16 << 24)
-#define djp__verdict_reason(verdict) ((uint8_t)(verdict))
-#define djp__verdict_label(verdict) ((uint8_t)((verdict) >> 8))
-/* Reasons that sample all local traces of their kind, with the adjusted count 1. */
-#define djp__verdict_counts_once(verdict)               \
-    (djp__verdict_reason(verdict) != DJP_REASON_NONE && \
-     djp__verdict_reason(verdict) <= DJP_REASON_RARE)
+/* One word, because it lies in an atomic (trace/local_trace_state.h): the reason in 8 bits, above
+ * it the label, above that the upper 32 bits of the threshold if a limit raised it, else 0. A type
+ * that is no number, so that neither a reason nor a threshold is taken for one. */
+typedef struct djp__verdict {
+    uint64_t word;
+} djp__verdict;
 
-/* RATE_LIMITED and RATE_BURST: dropped by the span rate limit although another reason sampled it.
- * The label is 1 if that reason has the adjusted count 1. */
-#define djp__verdict_drops(verdict)                     \
-    (djp__verdict_reason(verdict) == DJP_REASON_NONE || \
-     djp__verdict_reason(verdict) > DJP_REASON_ALWAYS)
-/* Final: it has the adjusted count 1, or a limit dropped it although it had. */
-#define djp__verdict_is_final(verdict)    \
-    (djp__verdict_counts_once(verdict) || \
-     (djp__verdict_reason(verdict) > DJP_REASON_ALWAYS && djp__verdict_label(verdict) != 0))
+/* label: of a named rule; with RATE_LIMITED and RATE_BURST 1 if the reason that the limit overruled
+ * has the adjusted count 1; else 0. */
+static inline djp__verdict
+djp__verdict_of(uint8_t reason, uint8_t label)
+{
+    return (djp__verdict){reason | (uint64_t)label << 8};
+}
+
+static inline uint8_t
+djp__verdict_reason(djp__verdict verdict)
+{
+    return (uint8_t)verdict.word;
+}
+
+static inline uint8_t
+djp__verdict_label(djp__verdict verdict)
+{
+    return (uint8_t)(verdict.word >> 8);
+}
+
+/* 0: the threshold of the reason. */
+static inline uint64_t
+djp__verdict_threshold(djp__verdict verdict)
+{
+    return verdict.word >> 16 << 24;
+}
+
+/* Of a verdict whose threshold was not raised. */
+static inline djp__verdict
+djp__verdict_raise(djp__verdict verdict, uint64_t threshold)
+{
+    return (djp__verdict){verdict.word | threshold >> 24 << 16};
+}
+
+static inline int
+djp__verdict_is(djp__verdict verdict, djp__verdict other)
+{
+    return verdict.word == other.word;
+}
+
+/* Reasons that sample all local traces of their kind, with the adjusted count 1. */
+#define djp__reason_counts_once(reason) ((reason) != DJP_REASON_NONE && (reason) <= DJP_REASON_RARE)
+/* NONE, and RATE_LIMITED and RATE_BURST: dropped by the span rate limit although another reason
+ * sampled it. */
+#define djp__reason_drops(reason) ((reason) == DJP_REASON_NONE || (reason) > DJP_REASON_ALWAYS)
+
+static inline int
+djp__verdict_counts_once(djp__verdict verdict)
+{
+    return djp__reason_counts_once(djp__verdict_reason(verdict));
+}
+
+static inline int
+djp__verdict_drops(djp__verdict verdict)
+{
+    return djp__reason_drops(djp__verdict_reason(verdict));
+}
+
+/* 1: it has the adjusted count 1, or a limit dropped it although it had. */
+static inline int
+djp__verdict_is_final(djp__verdict verdict)
+{
+    return djp__verdict_counts_once(verdict) ||
+           (djp__verdict_reason(verdict) > DJP_REASON_ALWAYS && djp__verdict_label(verdict) != 0);
+}
 
 #define DJP__REASON(name, word, stratum, key, label)                   \
     _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_ONE) ==     \
-                       djp__verdict_counts_once(DJP_REASON_##name),    \
+                       djp__reason_counts_once(DJP_REASON_##name),     \
                    "the reasons of count 1 come first");               \
     _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_DROPPED) == \
-                       djp__verdict_drops(DJP_REASON_##name),          \
+                       djp__reason_drops(DJP_REASON_##name),           \
                    "those that drop are the first and the last");
 #define DJP__DROP(name, key, when)
 #include "model/reasons.def"

@@ -174,7 +174,7 @@ djp__tail_rules_match(const djp__tail_rules *keep, const djp__span_record *recor
     return met ? (uint32_t)__builtin_ctz(met) + 1 : 0;
 }
 
-uint32_t
+djp__verdict
 djp__tail_rules_verdict(const djp__tail_rules *keep, uint32_t number)
 {
     return djp__verdict_of(DJP_REASON_RULE, keep->rules[number - 1].label);
@@ -211,7 +211,7 @@ tail_rules_read_root(tail_rules__root *out, const djp__tail_rules *keep,
     }
 }
 
-static uint32_t
+static djp__verdict
 tail_rules_look_back(djp__tail_rules *keep, const djp__span_record *record,
                      const tail_rules__root *root, unsigned flags)
 {
@@ -229,13 +229,13 @@ tail_rules_look_back(djp__tail_rules *keep, const djp__span_record *record,
     djp__tail_found found = djp__tail_history_look(keep->table, &look);
     found.slowest = found.slowest && !(flags & DJP_TAIL_IS_LONG);
     if (kept || (!found.slowest && !found.rare)) {
-        return DJP_REASON_NONE;
+        return djp__verdict_of(DJP_REASON_NONE, 0);
     }
     return found.slowest ? djp__verdict_of(DJP_REASON_SLOWEST, keep->slowest_label)
                          : djp__verdict_of(DJP_REASON_RARE, keep->rare_label);
 }
 
-uint32_t
+djp__verdict
 djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record, uint64_t slow_ns,
                      unsigned flags)
 {
@@ -243,7 +243,7 @@ djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record, uint
     tail_rules__root root = {{"", 0}, {"", 0}, 0};
     uint64_t duration = record->end_unix_ns - record->start_unix_ns;
     uint8_t label = 0;
-    uint32_t verdict = DJP_REASON_NONE;
+    djp__verdict verdict = djp__verdict_of(DJP_REASON_NONE, 0);
     if (keep->reads_root) {
         tail_rules_read_root(&root, keep, record);
     }
@@ -259,9 +259,9 @@ djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record, uint
         verdict = djp__verdict_of(DJP_REASON_SLOW, label);
     }
     if (keep->table) {
-        flags |= verdict != DJP_REASON_NONE ? DJP_TAIL_IS_SAMPLED : 0u;
-        uint32_t found = tail_rules_look_back(keep, record, &root, flags);
-        verdict = verdict != DJP_REASON_NONE ? verdict : found;
+        flags |= djp__verdict_reason(verdict) != DJP_REASON_NONE ? DJP_TAIL_IS_SAMPLED : 0u;
+        djp__verdict found = tail_rules_look_back(keep, record, &root, flags);
+        verdict = djp__verdict_reason(verdict) != DJP_REASON_NONE ? verdict : found;
     }
     return verdict;
 }

@@ -16,15 +16,15 @@ void djp__tail_rules_free(djp__tail_rules *keep);
 
 /* Returns the number, from 1, of the first rule for any span that matches this one; 0: none. */
 uint32_t djp__tail_rules_match(const djp__tail_rules *keep, const djp__span_record *record);
-/* Reason and label (djp__verdict) of that rule. */
-uint32_t djp__tail_rules_verdict(const djp__tail_rules *keep, uint32_t number);
+/* Reason and label of that rule. */
+djp__verdict djp__tail_rules_verdict(const djp__tail_rules *keep, uint32_t number);
 /* SAMPLED: the local trace is sampled for another reason, and still recorded in the history. LONG:
  * its duration is ignored, except in a rule for its route. */
 enum { DJP_TAIL_IS_SAMPLED = 1, DJP_TAIL_IS_LONG = 2 };
 /* The verdict of the root: slow by its route's limit or, without one, by slow_ns (0: never), among
  * the slowest, rare, or none. */
-uint32_t djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record,
-                              uint64_t slow_ns, unsigned flags);
+djp__verdict djp__tail_rules_root(djp__tail_rules *keep, const djp__span_record *record,
+                                  uint64_t slow_ns, unsigned flags);
 /* Returns 1 if a route rule may allow a root of this name a limit above age_ns: while the name is
  * not yet the route, any such rule counts. */
 int djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route_comes,

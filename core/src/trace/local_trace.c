@@ -10,6 +10,9 @@
 #include "sampling/head.h"
 #include "trace/span_block.h"
 
+/* The verdict that nothing samples. */
+static const djp__verdict local_none = {DJP_REASON_NONE};
+
 void
 djp__local_trace_begin(djp_span *span, djp__head *head)
 {
@@ -38,9 +41,10 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
                          decision->threshold == decision->recorded || !recorder->tail_rules;
     int decided = djp__local_is_silent(local) ||
                   (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
-    djp__store_relaxed(&local->state_word, decided
-                                               ? djp__trace_word(DJP__TRACE_FIXED, decision->reason)
-                                               : (uintptr_t)0);
+    djp__store_relaxed(&local->state_word,
+                       decided
+                           ? djp__trace_word(DJP__TRACE_FIXED, djp__verdict_of(decision->reason, 0))
+                           : (uintptr_t)0);
 }
 
 /* The last span of a local trace is gone. */
@@ -210,13 +214,14 @@ local_tail(const djp__local_trace *local, djp__verdict own)
 {
     uint32_t noted = djp__load_relaxed(&local->flags);
     if (noted & DJP__TRACE_FLAG_ERROR) {
-        return DJP_REASON_ERROR;
+        return djp__verdict_of(DJP_REASON_ERROR, 0);
     }
     if (__builtin_expect(djp__trace_flags_rule(noted) != 0, 0) &&
         djp__verdict_reason(own) != DJP_REASON_SLOW) {
         return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(noted));
     }
-    return own != DJP_REASON_NONE ? own : local->head_reason;
+    return djp__verdict_reason(own) != DJP_REASON_NONE ? own
+                                                       : djp__verdict_of(local->head_reason, 0);
 }
 
 static __attribute__((noinline)) djp__verdict
@@ -227,7 +232,9 @@ local_ask_limit(const djp__local_trace *local, djp__verdict tail, int early, uin
     if (djp__local_is_late(local) && !djp__verdict_counts_once(tail)) {
         return djp__local_limit_follow(local->root->recorder, tail, question.spans);
     }
-    return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
+    return djp__verdict_reason(tail) == DJP_REASON_NONE
+               ? tail
+               : djp__local_limit_ask(local, tail, &question);
 }
 
 /* Applies the span rate limit, if there is one; called once per tail. */
@@ -257,14 +264,15 @@ local_decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_
         djp__store_release(&local->state_word, decided);
         return decided;
     }
-    djp__verdict limited = UINT64_MAX, verdict = DJP_REASON_NONE;
+    djp__verdict limited = {UINT64_MAX}, verdict = local_none;
     do {
         /* Read after the list: an error of a listed span was noted before. */
         *tail = local_tail(local, own);
         if (djp__trace_is_decided(word)) {
             return word;
         }
-        verdict = *tail == limited ? verdict : local_limit(local, *tail, early, end_unix_ns);
+        verdict = djp__verdict_is(*tail, limited) ? verdict
+                                                  : local_limit(local, *tail, early, end_unix_ns);
         limited = *tail;
         decided = djp__trace_word(next, verdict);
     } while (!djp__cas_weak_acq_rel(&local->state_word, &word, decided));
@@ -308,7 +316,7 @@ local_follow(djp_span *span, uintptr_t word)
     }
     djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
-        verdict = local_reconsider(span->local, word, local_tail(span->local, DJP_REASON_NONE));
+        verdict = local_reconsider(span->local, word, local_tail(span->local, local_none));
     }
     if (__builtin_expect(span->recorder->limit != NULL, 0)) {
         verdict = djp__local_limit_follow(span->recorder, verdict, 1);
@@ -341,8 +349,10 @@ local_is_slow_by_now(const djp_span *span)
     uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
     int unsure = djp__local_is_late(local) || (djp__load_relaxed(&local->flags) &
                                                (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
-    return !unsure && slow_ns > 0 && local_age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW
-                                                                        : DJP_REASON_NONE;
+    return djp__verdict_of(!unsure && slow_ns > 0 && local_age(span) > (int64_t)slow_ns
+                               ? DJP_REASON_SLOW
+                               : DJP_REASON_NONE,
+                           0);
 }
 
 /* Stops waiting for the root: the head decides, unless an error, a matched rule or the elapsed time
@@ -404,11 +414,11 @@ local_leave_to_parent(djp__local_trace *local)
 {
     uintptr_t word = djp__load_acquire(&local->state_word), fixed;
     do {
-        fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED],
-                                DJP_REASON_NONE);
+        fixed =
+            djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED], local_none);
     } while (!djp__cas_weak_acq_rel(&local->state_word, &word, fixed));
     if (!djp__trace_is_decided(word)) {
-        local_complete((djp_span *)word, DJP_REASON_NONE, 1);
+        local_complete((djp_span *)word, local_none, 1);
     }
 }
 
@@ -474,7 +484,7 @@ local_trace_root(const djp_span *root, uint64_t duration_ns)
     }
     int slow = slow_ns > 0 && duration_ns > slow_ns &&
                !(djp__load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
-    return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
+    return djp__verdict_of(slow ? DJP_REASON_SLOW : DJP_REASON_NONE, 0);
 }
 
 /* own: the root's verdict. Returns the final verdict; *tail is the tail reason. */
@@ -500,8 +510,8 @@ local_publish_root(djp_span *root, const djp__local_trace *local, djp__verdict v
                    djp__verdict tail)
 {
     /* A trace sampled by its head still exports its tail reason. */
-    int plain =
-        djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    int plain = djp__verdict_drops(verdict) || djp__verdict_reason(verdict) == DJP_REASON_ALWAYS ||
+                djp__verdict_reason(tail) == DJP_REASON_NONE;
     return local_publish(root, local, verdict, plain ? verdict : tail);
 }
 
@@ -523,7 +533,7 @@ local_submit_late(djp_span *root, djp__local_trace *local)
     if (local != root->local) {
         local_note(root, local);
     }
-    verdict = local_close(root, local, DJP_REASON_NONE, &tail);
+    verdict = local_close(root, local, local_none, &tail);
     root->record->local_root = DJP_ROOT_NOT;
     if (djp__verdict_counts_once(verdict)) {
         djp__count(root->recorder, DJP__COUNT_LATE_SAMPLED_PARTS);
@@ -556,7 +566,7 @@ djp__local_trace_abandon(djp_span *root)
 {
     djp__local_trace *local = root->is_root ? root->local : &root->own;
     if (local->generation == djp__fork_generation()) {
-        local_decide_early(local, DJP_REASON_NONE, 0);
+        local_decide_early(local, local_none, 0);
     } else {
         local_leave_to_parent(local);
     }

@@ -64,9 +64,9 @@ djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict,
     uint64_t threshold = 0;
     switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {
     case DJP_RATE_LIMITED:
-        return djp__verdict_of(DJP_REASON_RATE_LIMITED, self);
+        return djp__verdict_of(DJP_REASON_RATE_LIMITED, (uint8_t)self);
     case DJP_RATE_BURST:
-        return djp__verdict_of(DJP_REASON_RATE_BURST, self);
+        return djp__verdict_of(DJP_REASON_RATE_BURST, (uint8_t)self);
     case DJP_RATE_KEPT:
         break;
     }

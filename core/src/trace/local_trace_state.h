@@ -74,7 +74,7 @@ static const uint8_t djp__trace_bits[DJP__TRACE_STATES] = {
 static inline uintptr_t
 djp__trace_word(int state, djp__verdict verdict)
 {
-    return (uintptr_t)verdict << DJP__TRACE_BITS | djp__trace_bits[state];
+    return (uintptr_t)verdict.word << DJP__TRACE_BITS | djp__trace_bits[state];
 }
 
 static inline int
@@ -100,7 +100,7 @@ djp__trace_is_over(uintptr_t word)
 static inline djp__verdict
 djp__trace_verdict(uintptr_t word)
 {
-    return (djp__verdict)(word >> DJP__TRACE_BITS);
+    return (djp__verdict){word >> DJP__TRACE_BITS};
 }
 
 static inline int

@@ -104,10 +104,10 @@ tear_down(void **state)
 }
 
 static djp__verdict
-ask_for(const djp_span *span, djp__verdict verdict, int root_ended)
+ask_for(const djp_span *span, uint8_t reason, int root_ended)
 {
     djp__limit_question question = {7, 0, root_ended};
-    return djp__local_limit_ask(span->local, verdict, &question);
+    return djp__local_limit_ask(span->local, djp__verdict_of(reason, 0), &question);
 }
 
 /* ---- the question ---- */
@@ -191,15 +191,15 @@ the_time_is_that_of_the_end(void **state)
     root->own.anchor = (int64_t)anchor;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__limit_question question = {1, cases[i].end ? cases[i].end + anchor : 0, 0};
-        djp__local_limit_ask(&root->own, DJP_REASON_RATIO, &question);
+        djp__local_limit_ask(&root->own, djp__verdict_of(DJP_REASON_RATIO, 0), &question);
         assert_int_equal(asked.now_ns, cases[i].want);
     }
     now = LAG / 2; /* shortly after the machine has started */
     djp__limit_question question = {1, 1 + anchor, 0};
-    djp__local_limit_ask(&root->own, DJP_REASON_RATIO, &question);
+    djp__local_limit_ask(&root->own, djp__verdict_of(DJP_REASON_RATIO, 0), &question);
     assert_int_equal(asked.now_ns, 1);
     now = LAG;
-    djp__local_limit_ask(&root->own, DJP_REASON_RATIO, &question);
+    djp__local_limit_ask(&root->own, djp__verdict_of(DJP_REASON_RATIO, 0), &question);
     assert_int_equal(asked.now_ns, 1);
 }
 
@@ -240,7 +240,7 @@ static void
 an_answer_changes_the_verdict(void **state)
 {
     (void)state;
-    static const djp__verdict reasons[] = {DJP_REASON_RATIO, DJP_REASON_ERROR};
+    static const uint8_t reasons[] = {DJP_REASON_RATIO, DJP_REASON_ERROR};
     for (int self = 0; self < 2; self++) {
         answer = DJP_RATE_LIMITED;
         djp__verdict verdict = ask_for(root, reasons[self], 1);
@@ -253,18 +253,21 @@ an_answer_changes_the_verdict(void **state)
         assert_int_equal(djp__verdict_label(verdict), self);
         answer = DJP_RATE_KEPT;
         answer_threshold = 0;
-        assert_int_equal(ask_for(root, reasons[self], 1), reasons[self]);
+        verdict = ask_for(root, reasons[self], 1);
+        assert_int_equal(verdict.word, djp__verdict_of(reasons[self], 0).word);
         answer_threshold = 9ull << 24;
         verdict = ask_for(root, reasons[self], 1);
         assert_int_equal(djp__verdict_reason(verdict), reasons[self]);
         assert_int_equal(djp__verdict_threshold(verdict), 9ull << 24);
     }
     djp__verdict labelled = djp__verdict_of(DJP_REASON_RULE, 12);
-    djp__verdict verdict = ask_for(root, labelled, 1);
+    djp__limit_question question = {7, 0, 1};
+    djp__verdict verdict = djp__local_limit_ask(root->local, labelled, &question);
     assert_int_equal(djp__verdict_label(verdict), 12);
     assert_int_equal(djp__verdict_threshold(verdict), 9ull << 24);
     root->own.threshold = DJP__THRESHOLD_NONE; /* an unknown adjusted count stays unknown */
-    assert_int_equal(ask_for(root, DJP_REASON_PARENT, 1), DJP_REASON_PARENT);
+    verdict = ask_for(root, DJP_REASON_PARENT, 1);
+    assert_int_equal(verdict.word, djp__verdict_of(DJP_REASON_PARENT, 0).word);
     root->own.head_reason = DJP_REASON_ALWAYS;
     verdict = ask_for(root, DJP_REASON_ALWAYS, 1);
     assert_int_equal(djp__verdict_threshold(verdict), 9ull << 24);
@@ -275,16 +278,17 @@ static void
 later_spans_take_from_the_bound(void **state)
 {
     (void)state;
-    djp__verdict verdict = djp__verdict_raise(DJP_REASON_RATIO, 9ull << 24);
-    assert_int_equal(djp__local_limit_follow(recorder, verdict, 3), verdict);
+    djp__verdict none = djp__verdict_of(DJP_REASON_NONE, 0);
+    djp__verdict verdict = djp__verdict_raise(djp__verdict_of(DJP_REASON_RATIO, 0), 9ull << 24);
+    assert_int_equal(djp__local_limit_follow(recorder, verdict, 3).word, verdict.word);
     assert_int_equal(taken, 3);
     has_room = 0;
     verdict = djp__local_limit_follow(recorder, verdict, 1);
     assert_int_equal(djp__verdict_reason(verdict), DJP_REASON_RATE_BURST);
     assert_true(djp__verdict_is_final(verdict));
     taken = 0;
-    assert_int_equal(djp__local_limit_follow(recorder, DJP_REASON_NONE, 1), DJP_REASON_NONE);
-    assert_int_equal(djp__local_limit_follow(recorder, verdict, 1), verdict);
+    assert_int_equal(djp__local_limit_follow(recorder, none, 1).word, none.word);
+    assert_int_equal(djp__local_limit_follow(recorder, verdict, 1).word, verdict.word);
     assert_int_equal(taken, 0);
 }
 

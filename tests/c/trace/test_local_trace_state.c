@@ -166,7 +166,7 @@ test_words(void **state)
                          one == DJP__TRACE_EARLY || one == DJP__TRACE_EARLY_OVER);
         assert_int_equal(djp__trace_is_over(word),
                          one == DJP__TRACE_OVER || one == DJP__TRACE_EARLY_OVER);
-        assert_true(one == DJP__TRACE_WAITING || djp__trace_verdict(word) == verdict);
+        assert_true(one == DJP__TRACE_WAITING || djp__trace_verdict(word).word == verdict.word);
     }
 }
 
