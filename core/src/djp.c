@@ -142,6 +142,7 @@
 #include "export/prometheus_guard.c"
 #include "export/prometheus_http.c"
 #include "export/prometheus_compress.c"
+#include "export/pipe_writers.c"
 #include "export/shared_pipe.c"
 
 #include "instrument/http_url.c"

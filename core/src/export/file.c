@@ -44,6 +44,7 @@ typedef struct file_transport {
     const char *refused; /* why the file is refused; NULL: errno has the reason */
     uint64_t next_check;
     int broken_line; /* the last write ended inside a line */
+    djp__pipe_writers writers; /* of a pipe as standard output */
 } file_transport;
 
 static int
@@ -261,7 +262,7 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count,
 
 /* A pipe as standard output is shared with other writers: lines are written whole. */
 static int
-file_write_lines(const file_transport *transport, struct iovec *parts, int count,
+file_write_lines(file_transport *transport, struct iovec *parts, int count,
                  const djp__send_control *control, uint64_t *written)
 {
     for (int i = 0; i < count; i++) {
@@ -278,7 +279,7 @@ file_write_lines(const file_transport *transport, struct iovec *parts, int count
                 errno = EBADF;
                 return -1;
             }
-            if (djp__shared_pipe_wait(transport->fd, control) != 0 ||
+            if (djp__shared_pipe_wait(transport->fd, &transport->writers, control) != 0 ||
                 file_write_all(transport, both, 2, control, written) != 0) {
                 return -1;
             }
@@ -330,8 +331,8 @@ file_send(djp__transport *base, const void *body, size_t size, const djp__send_c
     uint64_t before = parts[0].iov_len, whole = before + size + parts[2].iov_len;
     djp__sigpipe_block(&guard);
     int shared = !transport->path && S_ISFIFO(transport->id.kind);
-    int code = (shared ? file_write_lines : file_write_all)(transport, parts, 3, control,
-                                                            &result->wire_bytes);
+    int code = shared ? file_write_lines(transport, parts, 3, control, &result->wire_bytes)
+                      : file_write_all(transport, parts, 3, control, &result->wire_bytes);
     int error = errno;
     djp__sigpipe_restore(&guard);
     /* A partial line remains: the next request starts on a new line, so that readers lose only that

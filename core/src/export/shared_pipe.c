@@ -7,17 +7,31 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "base/clock.h"
 
+#define SHARED_PIPE_MS UINT64_C(1000000)
+
 enum {
     SHARED_PIPE_LOOKS = 3, /* empty at that many checks in a row, SHARED_PIPE_PAUSE_MS apart */
-    /* after a check that found data: a writer blocked on a full pipe may wait for a processor */
-    SHARED_PIPE_LOOKS_BUSY = 25,
+    /* Empty for that long after a check that found data: in another process a writer that the full
+     * pipe blocked may wait for a processor. */
+    SHARED_PIPE_BUSY_MS = 50,
+    SHARED_PIPE_WRITERS_MS = 1000, /* and at most so long for one in this process */
+    SHARED_PIPE_AWAY_NS = 200000, /* what was seen is old if this thread lost the processor */
     SHARED_PIPE_PAUSE_MS = 2,
     SHARED_PIPE_PATIENCE_MS = 32, /* interval while no process reads */
     SHARED_PIPE_LARGEST = 1024 * 1024 /* the system's default limit */
 };
+
+/* The looks at one pipe, the last ones of which found it empty. */
+typedef struct shared_pipe_looks {
+    int empty; /* how many */
+    int was_busy; /* an earlier one found data */
+    uint64_t since; /* the time of the first of them */
+    djp__pipe_writers *writers;
+} shared_pipe_looks;
 
 static size_t
 shared_pipe_capacity(int fd)
@@ -46,19 +60,58 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
     return line;
 }
 
-int
-djp__shared_pipe_wait(int fd, const djp__send_control *control)
+/* Nanoseconds in which the calling thread did not have a processor, from any start. */
+static uint64_t
+shared_pipe_away(void)
 {
-    int pause_ms = SHARED_PIPE_PAUSE_MS, looks = SHARED_PIPE_LOOKS;
-    for (int empty = 0;;) {
-        int waiting = 0;
-        if (ioctl(fd, FIONREAD, &waiting) != 0) {
+    struct timespec time, ran;
+    if (clock_gettime(CLOCK_MONOTONIC, &time) != 0 ||
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran) != 0) {
+        return 0;
+    }
+    return (uint64_t)(time.tv_sec - ran.tv_sec) * UINT64_C(1000000000) + (uint64_t)time.tv_nsec -
+           (uint64_t)ran.tv_nsec;
+}
+
+/* Returns the bytes that wait in the pipe, or -1 with errno. */
+static int
+shared_pipe_waiting(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, FIONREAD, &waiting) == 0 ? waiting : -1;
+}
+
+/* The pipe is empty. Returns 1 if no process is inside a line. */
+static int
+shared_pipe_is_between_lines(shared_pipe_looks *looks, int fd)
+{
+    uint64_t now = djp__clock_monotonic(), away = shared_pipe_away();
+    looks->since = looks->empty++ == 0 ? now : looks->since;
+    djp__pipe_writers_state state = djp__pipe_writers_look(looks->writers);
+    uint64_t least = looks->was_busy ? SHARED_PIPE_BUSY_MS * SHARED_PIPE_MS : 0;
+    uint64_t most = SHARED_PIPE_WRITERS_MS * SHARED_PIPE_MS;
+    if (looks->empty < SHARED_PIPE_LOOKS || now - looks->since < least ||
+        (state == DJP__PIPE_WRITERS_INSIDE && now - looks->since < most)) {
+        return 0;
+    }
+    return shared_pipe_waiting(fd) == 0 && shared_pipe_away() - away < SHARED_PIPE_AWAY_NS;
+}
+
+int
+djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control)
+{
+    int pause_ms = SHARED_PIPE_PAUSE_MS;
+    for (shared_pipe_looks looks = {0, 0, 0, writers};;) {
+        int waiting = shared_pipe_waiting(fd);
+        if (waiting < 0) {
             return -1;
         }
-        empty = waiting == 0 ? empty + 1 : 0;
-        looks = waiting == 0 ? looks : SHARED_PIPE_LOOKS_BUSY;
-        if (empty >= looks) {
+        if (waiting == 0 && shared_pipe_is_between_lines(&looks, fd)) {
             return 0;
+        }
+        if (waiting > 0) {
+            looks.empty = 0;
+            looks.was_busy = 1;
         }
         if (control->poll && control->poll(control->user)) {
             errno = ECANCELED;

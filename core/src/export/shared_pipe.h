@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "export/pipe_writers.h"
 #include "export/transport.h"
 
 /* Returns the size of the next piece to write: as many whole lines as surely fit into the empty
@@ -12,7 +13,7 @@
 size_t djp__shared_pipe_piece(int fd, const char *data, size_t size);
 /* Waits until the pipe stays empty long enough that no process can be inside a line: a writer
  * blocked on a full pipe continues as soon as there is room. Returns 0, or -1 with errno ECANCELED
- * (cancelled), ETIMEDOUT, or that of ioctl. */
-int djp__shared_pipe_wait(int fd, const djp__send_control *control);
+ * (cancelled), ETIMEDOUT, or that of ioctl. writers: what earlier waits found, or all zero. */
+int djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control);
 
 #endif
