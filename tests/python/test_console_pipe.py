@@ -15,7 +15,7 @@ from support import clean_environment
 PROGRAM = """
 import json, sys
 from djp_telemetry import init_telemetry, start_span
-init_telemetry(flush_interval=0.01, shutdown_timeout=30)
+init_telemetry(flush_interval=0.01, shutdown_timeout=300)
 for n in range(600):
     size = 30000 if n % 60 == 0 else 3000
     with start_span("work", {"n": n, "big": "y" * (9000 if n % 50 == 0 else 10)}):
@@ -23,7 +23,7 @@ for n in range(600):
 """
 NODE_PROGRAM = """
 const d = require(process.argv[2]);
-d.init({ flushInterval: 0.01, shutdownTimeout: 30 });
+d.init({ flushInterval: 0.01, shutdownTimeout: 300 });
 let n = 0;
 (function next() {
   for (let i = 0; i < 20; i++, n++) {
@@ -49,11 +49,11 @@ def lines(command, pause, **settings):
     )
     assert process.stdout
     text = b""
-    while piece := os.read(process.stdout.fileno(), 4096 if pause else 1 << 16):
+    while piece := os.read(process.stdout.fileno(), 1 << 13 if pause else 1 << 16):
         text += piece
         time.sleep(pause)
     process.stdout.close()
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     return text.decode().splitlines()
 
 
@@ -78,6 +78,27 @@ def test_lines_of_node_stay_whole(pause, tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     (tmp_path / "program.js").write_text(NODE_PROGRAM)
     judge(lines([os.environ["DJP_NODE"], str(tmp_path / "program.js"), root], pause))
+
+
+@pytest.mark.parametrize("size", [100, 30_000, 200_000])
+def test_a_line_and_its_end_are_one_write(size):
+    """The pipe keeps the bounds of writes. Parts of a long one have 4,096 bytes."""
+    program = (
+        "import djp_telemetry, sys; djp_telemetry.init_telemetry(); print('x' * int(sys.argv[1]))"
+    )
+    reader, writer = os.pipe2(os.O_DIRECT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(size)],
+        env={**clean_environment(), **SETTINGS, "PYTHONUNBUFFERED": ""},
+        stdout=writer,
+    )
+    os.close(writer)
+    parts = list(iter(lambda: os.read(reader, 4096), b""))
+    os.close(reader)
+    assert process.wait(60) == 0
+    assert b"".join(parts) == b"x" * size + b"\n"
+    assert {len(part) for part in parts[:-1]} <= {4096}
+    assert len(parts[-1]) == size % 4096 + 1
 
 
 def test_a_console_that_nobody_asked_for_is_told(tmp_path):

@@ -29,6 +29,7 @@ log = logging.getLogger("djp_telemetry")
 
 _TRUE = ("1", "true", "yes", "on")
 _INFO = 3  # a value of the setting log_level
+_LONGEST_LINE = 1024 * 1024  # bytes: a pipe is enlarged for longer lines of spans up to here
 _FALSE = ("0", "false", "no", "off")
 
 
@@ -220,8 +221,10 @@ def _keep_lines_whole() -> None:
             and stream.fileno() == 1
             and stat.S_ISFIFO(os.fstat(1).st_mode)
         ):
+            # a text longer than this is written before print() adds the line end
+            stream._CHUNK_SIZE = _LONGEST_LINE  # type: ignore[attr-defined]
             stream.reconfigure(line_buffering=True, write_through=False)
-    except (OSError, ValueError):  # closed, or without a file descriptor
+    except (AttributeError, OSError, ValueError):  # closed, or without a file descriptor
         return
 
 
