@@ -163,7 +163,7 @@ check:
 	$(MAKE) --no-print-directory -s -j$(JOBS) $$programs && tools/run-tests.sh $$programs
 py:
 	@found=$$($(PYTHON) tools/pick-tests.py py '$(T)') || exit 2; \
-	$(MAKE) --no-print-directory -s -j$(JOBS) $(VENV)/.test $(VENV)/.native $$(grep -lq DJP_BUILD $$found && echo tools-c) || exit 1; \
+	$(MAKE) --no-print-directory -s -j$(JOBS) $(VENV)/.test $(VENV)/.native $$(grep -lq DJP_BUILD $$found && echo tools-c) $$(grep -lq DJP_NODE $$found && echo node_modules/.base node-native) || exit 1; \
 	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) $(PY) -m pytest -m 'not e2e' $(if $(K),-k '$(K)') $(PYTEST_ARGS) $$found
 js:
 	@found=$$($(PYTHON) tools/pick-tests.py js '$(T)') || exit 2; \
