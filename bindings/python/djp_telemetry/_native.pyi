@@ -391,8 +391,8 @@ def start_span(
     Args:
         name: Name of the span; an empty or invalid one becomes `unnamed`.
         attributes: Attributes of the span.
-        parent: A span, SpanContext, Context or mapping of headers; the current span by
-            default.
+        parent: A span, SpanContext or Context, also one of OpenTelemetry; the current
+            span by default.
         kind: internal, server, client, producer or consumer, as a word or a SpanKind.
         links: Links to other spans: contexts, or pairs of a context and attributes.
         start_time: Nanoseconds since 1970 as an int, or seconds as a float; now by

@@ -262,8 +262,8 @@
     "Args:\n" \
     "    name: Name of the span; an empty or invalid one becomes `unnamed`.\n" \
     "    attributes: Attributes of the span.\n" \
-    "    parent: A span, SpanContext, Context or mapping of headers; the current span by\n" \
-    "        default.\n" \
+    "    parent: A span, SpanContext or Context, also one of OpenTelemetry; the current\n" \
+    "        span by default.\n" \
     "    kind: internal, server, client, producer or consumer, as a word or a SpanKind.\n" \
     "    links: Links to other spans: contexts, or pairs of a context and attributes.\n" \
     "    start_time: Nanoseconds since 1970 as an int, or seconds as a float; now by\n" \

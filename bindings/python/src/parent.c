@@ -168,8 +168,12 @@ parent_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     djp_py_parent parent;
+    if (span != NULL && Py_TYPE(span) == state->context_type) {
+        span = ((parent_object *)span)->span;
+    }
     djp_py_parent_get(&parent, state, span);
     PyObject *owned = span != NULL && djp_py_span_check(state, span) ? Py_NewRef(span)
+                      : parent.owner != NULL                         ? Py_NewRef(parent.owner)
                       : parent.has_remote ? djp_py_span_remote(state, &parent.remote)
                                           : Py_NewRef(state->noop_span);
     djp_py_parent_release(&parent);

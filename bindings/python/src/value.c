@@ -314,12 +314,13 @@ djp_py_set_attribute(djp_py_state *state, djp_span *span, djp_key key, PyObject 
 /* The items of a mapping that is not a dict as a dict; NULL without an exception when it has
  * none. */
 static PyObject *
-value_as_dict(PyObject *attributes)
+value_as_dict(const djp_py_state *state, PyObject *attributes)
 {
-    if (attributes == NULL || !PyMapping_Check(attributes) || PySequence_Check(attributes)) {
+    if (attributes == NULL || !PyMapping_Check(attributes)) {
         return NULL;
     }
-    PyObject *names = PyObject_CallMethod(attributes, "keys", NULL);
+    /* a sequence has none */
+    PyObject *names = PyObject_CallMethodNoArgs(attributes, state->words.keys);
     PyObject *keys = names == NULL ? NULL : djp_py_items(names, DJP_PY_ITEMS_MAX), *dict = NULL;
     if (keys != NULL) {
         dict = PyDict_New();
@@ -362,7 +363,7 @@ djp_py_set_attributes(djp_py_state *state, djp_span *span, PyObject *attributes)
         value_set_dict(state, span, attributes);
         return;
     }
-    PyObject *dict = value_as_dict(attributes);
+    PyObject *dict = value_as_dict(state, attributes);
     if (dict != NULL) {
         value_set_dict(state, span, dict);
     } else {
@@ -409,12 +410,12 @@ value_collect_helped(djp_py_attributes *out, PyObject *dict)
 void
 djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *attributes)
 {
-    (void)state;
     memset(out, 0, sizeof *out);
     if (attributes == NULL || attributes == Py_None) {
         return;
     }
-    PyObject *dict = PyDict_Check(attributes) ? Py_NewRef(attributes) : value_as_dict(attributes);
+    PyObject *dict =
+        PyDict_Check(attributes) ? Py_NewRef(attributes) : value_as_dict(state, attributes);
     if (dict == NULL) {
         out->dropped = 1;
         return;
