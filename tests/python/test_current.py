@@ -3,6 +3,7 @@ left, always the nearest that is still entered. Spans entered in a generator are
 outside."""
 
 import asyncio
+import concurrent.futures
 import contextvars
 import gc
 import threading
@@ -307,3 +308,72 @@ def test_more_spans_that_lie_above_one_another():
 
     other.run(enter_again)
     assert nobody()
+
+
+# ---- threads and tasks --------------------------------------------------------------------------
+
+
+def test_threads_begin_empty_unless_the_context_is_copied():
+    seen = []
+    with start_span("main") as span:
+        thread = threading.Thread(target=lambda: seen.append(get_current_span()))
+        thread.start()
+        thread.join()
+        copied = contextvars.copy_context()
+        thread = threading.Thread(
+            target=lambda: copied.run(lambda: seen.append(get_current_span()))
+        )
+        thread.start()
+        thread.join()
+    assert seen == [djp_telemetry.INVALID_SPAN, span]
+
+
+def test_to_thread_carries_the_span():
+    def work():
+        with start_span("in thread"):
+            return get_current_span()
+
+    async def main():
+        with start_span("main"):
+            await asyncio.to_thread(work)
+
+    asyncio.run(main())
+    spans = take()
+    assert spans.one("in thread").parent_span_id == spans.one("main").span_id
+
+
+def test_spans_of_one_trace_in_many_threads():
+    with start_span("root") as root, concurrent.futures.ThreadPoolExecutor(8) as pool:
+
+        def work(number):
+            with start_span("work", {"n": number}, parent=root):
+                return number
+
+        assert list(pool.map(work, range(200))) == list(range(200))
+    spans = take()
+    assert len(spans) == 201 and len({span.span_id for span in spans}) == 201
+    assert {span.trace_id for span in spans} == {spans.one("root").trace_id}
+
+
+def test_leaving_in_another_context_changes_nothing_there():
+    span = start_span("elsewhere")
+    contextvars.copy_context().run(span.__enter__)
+    with start_span("here") as here:
+        span.__exit__(None, None, None)
+        assert get_current_span() is here
+    assert len(take()) == 2
+
+
+def test_an_async_generator_that_is_collected_elsewhere():
+    async def stream():
+        with start_span("stream"):
+            yield 1
+            yield 2
+
+    async def main():
+        generator = stream()
+        assert await generator.asend(None) == 1
+        await asyncio.create_task(generator.aclose())
+
+    asyncio.run(main())
+    assert take().one("stream").status.code == 0

@@ -83,42 +83,6 @@ def test_start_as_current_span_as_context_manager():
     assert spans.one("inner").parent_span_id == ids(outer)
 
 
-def test_parents_of_every_form():
-    with start_span("parent") as parent:
-        pass
-    remote = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=1, trace_state="k=v")
-    carrier = {"traceparent": f"00-{0xABC:032x}-{0xDEF:016x}-01"}
-    with start_span("around"):
-        start_span("by span", parent=parent).end()
-        start_span("by context", parent=parent.get_span_context()).end()
-        start_span("by remote", parent=remote).end()
-        start_span("by carrier", parent=djp_telemetry.extract(carrier)).end()
-        start_span("root", parent=djp_telemetry.extract({})).end()
-        start_span("by invalid", parent=SpanContext(0, 0)).end()
-        start_span("by nonsense", parent=object()).end()
-        start_span("by default", parent=None).end()
-    spans = take()
-    parent_id, around = ids(parent), spans.one("around")
-    assert (
-        spans.one("by span").parent_span_id == spans.one("by context").parent_span_id == parent_id
-    )
-    assert spans.one("by remote").trace_id == (0xABC).to_bytes(16, "big")
-    assert "k=v" in spans.one("by remote").trace_state
-    assert spans.one("by carrier").parent_span_id == (0xDEF).to_bytes(8, "big")
-    assert spans.one("by default").parent_span_id == around.span_id
-    for name in ("root", "by invalid", "by nonsense"):
-        assert spans.one(name).parent_span_id == b"" and spans.one(name).trace_id != around.trace_id
-
-
-def test_opentelemetry_contexts_are_parents():
-    trace = pytest.importorskip("opentelemetry.trace")
-    context = trace.SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=trace.TraceFlags(1))
-    with_span = trace.set_span_in_context(trace.NonRecordingSpan(context))
-    get_tracer("t").start_span("child", with_span).end()
-    get_tracer("t").start_span("child2", context=with_span).end()
-    assert [span.parent_span_id for span in take()] == [(0xDEF).to_bytes(8, "big")] * 2
-
-
 # ---- decorators --------------------------------------------------------------------------------
 
 

@@ -10,7 +10,6 @@ import fractions
 import ipaddress
 import json
 import logging
-import math
 import pathlib
 import types
 import uuid
@@ -35,65 +34,6 @@ def record(values):
     found = attributes(span.attributes)
     found.pop("sampling.reason", None)
     return found, span.dropped_attributes_count
-
-
-class Word(str, enum.Enum):
-    ONE = "one"
-
-
-class Number(enum.IntEnum):
-    TWO = 2
-
-
-class Text(str):
-    def __str__(self):
-        raise RuntimeError("no user code runs while recording")
-
-
-class Real(float):
-    pass
-
-
-@pytest.mark.parametrize(
-    "given, expected",
-    [
-        ("text", "text"),
-        ("", ""),
-        ("grüße \U0001f600", "grüße \U0001f600"),
-        ("nul\0inside", "nul\0inside"),
-        (True, True),
-        (False, False),
-        (0, 0),
-        (-1, -1),
-        (2**63 - 1, 2**63 - 1),
-        (-(2**63), -(2**63)),
-        (2**63, str(2**63)),
-        (-(2**100), str(-(2**100))),
-        (1.5, 1.5),
-        (math.inf, math.inf),
-        (b"\0\xff", b"\0\xff"),
-        (bytearray(b"ab"), b"ab"),
-        ([1, "a", 2.5, True, None], [1, "a", 2.5, True, None]),
-        ((1, (2, (3,))), [1, [2, [3]]]),
-        ([], []),
-        ({"a": {"b": [1]}}, {"a": {"b": [1]}}),
-        ({}, {}),
-        (Word.ONE, "one"),
-        (Number.TWO, 2),
-        (Text("sub"), "sub"),
-        (Real(2.0), 2.0),
-    ],
-)
-def test_values_that_have_a_counterpart(given, expected):
-    found, dropped = record({"k": given})
-    assert found == {"k": expected}
-    assert type(found["k"]) is type(expected)
-    assert dropped == 0
-
-
-def test_nan_stays_nan():
-    found, dropped = record({"k": math.nan})
-    assert math.isnan(found["k"]) and dropped == 0
 
 
 MODULES = (
@@ -213,103 +153,3 @@ def test_values_without_a_counterpart_are_counted(given):
 
 def test_none_is_skipped_and_not_counted():
     assert record({"k": None}) == ({}, 0)
-
-
-def test_keys_that_are_not_text_are_counted():
-    assert record({1: "a", None: "b", "": "c", "kept": 1}) == ({"kept": 1}, 3)
-
-
-def test_lone_surrogates_are_replaced():
-    found, dropped = record({"k\ud800": "a\udfffb"})
-    assert found == {"k\ufffd": "a\ufffdb"} and dropped == 0
-
-
-def test_structures_that_contain_themselves_end():
-    cycle = [1]
-    cycle.append(cycle)
-    found, _ = record({"k": cycle})
-    depth, level = 0, found["k"]
-    while isinstance(level, list):
-        assert level[0] == 1
-        level, depth = level[1], depth + 1
-    assert depth == DEPTH
-
-
-def test_wide_cycles_are_refused_quickly():
-    cycle = []
-    cycle.extend([cycle] * 10)
-    assert record({"k": cycle, "kept": 1}) == ({"kept": 1}, 1)
-
-
-def test_deep_nesting_is_cut():
-    deep = {}
-    for _ in range(1000):
-        deep = {"d": deep}
-    found, _ = record({"k": deep})
-    depth, level = 0, found["k"]
-    while level:
-        level, depth = level["d"], depth + 1
-    assert depth == DEPTH
-
-
-def test_a_huge_string_does_no_harm():
-    found, dropped = record({"k": "x" * 10_000_000, "kept": 1})
-    assert found.get("kept") == 1
-    assert dropped == (0 if "k" in found else 1)
-
-
-def test_many_attributes_are_limited_and_counted():
-    found, dropped = record({f"k{i}": i for i in range(10_000)})
-    assert len(found) == 127 and dropped == 10_000 - 127  # one place is for sampling.reason
-
-
-def test_the_last_value_of_a_key_wins_also_under_another_object():
-    with djp_telemetry.start_span("values") as span:
-        span.set_attribute("".join(["ke", "y"]), 1)
-        span.set_attribute("".join(["k", "ey"]), 2)
-    assert attributes(take().one("values").attributes)["key"] == 2
-
-
-def test_mappings_that_are_not_dicts():
-    from types import MappingProxyType
-
-    assert record(MappingProxyType({"a": 1})) == ({"a": 1}, 0)
-
-
-@pytest.mark.parametrize("wrong", [1, "text", [1, 2], object()])
-def test_attributes_of_a_wrong_type_are_counted(wrong):
-    assert record(wrong) == ({}, 1)
-
-
-def test_numpy_scalars():
-    numpy = pytest.importorskip("numpy")
-    found, dropped = record({"i": numpy.int64(7), "f": numpy.float32(0.5), "b": numpy.bool_(True)})
-    assert found == {"i": 7, "f": 0.5, "b": True} and dropped == 0
-
-
-def test_keys_may_come_and_go():
-    """The key cache compares addresses: a new string at an old address must not get the old key."""
-    for i in range(5000):
-        with djp_telemetry.start_span("values") as span:
-            span.set_attribute(f"key{i % 700}", i)
-        if i % 1000 == 999:
-            for recorded in take():
-                ((key, number),) = [
-                    item
-                    for item in attributes(recorded.attributes).items()
-                    if item[0] != "sampling.reason"
-                ]
-                assert key == f"key{number % 700}"
-
-
-def test_a_text_that_fits_no_span_is_cut_not_lost():
-    huge = "\u00e9" * 3_000_000
-    span = djp_telemetry.start_span("s", {"before": 1, "huge": huge, "after": "x"})
-    span.set_attribute("list", [huge, "end"])
-    span.add_event("e", {"huge": huge})
-    span.end()
-    (found,) = take()
-    kept = attributes(found.attributes)
-    assert (kept["before"], kept["after"], kept["list"][1]) == (1, "x", "end")
-    for text in (kept["huge"], kept["list"][0], attributes(found.events[0].attributes)["huge"]):
-        assert set(text) == {"\u00e9"} and 10_000 < len(text) < 600_000
