@@ -1,5 +1,5 @@
-"""Propagation without the native core: what is current, in any order of entering and leaving, is the
-same as with the core."""
+"""Propagation without the native core: what is current, in any order of entering and leaving, is
+the same as with the core."""
 
 import contextvars
 import random

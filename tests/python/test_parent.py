@@ -1,5 +1,5 @@
-"""Parents of every form: our own objects, those of other libraries and mappings with a span in them;
-and Context, the pair of a span and baggage."""
+"""Parents of every form: our own objects, those of other libraries and mappings with a span in
+them; and Context, the pair of a span and baggage."""
 
 import copy
 import pickle

@@ -1,5 +1,5 @@
-"""Text between Python and the core: every width of characters, lone surrogates at every place, bytes,
-and no second copy of a long text in Python's object."""
+"""Text between Python and the core: every width of characters, lone surrogates at every place,
+bytes, and no second copy of a long text in Python's object."""
 
 import random
 import sys

@@ -1,5 +1,5 @@
-"""Python values as attributes: what OTLP has a type for arrives exactly, everything else is counted,
-and no code of the program runs. Limits, references and the cache of keys."""
+"""Python values as attributes: what OTLP has a type for arrives exactly, everything else is
+counted, and no code of the program runs. Limits, references and the cache of keys."""
 
 import enum
 import itertools
