@@ -149,6 +149,9 @@
 #include "instrument/http_client.c"
 #include "instrument/baggage_attributes.c"
 #include "instrument/http_server.c"
+#include "instrument/operation.c"
+#include "instrument/job.c"
+#include "instrument/external.c"
 
 #include "control/remote_strategy.c"
 #include "control/remote_client.c"

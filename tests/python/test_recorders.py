@@ -23,20 +23,46 @@ def vectors(file):
         return json.load(stream)["cases"]
 
 
+USUAL = {"error", "error.message", "sampling.reason"}
+
+
+def record(case):
+    name, *given = case["call"]
+    getattr(MODULES.get(name, prom), name)(
+        *[NUMBERS.get(value, value) if isinstance(value, str) else value for value in given],
+        **case.get("named", {}),
+    )
+
+
 @pytest.mark.parametrize("case", vectors("recorders.json"), ids=lambda case: str(case["call"]))
 def test_a_recorder(case):
-    name, *given = case["call"]
     with driver.telemetry(backend="hybrid", exporter="memory"):
-        getattr(MODULES.get(name, prom), name)(
-            *[NUMBERS.get(value, value) if isinstance(value, str) else value for value in given],
-            **case.get("named", {}),
-        )
+        record(case)
         found = driver.samples()
         dropped = djp_telemetry.telemetry_status()["registry"]["dropped"]
     for sample, value in case["samples"].items():
         assert found.get(sample) == value, sample
     assert not [key for key in found for absent in case.get("absent", []) if key.startswith(absent)]
     assert dropped == case["dropped"]
+
+
+@pytest.mark.parametrize("semconv", ["old", "stable"])
+@pytest.mark.parametrize(
+    "case",
+    [case for case in vectors("recorders.json") if "span" in case],
+    ids=lambda case: f"{case['call']} {case.get('named', '')}",
+)
+def test_the_span_of_a_recorder(case, semconv):
+    with driver.telemetry(backend="otel", semconv=semconv):
+        record(case)
+        (span,) = driver.spans()
+    wanted = case["span"]
+    own = {key: value for key, value in driver.attributes(span).items() if key not in USUAL}
+    both = wanted["attributes"]
+    assert own == (wanted.get("stable", both) if semconv == "stable" else both)
+    assert (span.name, span.kind) == (wanted["name"], wanted["kind"])
+    assert span.status.code == {"unset": 0, "error": 2}[wanted["status"]]
+    assert span.status.message == wanted["description"]
 
 
 def test_a_refused_number_leaves_no_series():

@@ -1,11 +1,13 @@
 /* Prints as JSON what the core knows about the contract: the table of settings, the status of an
- * instance that is off, and the built-in metrics. `make gen` reads it; it is not in the product. */
+ * instance that is off, the built-in metrics, and the operations that have ended. `make gen` reads
+ * it; it is not in the product. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "djp/sdk.h"
+#include "instrument/operation.h"
 #include "metrics/builtin_table.h"
 
 static void
@@ -77,6 +79,60 @@ contract_metric(djp__buf *out, size_t place)
     djp__buf_text(out, "]}");
 }
 
+/* [family, [facts of the labels], fact of the value, whether only failures are recorded] */
+static void
+contract_recording(djp__buf *out, int is_first, const char *family, const djp__fact *labels,
+                   size_t count, djp__fact value, int of_failures)
+{
+    static const char *const facts[] = {"",        "first",      "second", "seconds",
+                                        "success", "error_type", "status", "one"};
+    djp__buf_printf(out, "%s[\"%s\",[", is_first ? "" : ",", family);
+    for (size_t i = 0; i < count && labels[i] != DJP__FACT_NONE; i++) {
+        djp__buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",", facts[labels[i]]);
+    }
+    djp__buf_printf(out, "],\"%s\",%s]", facts[value], of_failures ? "true" : "false");
+}
+
+static void
+contract_recordings(djp__buf *out, const djp__operation *operation)
+{
+    static const djp__fact request[] = {DJP__FACT_FIRST, DJP__FACT_SECOND, DJP__FACT_STATUS};
+    djp__buf_text(out, "\"metrics\":[");
+    for (size_t i = 0; i < DJP__OPERATION_METRICS && operation->metrics[i].family; i++) {
+        contract_recording(out, i == 0, operation->metrics[i].family, operation->metrics[i].labels,
+                           DJP__OPERATION_LABELS, operation->metrics[i].value,
+                           operation->metrics[i].of_failures);
+    }
+    if (operation->is_request) {
+        contract_recording(out, 1, djp__builtin_definitions[DJP__BUILTIN_REQUESTS].name, request, 3,
+                           DJP__FACT_ONE, 0);
+        contract_recording(out, 0, djp__builtin_definitions[DJP__BUILTIN_DURATION].name, request, 3,
+                           DJP__FACT_SECONDS, 0);
+    }
+    djp__buf_text(out, "]");
+}
+
+static void
+contract_operation(djp__buf *out, int type)
+{
+    static const char *const kinds[] = {"", "internal", "server", "client", "producer", "consumer"};
+    const djp__operation *operation = djp__operation_at((djp__operation_type)type);
+    djp__buf_text(out, type == 0 ? "{" : ",{");
+    contract_text(out, "name", operation->name);
+    contract_text(out, "kind", kinds[operation->kind]);
+    djp__buf_text(out, "\"attributes\":[");
+    size_t shown = 0; /* those under the documented names, the default */
+    for (size_t i = 0; i < DJP__OPERATION_ATTRIBUTES && operation->attributes[i].key; i++) {
+        unsigned conventions = operation->attributes[i].semconv;
+        if (conventions == 0 || (conventions >> DJP_SEMCONV_OLD & 1u) != 0) {
+            djp__buf_printf(out, "%s\"%s\"", shown++ == 0 ? "" : ",", operation->attributes[i].key);
+        }
+    }
+    djp__buf_text(out, "],");
+    contract_recordings(out, operation);
+    djp__buf_char(out, '}');
+}
+
 static int
 contract_status(djp__buf *out)
 {
@@ -107,6 +163,10 @@ main(void)
     djp__buf_text(&out, "],\"metrics\":[");
     for (size_t i = 0; i < djp__builtin_count; i++) {
         contract_metric(&out, i);
+    }
+    djp__buf_text(&out, "],\"operations\":[");
+    for (int type = 0; type < DJP__OPERATIONS; type++) {
+        contract_operation(&out, type);
     }
     djp__buf_text(&out, "],\"status\":");
     if (contract_status(&out) != 0) {

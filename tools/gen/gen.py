@@ -35,6 +35,7 @@ class Contract:
     def __init__(self, core):
         self.settings = core["settings"]
         self.metrics = core["metrics"]
+        self.operations = {operation["name"]: operation for operation in core["operations"]}
         self.status_off = core["status"]
         self.status = toml("status.toml")
         self.surface = toml("surface.toml")

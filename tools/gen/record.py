@@ -1,5 +1,5 @@
-"""The recorders (contract/record.toml): their functions in both languages and, for the tests, the
-recording that each call must make."""
+"""The recorders (contract/record.toml, and the tables of core/src/instrument): their functions in
+both languages and, for the tests, the recording that each call must make."""
 
 import json
 
@@ -67,16 +67,41 @@ def node(contract, surface):
     return lines
 
 
+# The argument of a recorder for a fact of an operation; the first two arguments name it.
+FACTS = {
+    "seconds": "duration_seconds",
+    "error_type": "error_type",
+    "status": "status_code",
+    "one": "1",
+}
+
+
+def _operation(operation, arguments):
+    """The span and the metrics of an operation of the core, in the form of record.toml."""
+    words = {**FACTS, "first": arguments[0], "second": arguments[1]}
+    rows = []
+    for family, labels, value, of_failures in operation["metrics"]:
+        names = [words[label] for label in labels]
+        rows.append([family, names, words[value], *(names[-1:] if of_failures else [])])
+    return {
+        "metrics": rows,
+        "span": {part: operation[part] for part in ("name", "kind", "attributes")},
+    }
+
+
+def _vector(contract, surface, key, recorder):
+    arguments = [arg.arg for arg in surface.items[key].parameters().args]
+    if "operation" in recorder:
+        recorder = {**recorder, **_operation(contract.operations[recorder["operation"]], arguments)}
+    return {"name": key, "arguments": arguments, **recorder}
+
+
 def outputs(contract, surface, lines_of):
     _check(contract)
     vectors = [
-        {
-            "name": key,
-            "arguments": [arg.arg for arg in surface.items[key].parameters().args],
-            **recorder,
-        }
+        _vector(contract, surface, key, recorder)
         for key, recorder in contract.record.items()
-        if "metrics" in recorder
+        if "metrics" in recorder or "operation" in recorder
     ]
     kept = ("name", "arguments", "metrics", "span")
     vectors = [{part: vector[part] for part in kept if part in vector} for vector in vectors]

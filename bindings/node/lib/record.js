@@ -60,7 +60,8 @@ function recordHttpSpan(method, route, status, durationSeconds) {
 function recordJobSpan(queueName, jobType, durationSeconds, success = true, options = {}) {
   const duration = seconds(durationSeconds);
   const succeeded = truth(success);
-  const errorType = succeeded ? null : (optionOf(options, 'errorType') ?? null);
+  const given = succeeded ? null : (optionOf(options, 'errorType') ?? null);
+  const errorType = given === null || text(given) === '' ? null : given;
   const attributes = {
     'queue.name': text(queueName),
     'job.type': text(jobType),

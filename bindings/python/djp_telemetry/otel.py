@@ -1,14 +1,14 @@
 """The documented spans of HTTP requests, jobs and calls to other services. A duration measured by
 the caller becomes a span that ends now. Each call also records the documented metrics. Durations
-are converted to float, status codes to int, success to bool, everything else to text."""
+are converted to float, status codes to int, success to bool, everything else to text; the core
+defines the rest."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
-from . import _measured, _runtime, prom
-from ._loader import impl
+from . import _measured, _runtime
+from ._loader import impl, native
 
 if TYPE_CHECKING:
     from ._native import get_current_span_id, get_current_trace_id, get_tracer, start_span
@@ -43,23 +43,6 @@ def init_tracer(service_name: Optional[str] = None) -> None:
 init_opentelemetry = init_tracer
 
 
-def _record(
-    name: str, duration: float, attributes: dict[str, Any], kind: str, failed: bool, error: str
-) -> None:
-    try:
-        end = time.time_ns()
-        start = end - int(duration * 1e9) if 0 <= duration < 1e9 else end
-        span = impl.start_span(name, attributes, kind=kind, start_time=start)
-        if failed:
-            span.set_status("error", error)
-        span.end(end)
-    except Exception as problem:  # the text of the exception may differ each time
-        _runtime.warn_once(
-            f"A span {name} could not be recorded: {type(problem).__name__} while its values "
-            "were read."
-        )
-
-
 def record_http_span(method: str, route: str, status_code: int, duration_seconds: float) -> None:
     """Records an answered HTTP request that has just ended: a server span `http.server`,
     which is an error for a status of 500 or more, and the metrics of
@@ -72,19 +55,13 @@ def record_http_span(method: str, route: str, status_code: int, duration_seconds
         status_code: HTTP status, 100 to 599.
         duration_seconds: Duration in seconds.
     """
-    status, duration = _measured.status_code(status_code), _measured.seconds(duration_seconds)
-    attributes: dict[str, Any] = {"http.route": _measured.text(route)}
-    semconv = _runtime.settings().get("semconv", "old")
-    if semconv in ("old", "both"):
-        attributes["http.method"] = _measured.text(method)
-        attributes["http.status_code"] = status or None
-    if semconv in ("stable", "both"):
-        attributes["http.request.method"] = _measured.text(method)
-        attributes["http.response.status_code"] = status or None
-    if duration == duration:
-        attributes["http.duration_seconds"] = duration
-    _record("http.server", duration, attributes, "server", status >= 500, "")
-    prom.record_http_request(method, route, status, duration)
+    if native is not None:
+        native._record_request(
+            _measured.text(method),
+            _measured.text(route),
+            _measured.status_code(status_code),
+            _measured.seconds(duration_seconds),
+        )
 
 
 def record_job_span(
@@ -105,20 +82,14 @@ def record_job_span(
         success: Whether the job succeeded.
         error_type: Class of the error, never a message; `_OTHER` is recorded without one.
     """
-    duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
-    attributes: dict[str, Any] = {
-        "queue.name": _measured.text(queue_name),
-        "job.type": _measured.text(job_type),
-        "job.success": succeeded,
-    }
-    if duration == duration:
-        attributes["job.duration_seconds"] = duration
-    if not succeeded and error_type is not None:
-        attributes["error.type"] = _measured.text(error_type)
-    _record("job.run", duration, attributes, "internal", not succeeded, "Job failed")
-    prom.record_queue_job(job_type, duration)
-    if not succeeded:
-        prom.record_queue_job_failure("_OTHER" if error_type is None else error_type)
+    if native is not None:
+        native._record_job(
+            _measured.text(queue_name),
+            _measured.text(job_type),
+            _measured.seconds(duration_seconds),
+            _measured.truth(success),
+            None if error_type is None else _measured.text(error_type),
+        )
 
 
 def record_external_api_span(
@@ -140,25 +111,11 @@ def record_external_api_span(
         success: Whether the call succeeded.
         status_code: HTTP status of the response.
     """
-    duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
-    status = _measured.status_code(status_code)
-    attributes: dict[str, Any] = {
-        "external.service": _measured.text(service),
-        "external.operation": _measured.text(operation),
-        "external.success": succeeded,
-    }
-    if duration == duration:
-        attributes["external.duration_seconds"] = duration
-    if status:
-        attributes["http.status_code"] = status
-    _record(
-        "external.api.call",
-        duration,
-        attributes,
-        "client",
-        not succeeded,
-        "External API call failed",
-    )
-    prom.record_external_api_call(service, operation, duration)
-    if not succeeded:
-        prom.record_external_api_error(service, status)
+    if native is not None:
+        native._record_external_call(
+            _measured.text(service),
+            _measured.text(operation),
+            _measured.seconds(duration_seconds),
+            _measured.truth(success),
+            _measured.status_code(status_code),
+        )

@@ -39,6 +39,7 @@
 #include "djp/http_client.h"
 #include "djp/key.h"
 #include "djp/metrics.h"
+#include "djp/operation.h"
 #include "djp/oplog.h"
 #include "djp/sampler.h"
 #include "djp/sdk.h"

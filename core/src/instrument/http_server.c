@@ -12,6 +12,7 @@
 #include "instrument/http_common.h"
 #include "model/baggage.h"
 #include "instrument/http_server.h"
+#include "instrument/operation.h"
 
 enum { HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
 
@@ -346,4 +347,30 @@ djp_http_server_background(djp_http_server *server, djp_span *span, uint64_t sta
                                 .parent = span,
                                 .start_unix_ns = start_ns + (uint64_t)djp__clock_anchor()};
     return djp_span_start(server->recorder, (djp_text){name, sizeof name - 1}, &options);
+}
+
+/* ---- requests that have ended ---- */
+
+const djp__operation djp__operation_request = {
+    .name = "http.server",
+    .kind = DJP_KIND_SERVER,
+    .failure = "",
+    .attributes = {{"http.route", DJP__FACT_SECOND, 0},
+                   {"http.duration_seconds", DJP__FACT_SECONDS, 0},
+                   {"http.method", DJP__FACT_FIRST, DJP__SEMCONV_OLD},
+                   {"http.status_code", DJP__FACT_STATUS, DJP__SEMCONV_OLD},
+                   {"http.request.method", DJP__FACT_FIRST, DJP__SEMCONV_STABLE},
+                   {"http.response.status_code", DJP__FACT_STATUS, DJP__SEMCONV_STABLE}},
+    .is_request = 1,
+};
+
+void
+djp_ended_request_record(djp_operations *operations, const djp_ended_request *request,
+                         djp_span *parent, const djp_span_context *remote)
+{
+    djp__operation_facts facts = {.first = request->method,
+                                  .second = request->route,
+                                  .seconds = request->seconds,
+                                  .status = request->status};
+    djp__operation_record(operations, DJP__OPERATION_REQUEST, &facts, parent, remote);
 }

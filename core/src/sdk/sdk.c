@@ -374,6 +374,7 @@ sdk_destroy(djp_sdk *sdk)
     djp__recorder_free(sdk->recorder);
     sdk_free_pipelines(sdk);
     djp__http_client_free(sdk->http_client);
+    djp__operations_free(sdk->operations);
     djp_builtin_free(sdk->standard);
     djp_registry_free(sdk->registry);
     djp__worker_fini(&sdk->worker);
@@ -438,6 +439,9 @@ sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *langu
     if (result == 0) {
         result =
             djp__http_client_new(&sdk->http_client, &sdk->options, sdk->recorder, sdk->standard);
+    }
+    if (result == 0) {
+        result = djp__operations_new(&sdk->operations, &sdk->options, sdk->recorder, sdk->standard);
     }
     if (result == 0) {
         result = djp__sdk_prepare_control(sdk);
@@ -532,6 +536,12 @@ djp_sdk_set_baggage_source(djp_sdk *sdk, djp_baggage_source source, void *user)
     if (sdk != NULL) {
         djp__baggage_attributes_set_source(sdk->baggage_attributes, source, user);
     }
+}
+
+djp_operations *
+djp_sdk_operations(djp_sdk *sdk)
+{
+    return sdk != NULL ? sdk->operations : NULL;
 }
 
 const djp_options *

@@ -16,6 +16,7 @@
 #include "export/prometheus_http.h"
 #include "instrument/http_client.h"
 #include "instrument/baggage_attributes.h"
+#include "instrument/operation.h"
 #include "oplog/oplog.h"
 #include "pipeline/books.h"
 #include "pipeline/flush.h"
@@ -116,6 +117,7 @@ struct djp_sdk {
     djp_registry *registry; /* NULL: metrics are off */
     djp_builtin *standard;
     djp_http_client *http_client;
+    djp_operations *operations;
     djp__prometheus_http *listener; /* NULL: no port is configured, or it cannot be opened */
     djp__pipeline *pipelines; /* traces first; NULL: nothing is exported */
     djp__fork_hook fork_hook;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "base/mem.h"
 #include "djp/djp.h"
@@ -97,6 +98,14 @@ sink_add(sink *out, const char *format, ...)
 }
 
 static inline void
+sink_add_id(sink *out, ProtobufCBinaryData id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        sink_add(out, "%02x", id.data[i]);
+    }
+}
+
+static inline void
 sink_add_span(sink *out, const Djp__Otlp__V1__Span *span)
 {
     sink_add(out, "%s|%d;", span->name, span->status ? (int)span->status->code : 0);
@@ -113,12 +122,16 @@ sink_add_span(sink *out, const Djp__Otlp__V1__Span *span)
             sink_add(out, "%s=%d;", key, (int)value->int_value);
         }
     }
-    sink_add(out, "|%d|%s|%llu\n", (int)span->kind, span->status ? span->status->message : "",
+    sink_add(out, "|%d|%s|%llu|", (int)span->kind, span->status ? span->status->message : "",
              (unsigned long long)(span->end_time_unix_nano - span->start_time_unix_nano));
+    sink_add_id(out, span->span_id);
+    sink_add(out, "|");
+    sink_add_id(out, span->parent_span_id);
+    sink_add(out, "\n");
 }
 
 /* The spans exported since the last call, each as "name|status;key=value;...|kind|description|
- * nanoseconds\n". Static text, until the next call. */
+ * nanoseconds|id|parent\n". Static text, until the next call. */
 static inline const char *
 exported(djp_sdk *sdk)
 {
@@ -182,8 +195,8 @@ attribute_text(char *out, size_t size, const char *key, const json *value)
         snprintf(out, size, ";%s=%s;", key, json_string(value, ""));
     } else if (value->kind == JSON_BOOL) {
         snprintf(out, size, ";%s=%s;", key, value->boolean ? "true" : "false");
-    } else {
-        snprintf(out, size, ";%s=%s;", key, value->text);
+    } else { /* durations are doubles */
+        snprintf(out, size, ";%s=%s%s;", key, value->text, strstr(key, "_seconds") ? "d" : "");
     }
 }
 
@@ -201,6 +214,97 @@ assert_attributes(const char *line, const json *wanted)
     if (attributes_in(line) != json_count(wanted)) {
         fail_msg("%zu attributes, not %zu: %s", attributes_in(line), json_count(wanted), line);
     }
+}
+
+/* The recordings that metrics refused. */
+static inline double
+dropped(djp_sdk *sdk)
+{
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(djp_sdk_status_json(&text, &size, sdk), 0);
+    json *status = json_parse(text, size);
+    double count = json_number(json_get(json_get(status, "registry"), "dropped"), -1);
+    json_free(status);
+    djp_free(text);
+    return count;
+}
+
+/* ---- recorders.json ---- */
+
+/* A number that may be written as text. */
+static inline double
+number_of(const json *value)
+{
+    const char *text = json_string(value, NULL);
+    return text != NULL ? strtod(text, NULL) : json_number(value, NAN);
+}
+
+static inline void
+assert_recorded_span(djp_sdk *sdk, const json *wanted, int stable)
+{
+    char begin[128], end[128];
+    const char *line = exported(sdk);
+    const json *attributes = json_get(wanted, "stable");
+    int failed = strcmp(json_string(json_get(wanted, "status"), ""), "error") == 0;
+    snprintf(begin, sizeof begin, "%s|%d;", json_string(json_get(wanted, "name"), ""),
+             failed ? 2 : 0);
+    snprintf(end, sizeof end, ";|%d|%s|", (int)json_number(json_get(wanted, "kind"), 0),
+             json_string(json_get(wanted, "description"), ""));
+    if (strncmp(line, begin, strlen(begin)) != 0 || strstr(line, end) == NULL) {
+        fail_msg("not %s...%s: %s", begin, end, line);
+    }
+    assert_attributes(line,
+                      stable && attributes != NULL ? attributes : json_get(wanted, "attributes"));
+}
+
+static inline void
+assert_recorded_samples(djp_sdk *sdk, const json *given)
+{
+    const json *samples = json_get(given, "samples"), *absent = json_get(given, "absent");
+    char line[512];
+    for (size_t i = 0; i < json_count(samples); i++) {
+        snprintf(line, sizeof line, "\n%s %s\n", samples->keys[i], samples->items[i].text);
+        if (!shows(sdk, line)) {
+            fail_msg("no %s in: %s", line, exposed);
+        }
+    }
+    for (size_t i = 0; i < json_count(absent); i++) {
+        snprintf(line, sizeof line, "\n%s{", json_string(json_at(absent, i), ""));
+        assert_false(shows(sdk, line));
+    }
+    assert_true(dropped(sdk) == json_number(json_get(given, "dropped"), -1));
+}
+
+/* Makes the calls of one recorder under both conventions, with a function that passes their
+ * arguments to the core. */
+static inline void
+check_recorder(const char *name, size_t least,
+               void (*record)(djp_operations *operations, const json *call, const json *named))
+{
+    json *vectors = json_load("recorders.json");
+    const json *cases = json_get(vectors, "cases");
+    size_t found = 0;
+    for (size_t i = 0; i < 2 * json_count(cases); i++) {
+        const json *given = json_at(cases, i / 2), *call = json_get(given, "call");
+        if (strcmp(json_string(json_at(call, 0), ""), name) == 0) {
+            djp_sdk *sdk = sdk_of(i % 2 != 0 ? "stable" : "old", "hybrid");
+            record(djp_sdk_operations(sdk), call, json_get(given, "named"));
+            assert_recorded_span(sdk, json_get(given, "span"), i % 2 != 0);
+            assert_recorded_samples(sdk, given);
+            sdk_free(sdk);
+            found++;
+        }
+    }
+    assert_true(found >= 2 * least);
+    json_free(vectors);
+}
+
+/* The success of a call; a text is a word for no. */
+static inline int
+is_failed(const json *success)
+{
+    return success != NULL && (success->kind == JSON_STRING || !success->boolean);
 }
 
 #endif
