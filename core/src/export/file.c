@@ -21,6 +21,7 @@
 #define FILE_CHECK_NS UINT64_C(1000000000) /* interval of the check for rotation */
 enum {
     FILE_WAIT_MS = 20,
+    FILE_PAUSE_MS = 2, /* of a wait while another transport is due */
     FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */
 };
 
@@ -31,8 +32,20 @@ typedef enum file_way {
     FILE_SOCKET /* send(2) with MSG_DONTWAIT */
 } file_way;
 
+/* The request that is being written: a line end if the last one ended inside a line, the body, a
+ * line end. */
+typedef struct file_job {
+    djp__send_job given;
+    uint64_t before; /* bytes in front of the body */
+    uint64_t written; /* bytes of all three */
+    uint64_t piece; /* bytes left of a piece that goes whole into a shared pipe */
+    int is_open; /* 1: begun; a pause leaves it so */
+    int was_paused;
+} file_job;
+
 typedef struct file_transport {
     djp__transport base;
+    file_job job;
     const char *path; /* borrowed; NULL: standard output */
     const char *line_end; /* "\n" for OTLP lines, "" for console lines, which end with one */
     int fd; /* -1: not open */
@@ -178,7 +191,8 @@ file_prepare(file_transport *transport)
     return transport->path ? file_open_path(transport) : file_open_stdout(transport);
 }
 
-/* Waits until fd is writable. Returns 0, or -1 with ECANCELED (cancelled) or ETIMEDOUT. */
+/* Waits until fd is writable. Returns 0, or -1 with ECANCELED (cancelled), ETIMEDOUT or EINPROGRESS
+ * (paused). */
 static int
 file_wait(const file_transport *transport, const djp__send_control *control)
 {
@@ -188,7 +202,8 @@ file_wait(const file_transport *transport, const djp__send_control *control)
         if (ready > 0) {
             return 0; /* the write returns the error */
         }
-        if (control->poll && control->poll(control->user)) {
+        int wish = control->poll != NULL ? control->poll(control->user) : DJP__SEND_GO_ON;
+        if (wish == DJP__SEND_GIVE_UP) {
             errno = ECANCELED;
             return -1;
         }
@@ -198,7 +213,12 @@ file_wait(const file_transport *transport, const djp__send_control *control)
             return -1;
         }
         uint64_t left_ms = (control->deadline - now) / 1000000 + 1;
-        poll(&watched, 1, left_ms < FILE_WAIT_MS ? (int)left_ms : FILE_WAIT_MS);
+        int most_ms = wish == DJP__SEND_PAUSE ? FILE_PAUSE_MS : FILE_WAIT_MS;
+        ready = poll(&watched, 1, left_ms < (uint64_t)most_ms ? (int)left_ms : most_ms);
+        if (wish == DJP__SEND_PAUSE && ready <= 0) {
+            errno = EINPROGRESS;
+            return -1;
+        }
     }
 }
 
@@ -235,19 +255,18 @@ file_skip(struct iovec **parts, int count, size_t written)
     return count;
 }
 
-/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes in both cases. */
+/* Writes all parts and counts the bytes in the job. Returns 0, or -1 with errno. */
 static int
-file_write_all(const file_transport *transport, struct iovec *parts, int count,
-               const djp__send_control *control, uint64_t *written)
+file_write_all(file_transport *transport, struct iovec *parts, int count,
+               const djp__send_control *control)
 {
-    count = file_skip(&parts, count, 0);
     while (count > 0) {
         if (transport->way == FILE_PARTS && file_wait(transport, control) != 0) {
             return -1;
         }
         ssize_t size = file_write_some(transport, parts, count);
         if (size >= 0) {
-            *written += (uint64_t)size;
+            transport->job.written += (uint64_t)size;
             count = file_skip(&parts, count, (size_t)size);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (file_wait(transport, control) != 0) {
@@ -260,32 +279,45 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count,
     return 0;
 }
 
+/* The size of the next piece for a shared pipe: whole lines. An OTLP line and its end are one
+ * write; a console request ends with a line end. */
+static size_t
+file_piece(const file_transport *transport, const struct iovec *parts, int count)
+{
+    size_t piece = djp__shared_pipe_piece(transport->fd, parts[0].iov_base, parts[0].iov_len);
+    int is_last = count > 1 && piece == parts[0].iov_len && parts[1].iov_len <= 1;
+    return piece + (is_last ? parts[1].iov_len : 0);
+}
+
 /* A pipe as standard output is shared with other writers: lines are written whole. */
 static int
 file_write_lines(file_transport *transport, struct iovec *parts, int count,
-                 const djp__send_control *control, uint64_t *written)
+                 const djp__send_control *control)
 {
-    for (int i = 0; i < count; i++) {
-        char *data = parts[i].iov_base;
-        for (size_t left = parts[i].iov_len; left > 0;) {
-            /* An OTLP line and its end are one write; a console request ends with a line end. */
-            size_t piece = djp__shared_pipe_piece(transport->fd, data, left);
-            struct iovec both[2] = {{data, piece}, {NULL, 0}};
-            int whole = piece == left && i + 1 < count && parts[i + 1].iov_len <= 1;
-            if (whole) {
-                both[1] = parts[++i];
-            }
-            if (!file_is_ours(transport)) {
-                errno = EBADF;
-                return -1;
-            }
-            if (djp__shared_pipe_wait(transport->fd, &transport->writers, control) != 0 ||
-                file_write_all(transport, both, 2, control, written) != 0) {
-                return -1;
-            }
-            data += piece;
-            left -= piece;
+    file_job *job = &transport->job;
+    while (count > 0) {
+        if (!file_is_ours(transport)) {
+            errno = EBADF;
+            return -1;
         }
+        if (job->piece == 0) {
+            if (djp__shared_pipe_wait(transport->fd, &transport->writers, control,
+                                      job->was_paused) != 0) {
+                return -1;
+            }
+            job->piece = file_piece(transport, parts, count);
+        }
+        size_t first = job->piece < parts[0].iov_len ? (size_t)job->piece : parts[0].iov_len;
+        size_t rest = (size_t)job->piece - first;
+        struct iovec both[2] = {{parts[0].iov_base, first},
+                                {rest > 0 ? parts[1].iov_base : NULL, rest}};
+        uint64_t before = job->written;
+        int code = file_write_all(transport, both, rest > 0 ? 2 : 1, control);
+        job->piece -= job->written - before;
+        if (code != 0) {
+            return -1;
+        }
+        count = file_skip(&parts, count, (size_t)(job->written - before));
     }
     return 0;
 }
@@ -311,37 +343,74 @@ file_fail(file_transport *transport, djp__send_result *result, int error)
     file_close(transport);
 }
 
+/* Writes the job until it is done. Returns 0 for a pause: call it again with the same job. */
+static int
+file_advance(file_transport *transport, const djp__send_control *control, djp__send_result *result)
+{
+    static char line_end[] = "\n";
+    file_job *job = &transport->job;
+    djp__sigpipe guard;
+    memset(result, 0, sizeof *result);
+    if (!job->is_open) {
+        if (file_prepare(transport) != 0) {
+            file_fail(transport, result, errno);
+            return 1;
+        }
+        job->before = transport->broken_line ? 1 : 0;
+        job->written = job->piece = 0;
+        job->was_paused = 0;
+    }
+    struct iovec all[3] = {
+        {line_end, job->before},
+        {(void *)(uintptr_t)job->given.body, job->given.size},
+        {line_end, strlen(transport->line_end)},
+    };
+    uint64_t whole = job->before + job->given.size + all[2].iov_len;
+    struct iovec *parts = all;
+    int count = file_skip(&parts, 3, (size_t)job->written);
+    int shared = !transport->path && S_ISFIFO(transport->id.kind);
+    djp__sigpipe_block(&guard);
+    int code = (shared ? file_write_lines : file_write_all)(transport, parts, count, control);
+    int error = errno;
+    djp__sigpipe_restore(&guard);
+    job->is_open = job->was_paused = code != 0 && error == EINPROGRESS;
+    if (job->is_open) {
+        return 0;
+    }
+    result->wire_bytes = job->written;
+    /* A partial line remains: the next request starts on a new line, so that readers lose only that
+     * one. */
+    transport->broken_line = job->written == 0 ? transport->broken_line
+                                               : job->written > job->before && job->written < whole;
+    if (code != 0) {
+        file_fail(transport, result, error);
+    }
+    return 1;
+}
+
 static void
 file_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
           djp__send_result *result)
 {
     file_transport *transport = (file_transport *)base;
-    djp__sigpipe guard;
-    memset(result, 0, sizeof *result);
-    if (file_prepare(transport) != 0) {
-        file_fail(transport, result, errno);
+    transport->job.given = (djp__send_job){body, size, control->deadline, NULL};
+    while (!file_advance(transport, control, result)) {
+    }
+}
+
+/* One request at a time, so that the thread comes back between two. */
+static void
+file_run(djp__transport *base, const djp__send_feed *feed)
+{
+    file_transport *transport = (file_transport *)base;
+    file_job *job = &transport->job;
+    djp__send_result result;
+    if (!job->is_open && !feed->next(feed->user, &job->given)) {
         return;
     }
-    static char line_end[] = "\n";
-    struct iovec parts[3] = {
-        {line_end, transport->broken_line ? 1 : 0},
-        {(void *)(uintptr_t)body, size},
-        {line_end, strlen(transport->line_end)},
-    };
-    uint64_t before = parts[0].iov_len, whole = before + size + parts[2].iov_len;
-    djp__sigpipe_block(&guard);
-    int shared = !transport->path && S_ISFIFO(transport->id.kind);
-    int code = shared ? file_write_lines(transport, parts, 3, control, &result->wire_bytes)
-                      : file_write_all(transport, parts, 3, control, &result->wire_bytes);
-    int error = errno;
-    djp__sigpipe_restore(&guard);
-    /* A partial line remains: the next request starts on a new line, so that readers lose only that
-     * one. */
-    transport->broken_line = result->wire_bytes == 0
-                                 ? transport->broken_line
-                                 : result->wire_bytes > before && result->wire_bytes < whole;
-    if (code != 0) {
-        file_fail(transport, result, error);
+    const djp__send_control control = {job->given.deadline, feed->poll, feed->user};
+    if (file_advance(transport, &control, &result)) {
+        feed->done(feed->user, job->given.tag, &result);
     }
 }
 
@@ -351,6 +420,7 @@ file_abandon(djp__transport *base)
     file_transport *transport = (file_transport *)base;
     /* Two processes may append to one open file; the parent completes its partial line. */
     transport->broken_line = 0;
+    transport->job.is_open = 0;
     if (transport->parted) {
         transport->fd = -1; /* the parent thread's descriptor is invalid here */
     }
@@ -373,12 +443,12 @@ file_free(djp__transport *base)
 }
 
 static const djp__transport_ops file_ops = {"file",     file_send, NULL, file_abandon, file_free,
-                                            file_leave, 1,         0,    NULL};
+                                            file_leave, 1,         0,    file_run};
 /* Standard output is a descriptor of the process. */
 static const djp__transport_ops file_stdout_ops = {
-    "file", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, NULL};
+    "file", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, file_run};
 static const djp__transport_ops file_console_ops = {
-    "console", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, NULL};
+    "console", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, file_run};
 
 static int
 file_names_stdout(const char *path)

@@ -98,10 +98,11 @@ shared_pipe_is_between_lines(shared_pipe_looks *looks, int fd)
 }
 
 int
-djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control)
+djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control,
+                      int found_data)
 {
     int pause_ms = SHARED_PIPE_PAUSE_MS;
-    for (shared_pipe_looks looks = {0, 0, 0, writers};;) {
+    for (shared_pipe_looks looks = {0, found_data, 0, writers};;) {
         int waiting = shared_pipe_waiting(fd);
         if (waiting < 0) {
             return -1;
@@ -113,7 +114,8 @@ djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_contro
             looks.empty = 0;
             looks.was_busy = 1;
         }
-        if (control->poll && control->poll(control->user)) {
+        int wish = control->poll != NULL ? control->poll(control->user) : DJP__SEND_GO_ON;
+        if (wish == DJP__SEND_GIVE_UP) {
             errno = ECANCELED;
             return -1;
         }
@@ -125,6 +127,11 @@ djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_contro
         struct pollfd gone = {fd, 0, 0};
         if (poll(&gone, 1, pause_ms) > 0) {
             return 0;
+        }
+        /* Checks of an empty pipe are not interrupted: they would begin again each time. */
+        if (wish == DJP__SEND_PAUSE && waiting != 0) {
+            errno = EINPROGRESS;
+            return -1;
         }
         pause_ms = waiting == 0 ? SHARED_PIPE_PAUSE_MS : 2 * pause_ms;
         pause_ms = pause_ms < SHARED_PIPE_PATIENCE_MS ? pause_ms : SHARED_PIPE_PATIENCE_MS;

@@ -12,8 +12,10 @@
  * allows. */
 size_t djp__shared_pipe_piece(int fd, const char *data, size_t size);
 /* Waits until the pipe stays empty long enough that no process can be inside a line: a writer
- * blocked on a full pipe continues as soon as there is room. Returns 0, or -1 with errno ECANCELED
- * (cancelled), ETIMEDOUT, or that of ioctl. writers: what earlier waits found, or all zero. */
-int djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control);
+ * blocked on a full pipe continues as soon as there is room. writers: what earlier waits found, or
+ * all zero. found_data: 1 if an earlier call for the same piece found data. Returns 0, or -1 with
+ * errno ECANCELED (cancelled), ETIMEDOUT, EINPROGRESS (paused: call it again), or that of ioctl. */
+int djp__shared_pipe_wait(int fd, djp__pipe_writers *writers, const djp__send_control *control,
+                          int found_data);
 
 #endif

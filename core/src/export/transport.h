@@ -19,7 +19,7 @@ typedef enum djp__send_poll {
 typedef struct djp__send_control {
     uint64_t deadline; /* absolute djp__clock_monotonic; UINT64_MAX: none */
     /* Called every few milliseconds during a wait, to drain the sources. Returns a djp__send_poll,
-     * but not DJP__SEND_PAUSE. */
+     * but for `send` not DJP__SEND_PAUSE. */
     int (*poll)(void *user);
     void *user;
 } djp__send_control;

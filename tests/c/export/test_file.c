@@ -513,7 +513,7 @@ a_pipe_that_nobody_reads_is_looked_at_now_and_then(void **state)
     assert_int_equal(write(ends[1], "x", 1), 1);
     djp__send_control control = {djp__clock_monotonic() + 600000000u, count_look, &looks};
     djp__pipe_writers writers = {0};
-    assert_int_equal(djp__shared_pipe_wait(ends[1], &writers, &control), -1);
+    assert_int_equal(djp__shared_pipe_wait(ends[1], &writers, &control, 0), -1);
     assert_int_equal(errno, ETIMEDOUT);
     assert_in_range(looks, 1, 100);
     close(ends[0]);

@@ -43,7 +43,7 @@ static int
 pipe_wait(const djp__send_control *control)
 {
     djp__pipe_writers writers = {0};
-    return djp__shared_pipe_wait(pipe_ends[1], &writers, control);
+    return djp__shared_pipe_wait(pipe_ends[1], &writers, control, 0);
 }
 
 static void
