@@ -78,7 +78,7 @@ host_init(host *self, const djp__recorder_options *recorder)
 static inline void
 host_add_metrics(host *self)
 {
-    djp_registry_options options = {1 << 20, 100, 0};
+    djp_registry_options options = {.reserve_bytes = 1 << 20, .cardinality_limit = 100};
     djp_builtin_options builtin;
     memset(&builtin, 0, sizeof builtin);
     assert_int_equal(djp_registry_new(&self->registry, &options), 0);

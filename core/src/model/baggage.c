@@ -297,7 +297,7 @@ djp_baggage_parse(const djp_header *fields, size_t count)
     for (size_t i = 0; i < count; i++) {
         djp_text rest = fields[i];
         djp_text member;
-        while (rest.data != NULL && djp__text_split(&member, &rest, ',') && member.size < budget) {
+        while (djp__text_split(&member, &rest, ',') && member.size < budget) {
             budget -= member.size + 1;
             baggage_draft_read_member(&draft, member);
         }
@@ -321,16 +321,12 @@ djp_baggage_set(const djp_baggage *baggage, const djp_baggage_entry *entry)
     if (entry == NULL || entry->key.data == NULL || !baggage_token_is_valid(entry->key) ||
         entry->value.size > DJP_BAGGAGE_SIZE_MAX ||
         (entry->value.data == NULL && entry->value.size != 0) ||
-        (entry->properties.data != NULL && !baggage_properties_are_valid(entry->properties))) {
+        !baggage_properties_are_valid(entry->properties)) {
         return NULL;
-    }
-    djp_baggage_entry item = *entry;
-    if (item.properties.data == NULL) {
-        item.properties = (djp_text){"", 0};
     }
     baggage_draft draft;
     baggage_draft_copy(&draft, baggage);
-    if (!baggage_draft_put(&draft, &item, 0)) {
+    if (!baggage_draft_put(&draft, entry, 0)) {
         return NULL;
     }
     return baggage_build(&draft, 1);

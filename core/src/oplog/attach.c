@@ -66,7 +66,6 @@ attach_replay(const djp__oplogs *oplogs, djp_oplog *log, int gently)
         full = !over && djp__oplog_is_half_full(ring);
         if (!over && !full) {
             djp__oplog_replay_until(log, end, OPLOG_ATTACH__SLICE, ring);
-            over = djp__oplog_consumed(log) == end;
             moved = DJP__OPLOGS_MOVED;
         }
         if (over) {

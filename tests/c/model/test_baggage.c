@@ -5,11 +5,16 @@
 
 enum { LOOKED_AT = 65536 };
 
+/* From a block of just its size. */
 static djp_baggage *
 parse(const char *text)
 {
-    djp_header field = {text, strlen(text)};
-    return djp_baggage_parse(&field, 1);
+    char *exact = malloc(strlen(text) + 1);
+    memcpy(exact, text, strlen(text));
+    djp_header field = {exact, strlen(text)};
+    djp_baggage *baggage = djp_baggage_parse(&field, 1);
+    free(exact);
+    return baggage;
 }
 
 static void
@@ -132,6 +137,10 @@ characters_have_their_places(void **state)
     reads("a=%4", "a=%254");
     reads("a=%", "a=%25");
     reads("a=%g1", "a=%25g1");
+    reads("a=%4@", "a=%254@");
+    reads("a=%@4", "a=%25@4");
+    reads("ab=1,a=2", "ab=1,a=2");
+    reads("a=1,ab=2", "a=1,ab=2");
     reads("a=%c3%bc", "a=%C3%BC");
     reads("a=%ff", "a=%EF%BF%BD");
 }
@@ -277,6 +286,98 @@ test_baggage_limits_of_set(void **unused)
     djp_baggage_free(baggage);
 }
 
+/* A value that is set must fit, whichever of the list it is. */
+static void
+a_value_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    static char large[DJP_BAGGAGE_SIZE_MAX];
+    memset(large, 'v', sizeof large);
+    djp_baggage *baggage = parse("a=1,b=2");
+    djp_baggage_entry item = {{"a", 1}, {large, sizeof large - 1}, {NULL, 0}};
+    assert_null(djp_baggage_set(baggage, &item));
+    item.value.size = sizeof large - 2 - 4; /* with the other one it just fits */
+    djp_baggage *more = djp_baggage_set(baggage, &item);
+    assert_int_equal(djp_baggage_text(more).size, DJP_BAGGAGE_SIZE_MAX);
+    djp_baggage_free(more);
+    memset(large, '\xff', sizeof large); /* each byte takes three, and nine in the text */
+    assert_null(djp_baggage_set(baggage, &item));
+    item.value.size = 500;
+    more = djp_baggage_set(baggage, &item);
+    assert_int_equal(djp_baggage_text(more).size, 2 + 9 * 500 + 4);
+    djp_baggage_free(more);
+    djp_baggage_free(baggage);
+}
+
+static void
+keys_and_properties_are_checked(void **state)
+{
+    (void)state;
+    static const djp_baggage_entry refused[] = {
+        {{"a\0b", 3}, {"1", 1}, {NULL, 0}},  {{NULL, 3}, {"1", 1}, {NULL, 0}},
+        {{"a", 1}, {"1", 1}, {"p=1,2", 5}},  {{"a", 1}, {"1", 1}, {"p=\"1\"", 5}},
+        {{"a", 1}, {"1", 1}, {"p;q=\\", 5}}, {{"a", 1}, {"1", 1}, {"=1", 2}},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_null(djp_baggage_set(NULL, &refused[i]));
+    }
+    djp_baggage_entry item = {{"a", 1}, {"1", 1}, {NULL, 4}}; /* no properties */
+    djp_baggage *baggage = djp_baggage_set(NULL, &item);
+    assert_text(djp_baggage_text(baggage), DJP_TEXT("a=1"), "without properties");
+    djp_baggage_free(baggage);
+}
+
+/* The list that is changed is not decoded again; only the whole key is removed. */
+static void
+the_rest_of_a_list_stays(void **state)
+{
+    (void)state;
+    djp_baggage *baggage = parse("a=50%2541,c=b");
+    djp_baggage_entry item = {{"d", 1}, {"3", 1}, {NULL, 0}};
+    djp_baggage *more = djp_baggage_set(baggage, &item);
+    assert_text(djp_baggage_text(more), DJP_TEXT("a=50%2541,c=b,d=3"), "set");
+    djp_baggage_free(more);
+    static const djp_text absent[] = {{"ab", 2}, {NULL, 1}, {"", 0}, {"b", 1}};
+    for (size_t i = 0; i < 4; i++) {
+        djp_baggage *same = djp_baggage_remove(baggage, absent[i]);
+        assert_text(djp_baggage_text(same), DJP_TEXT("a=50%2541,c=b"), "nothing to remove");
+        djp_baggage_free(same);
+    }
+    djp_baggage *less = djp_baggage_remove(baggage, DJP_TEXT("c"));
+    assert_text(djp_baggage_text(less), DJP_TEXT("a=50%2541"), "removed");
+    djp_baggage_free(less);
+    djp_baggage_free(baggage);
+}
+
+/* Whichever allocation fails, there is all of it or nothing. */
+static void
+change_without_memory(void)
+{
+    djp_baggage *baggage = parse("a=%41;p=1,b=2");
+    djp_baggage_entry item = {{"c", 1}, {"some value", 10}, {"q=2;r", 5}};
+    int complete = 0;
+    for (long n = 1; n < 40 && !complete; n++) {
+        djp__alloc_fail_once(n);
+        djp_baggage *more = djp_baggage_set(baggage, &item);
+        djp__alloc_fail_after(0);
+        if (more != NULL) {
+            assert_text(djp_baggage_text(more), DJP_TEXT("a=A;p=1,b=2,c=some%20value;q=2;r"),
+                        "all");
+            complete = n > 6;
+        }
+        djp_baggage_free(more);
+    }
+    assert_true(complete);
+    djp_baggage_free(baggage);
+}
+
+static void
+without_memory_there_is_all_or_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(heap_growth(change_without_memory, 30), 0);
+}
+
 int
 main(void)
 {
@@ -286,6 +387,10 @@ main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(characters_have_their_places),
         cmocka_unit_test(entries_are_those_that_were_set),
+        cmocka_unit_test(a_value_that_does_not_fit_is_refused),
+        cmocka_unit_test(keys_and_properties_are_checked),
+        cmocka_unit_test(the_rest_of_a_list_stays),
+        cmocka_unit_test(without_memory_there_is_all_or_nothing),
         cmocka_unit_test(test_baggage_vectors),
         cmocka_unit_test(test_baggage_set_and_remove),
         cmocka_unit_test(test_baggage_limits_of_set),

@@ -71,6 +71,23 @@ a_log_walks_through_its_states(void **state)
     host_fini(&two);
 }
 
+/* Whatever was in the memory of the list. */
+static void
+a_list_begins_empty(void **state)
+{
+    (void)state;
+    djp__oplogs list;
+    memset(&list, 0xee, sizeof list);
+    djp__oplogs_init(&list);
+    assert_null(list.first);
+    assert_null(list.host.recorder);
+    assert_int_equal(djp__load_relaxed(&list.damage), 0);
+    assert_int_equal(djp__load_relaxed(&list.scopes_full), 0);
+    djp__mutex_lock(&list.mutex);
+    djp__mutex_unlock(&list.mutex);
+    djp__oplogs_fini(&list);
+}
+
 static void
 a_closed_instance_takes_none(void **state)
 {
@@ -420,6 +437,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_the_documented_one),
         CASE(a_log_walks_through_its_states),
+        CASE(a_list_begins_empty),
         CASE(a_closed_instance_takes_none),
         CASE(without_memory_it_stays_detached),
         CASE(the_limit_of_texts_is_shown),

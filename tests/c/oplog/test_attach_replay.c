@@ -67,6 +67,28 @@ a_gentle_replay_leaves_room(void **state)
     assert_true(control(DJP_OPLOG_CONSUMED) > reached);
     assert_int_equal(djp__oplogs_replay(&one.oplogs, 0), DJP__OPLOGS_MOVED);
     assert_int_equal(control(DJP_OPLOG_CONSUMED), log_.at);
+    assert_true(djp__oplog_is_half_full(one.oplogs.host.ring));
+    assert_int_equal(djp__oplogs_replay(&one.oplogs, 1), 0); /* nothing is left */
+}
+
+/* What one log did is not forgotten for another one that had nothing to do. */
+static void
+a_round_is_that_of_all_logs(void **state)
+{
+    (void)state;
+    writer other;
+    attach();
+    assert_int_equal(writer_open(&other, 1024), 0);
+    assert_int_equal(djp__oplogs_attach(&one.oplogs, other.log), 0);
+    for (int turn = 0; turn < 2; turn++) {
+        writer *busy = turn ? &other : &log_;
+        writer_put(busy, DJP_OP_PAD, 0, NULL, 0);
+        djp__store_release(&busy->control[DJP_OPLOG_PUBLISHED], busy->at);
+        assert_int_equal(djp__oplogs_request_wake(&one.oplogs), 1);
+        assert_int_equal(djp__oplogs_replay(&one.oplogs, 0), DJP__OPLOGS_MOVED);
+        assert_int_equal(djp__oplogs_request_wake(&one.oplogs), 0);
+    }
+    writer_close(&other);
 }
 
 static int more_to_write;
@@ -169,9 +191,13 @@ main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_replay_says_what_it_did),     CASE(a_round_replays_all),
-        CASE(a_gentle_replay_leaves_room),   CASE(what_comes_meanwhile_is_for_the_next_round),
-        CASE(the_reader_is_awake_or_asleep), CASE(a_writer_without_worker_replays_itself),
+        CASE(a_replay_says_what_it_did),
+        CASE(a_round_replays_all),
+        CASE(a_gentle_replay_leaves_room),
+        CASE(a_round_is_that_of_all_logs),
+        CASE(what_comes_meanwhile_is_for_the_next_round),
+        CASE(the_reader_is_awake_or_asleep),
+        CASE(a_writer_without_worker_replays_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
