@@ -164,7 +164,8 @@ helper_options(void)
                       &options.https_proxy,        &options.no_proxy,
                       &options.file_path,          &options.prometheus_host,
                       &options.excluded_paths,     &options.propagators,
-                      &options.known_methods,      &options.report_json};
+                      &options.known_methods,      &options.report_json,
+                      &options.shared_dir};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = "";
     }
