@@ -13,7 +13,6 @@ import time
 import djp_telemetry
 import pytest
 from djp_telemetry import log_correlation, start_span
-from djp_telemetry.integrations.structlog import add_trace_context
 from djp_telemetry.log_correlation import (
     TraceIdFilter,
     get_structured_log_context,
@@ -302,24 +301,6 @@ def test_structured_context():
             "trace_id": f"{context.trace_id:032x}",
             "span_id": f"{context.span_id:016x}",
         }
-
-
-def test_structlog():
-    structlog = pytest.importorskip("structlog")
-    out = io.StringIO()
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(out),
-        processors=[add_trace_context, structlog.processors.JSONRenderer()],
-    )
-    import json
-
-    logger.info("outside")
-    with start_span("s") as span:
-        logger.info("inside", user="u")
-        logger.info("own", trace_id="mine")
-    outside, inside, own = map(json.loads, out.getvalue().splitlines())
-    assert outside == {"event": "outside"} and own["trace_id"] == "mine"
-    assert f"[{inside['trace_id']}/{inside['span_id']}]" == tag(span) and inside["user"] == "u"
 
 
 def test_the_cost_of_a_record(logged):
