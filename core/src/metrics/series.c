@@ -287,9 +287,9 @@ series_overflow(djp_family *family)
     return entry;
 }
 
-/* Lock held. */
+/* Sets *refused if there was no room or memory and the overflow takes the place. Lock held. */
 static djp__series_entry *
-series_find_or_create(djp_family *family, const djp__series_key *key)
+series_find_or_create(int *refused, djp_family *family, const djp__series_key *key)
 {
     djp_registry *registry = family->registry;
     djp__series_entry *overflow = series_at(registry, family->entry->overflow);
@@ -308,25 +308,23 @@ series_find_or_create(djp_family *family, const djp__series_key *key)
         return series_publish(family, entry) == 0 ? entry : NULL;
     }
     entry = series_create(family, key);
-    if (entry == NULL) {
-        djp__add_relaxed(&registry->refused, 1);
-        entry = series_overflow(family);
-    }
-    return entry;
+    *refused = entry == NULL;
+    return entry != NULL ? entry : series_overflow(family);
 }
 
 static djp_series *
 series_get_locked(djp_family *family, const djp__series_key *key)
 {
     djp_series *series = NULL;
+    int refused = 0;
     djp__registry_lock(family->registry);
-    djp__series_entry *entry = series_find_or_create(family, key);
+    djp__series_entry *entry = series_find_or_create(&refused, family, key);
     if (entry != NULL) {
         series = djp__handle_make(family, entry);
     }
     djp__registry_unlock(family->registry);
-    if (series == NULL) {
-        djp__add_relaxed(&family->registry->refused, 1);
+    if (series == NULL || refused) {
+        djp__add_relaxed(&family->registry->refused, 1); /* a look-up counts once */
     }
     return series;
 }

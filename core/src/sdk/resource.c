@@ -27,12 +27,13 @@ typedef struct sdk_resource__list {
 static const char *
 resource_copy(sdk_resource__list *list, const char *text, size_t size)
 {
-    char *copy = djp__arena_alloc(&list->arena, size + 1);
+    size_t room = djp__utf8_valid(text, size) ? size : 3 * size; /* of U+FFFD for each byte */
+    char *copy = djp__arena_alloc(&list->arena, room + 1);
     if (copy == NULL) {
         list->failed = 1;
         return NULL;
     }
-    size_t kept = djp__utf8_repair(copy, size, text, size, NULL);
+    size_t kept = djp__utf8_repair(copy, room, text, size, NULL);
     copy[kept] = '\0';
     return copy;
 }
@@ -135,6 +136,7 @@ resource_decode_part(sdk_resource__list *list, djp_text part)
     if (djp__percent_decode(&buf, djp__text_trim(part)) && buf.size > 0 && !buf.failed) {
         text = resource_copy(list, buf.data, buf.size);
     }
+    list->failed |= buf.failed;
     djp__buf_fini(&buf);
     return text;
 }

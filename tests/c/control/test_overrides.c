@@ -251,28 +251,6 @@ test_adjusted_counts(void **state)
     }
 }
 
-static void
-test_refusals(void **state)
-{
-    (void)state;
-    open_sdk(NULL);
-    options.sample_ratio = 0;
-    options.sample_ratio_explicit = 1;
-    djp_sdk *silent = helper_sdk(&options, NULL);
-    assert_int_equal(djp_sdk_set_sample_ratio(NULL, 0.5), DJP_EINVAL);
-    assert_int_equal(djp_sdk_set_enabled(NULL, 1), DJP_EINVAL);
-    assert_int_equal(djp_sdk_set_sample_ratio(silent, 1.5), DJP_EINVAL);
-    assert_int_equal(djp_sdk_set_sample_ratio(silent, (double)NAN), DJP_EINVAL);
-    /* Configured so that nothing can leave: whatever is said. */
-    assert_int_equal(djp_sdk_set_sample_ratio(silent, 0.5), DJP_EUNSUPPORTED);
-    assert_int_equal(djp_sdk_set_sample_ratio(silent, 0), 0);
-    assert_int_equal(djp_sdk_set_enabled(silent, 0), 0);
-    assert_null(djp_span_start(djp_sdk_recorder(silent), DJP_TEXT("none"), NULL));
-    assert_int_equal(djp_sdk_set_enabled(silent, 1), 0);
-    helper_span(silent, "none");
-    djp_sdk_free(silent);
-}
-
 /* ---- the file ---- */
 
 static uint64_t look_at;
@@ -530,7 +508,6 @@ main(void)
         SWITCH_TEST(test_off_aborts_a_send),
         SWITCH_TEST(test_ratio_zero),
         SWITCH_TEST(test_adjusted_counts),
-        SWITCH_TEST(test_refusals),
         SWITCH_TEST(test_file),
         SWITCH_TEST(test_other_files),
         SWITCH_TEST(test_file_with_worker),

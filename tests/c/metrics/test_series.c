@@ -176,31 +176,6 @@ the_limit_counts_what_is_live(void **state)
     djp_registry_free(r);
 }
 
-/* Handles of dead series rest until many others died, and then each is used once. */
-static void
-handles_of_dead_series_are_used_again_after_a_rest(void **state)
-{
-    (void)state;
-    enum { ROUNDS = DJP__HANDLES_RESTING + 200 };
-    djp_registry *r = fixture_registry(0, 0);
-    djp_family *f = fixture_family(r, DJP_COUNTER, "f", 1);
-    r->reuse_after_ns = 0;
-    djp_series **seen = djp__calloc(ROUNDS, sizeof *seen);
-    int used_again = 0;
-    for (int i = 0; i < ROUNDS; i++) {
-        seen[i] = fixture_numbered(f, i);
-        djp_counter_add(seen[i], 1);
-        assert_true(djp_series_value(seen[i]) == 1);
-        if (i > (int)DJP__HANDLES_RESTING) {
-            used_again += seen[i] == seen[i - (int)DJP__HANDLES_RESTING - 1];
-        }
-        take_away(f, i);
-    }
-    assert_true(used_again > 150);
-    djp__free(seen);
-    djp_registry_free(r);
-}
-
 static void
 creation_follows_the_order(void **state)
 {
@@ -233,7 +208,6 @@ main(void)
         cmocka_unit_test(a_place_is_used_up_to_its_room),
         cmocka_unit_test(values_start_at_nothing_in_a_used_place),
         cmocka_unit_test(the_limit_counts_what_is_live),
-        cmocka_unit_test(handles_of_dead_series_are_used_again_after_a_rest),
         cmocka_unit_test(creation_follows_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,61 +183,6 @@ test_explicit_zero_makes_ids_only(void **state)
 }
 
 static void
-check_resource(const char *taken, size_t size, const char *key, const char *expected)
-{
-    char *value = helper_resource(taken, size, key);
-    if (value == NULL || (expected && strcmp(value, expected) != 0)) {
-        fail_msg("resource attribute %s is %s, not %s", key, value != NULL ? value : "absent",
-                 expected ? expected : "anything");
-    }
-    free(value);
-}
-
-static void
-test_resource(void **state)
-{
-    (void)state;
-    djp_options options = helper_options();
-    options.service_namespace = "shop";
-    options.service_version = "1.2.3";
-    options.environment = "Production";
-    options.resource_attributes = "team=a%20b,service.name=other,host.name=mine,bad,%zz=1,empty=,"
-                                  "service.version=9%2C9, k = v ,n%C3%A4me=x";
-    djp_sdk *sdk = helper_sdk(&options, NULL);
-    helper_span(sdk, "one");
-    assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
-    char *taken = NULL;
-    size_t size = 0;
-    char pid[32];
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), 0);
-    check_resource(taken, size, "service.name", "pipeline-test");
-    check_resource(taken, size, "service.namespace", "shop");
-    check_resource(taken, size, "service.version", "9,9");
-    check_resource(taken, size, "deployment.environment.name", "Production");
-    check_resource(taken, size, "telemetry.sdk.name", "djp-telemetry");
-    check_resource(taken, size, "telemetry.sdk.language", "c");
-    check_resource(taken, size, "telemetry.sdk.version", DJP_VERSION);
-    check_resource(taken, size, "process.pid", pid);
-    check_resource(taken, size, "process.runtime.name", "test");
-    check_resource(taken, size, "process.runtime.version", "1");
-    check_resource(taken, size, "process.executable.name", "test_sdk");
-    check_resource(taken, size, "host.name", "mine");
-    check_resource(taken, size, "team", "a b");
-    check_resource(taken, size, "k", "v");
-    check_resource(taken, size, "n\xc3\xa4me", "x");
-    assert_null(helper_resource(taken, size, "empty"));
-    char *id = helper_resource(taken, size, "service.instance.id");
-    assert_non_null(id);
-    assert_int_equal(strlen(id), 36);
-    assert_int_equal(id[14], '4');
-    assert_non_null(strchr("89ab", id[19]));
-    free(id);
-    djp_free(taken);
-    djp_sdk_free(sdk);
-}
-
-static void
 test_public_endpoint(void **state)
 {
     (void)state;
@@ -330,7 +275,6 @@ main(void)
         cmocka_unit_test(test_a_span_leaves_without_a_flush),
         cmocka_unit_test(test_traces_off),
         cmocka_unit_test(test_explicit_zero_makes_ids_only),
-        cmocka_unit_test(test_resource),
         cmocka_unit_test(test_public_endpoint),
         cmocka_unit_test(test_out_of_memory_in_turn),
         cmocka_unit_test(test_null_and_misuse),

@@ -229,46 +229,6 @@ test_off_without_memory(void **state)
     djp_free(text);
 }
 
-static void
-assert_problem(djp_sdk *sdk, const char *part)
-{
-    json *status = helper_status(sdk);
-    const char *problem = json_string(json_get(status, "problem"), "");
-    if (strstr(problem, part) == NULL || (*part == '\0' && *problem != '\0')) {
-        fail_msg("the problem is \"%s\", not \"%s\"", problem, part);
-    }
-    json_free(status);
-}
-
-static unsigned
-fail_then_accept(void *user, unsigned attempt)
-{
-    (void)user;
-    return attempt == 0 ? SCRIPT_REJECT : SCRIPT_ACCEPT;
-}
-
-static void
-test_the_problem_comes_and_goes(void **state)
-{
-    (void)state;
-    djp_options options = helper_options();
-    script_transport *transport = script_new(fail_then_accept, NULL);
-    djp_sdk *sdk = helper_sdk(&options, transport);
-    assert_problem(sdk, "");
-    helper_span(sdk, "refused");
-    djp_sdk_flush(sdk, PATIENCE);
-    assert_problem(sdk, "as the script says");
-    helper_span(sdk, "taken");
-    djp_sdk_flush(sdk, PATIENCE);
-    assert_problem(sdk, "");
-    assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
-    assert_problem(sdk, "Recording is off (program)");
-    djp_sdk_shutdown(sdk, PATIENCE);
-    assert_problem(sdk, "shut down");
-    djp_sdk_free(sdk);
-    script_fini(transport);
-}
-
 int
 main(void)
 {
@@ -279,7 +239,6 @@ main(void)
         cmocka_unit_test(test_beside_everything),
         cmocka_unit_test(test_off_has_the_same_keys),
         cmocka_unit_test(test_off_without_memory),
-        cmocka_unit_test(test_the_problem_comes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
