@@ -54,6 +54,25 @@ shutdown_report_none(djp_sdk *sdk)
     djp__buf_fini(&text);
 }
 
+/* The worker is inside an export that cannot be interrupted. It counts what it does not deliver
+ * when it ends, which may be after the process. */
+static void
+shutdown_report_busy(djp_sdk *sdk)
+{
+    for (const djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
+        djp__books books;
+        djp__books_read(&books, pipeline->signal, pipeline->source, &pipeline->stats);
+        if (books.waiting > 0) {
+            djp__diag(&sdk->diag, DJP_LOG_WARN,
+                      "%llu %s are not delivered to %s yet, and the time for shutdown is over. The "
+                      "export thread is still busy, and loses what it cannot deliver. Check that "
+                      "the receiver responds, or give shutdown more time (shutdown_timeout).",
+                      (unsigned long long)books.waiting, pipeline->signal->item_name,
+                      pipeline->options.target);
+        }
+    }
+}
+
 static int
 shutdown_pipelines(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
 {
@@ -63,6 +82,9 @@ shutdown_pipelines(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
     int result = djp__flush_locked(&sdk->worker, sdk->pipelines, deadline);
     int ended = djp__worker_stop_locked(&sdk->worker, djp__saturate(start, least));
     djp__mutex_unlock(&sdk->worker.mutex);
+    if (!ended) {
+        shutdown_report_busy(sdk);
+    }
     for (djp__pipeline *pipeline = sdk->pipelines; pipeline && ended; pipeline = pipeline->next) {
         /* Without a worker, counts late items here. */
         djp__pipeline_discard(pipeline, DJP__LOSS_SHUTDOWN);

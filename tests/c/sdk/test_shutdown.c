@@ -94,6 +94,55 @@ test_receiver_that_does_not_listen(void **state)
     check_ends_in_time(SCRIPT_STUCK, 100 * MS);
 }
 
+typedef struct heard {
+    _Atomic int busy; /* warnings of a thread that was left behind */
+    char message[512];
+} heard;
+
+static void
+hear(void *user, int level, const char *message)
+{
+    heard *it = user;
+    if (level == DJP_LOG_WARN && strstr(message, "still busy") != NULL && it->busy++ == 0) {
+        snprintf(it->message, sizeof it->message, "%s", message);
+    }
+}
+
+/* At that moment nothing is counted as lost yet, so a warning has the number; an export that was
+ * cancelled in time needs none. */
+static void
+test_a_busy_worker_is_reported(void **state)
+{
+    (void)state;
+    for (int is_stuck = 0; is_stuck < 2; is_stuck++) {
+        unsigned action = is_stuck ? SCRIPT_STUCK : SCRIPT_HANG;
+        heard heard = {0};
+        djp_options options = helper_options();
+        options.log_level = DJP_LOG_WARN;
+        options.export_timeout_ns = 600 * SECOND;
+        script_transport *transport = script_new(always, &action);
+        transport->held = 1;
+        djp_sdk *sdk = NULL;
+        assert_int_equal(
+            djp__sdk_new_with_transport(&sdk, &options, NULL, hear, &heard, &transport->base), 0);
+        helper_spans(sdk, "stays", 450);
+        while (transport->attempts == 0) {
+            helper_sleep(MS);
+        }
+        assert_int_equal(djp_sdk_shutdown(sdk, is_stuck ? 100 * MS : PATIENCE / 50), DJP_ETIMEOUT);
+        assert_int_equal(heard.busy, is_stuck);
+        const char *said = "450 spans are not delivered to script yet";
+        assert_true(!is_stuck || strncmp(heard.message, said, strlen(said)) == 0);
+        transport->held = 0;
+        json *status = helper_status_at_rest(sdk);
+        assert_true(helper_unaccounted(status) == 0);
+        json_free(status);
+        assert_int_equal(heard.busy, is_stuck);
+        djp_sdk_free(sdk);
+        script_fini(transport);
+    }
+}
+
 static void
 test_free_while_the_worker_is_stuck(void **state)
 {
@@ -222,6 +271,7 @@ main(void)
         cmocka_unit_test(test_everything_is_sent),
         cmocka_unit_test(test_hanging_receiver),
         cmocka_unit_test(test_receiver_that_does_not_listen),
+        cmocka_unit_test(test_a_busy_worker_is_reported),
         cmocka_unit_test(test_free_while_the_worker_is_stuck),
         cmocka_unit_test(test_free_without_shutdown_or_spans),
         cmocka_unit_test(test_span_outlives_the_sdk),
