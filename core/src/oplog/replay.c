@@ -425,7 +425,6 @@ replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *operatio
     size_t count;
     djp_text state;
     djp_span_context context;
-    memset(&context, 0, sizeof context);
     const unsigned char *at = operation->data + 32, *end = operation->data + operation->size;
     if (operation->size < 32 || !djp__oplog_text(&state, &at, end) ||
         !djp__oplog_attributes(&items, &count, log, &at, end)) {

@@ -70,6 +70,9 @@ a_run_of_attributes_skips_what_is_invalid(void **state)
     ring[6] = five;
     ring[7] = DJP_OP_PAD;
     ring[8] = (uint64_t)(1u << 16) << 32 | DJP_OP_FALSE; /* behind what is none */
+    ring[20] = (uint64_t)(1u << 16 | 1) << 32 | DJP_OP_TRUE; /* of the next slot */
+    assert_int_equal(djp__oplog_replay_attributes(hand, 20, 21), 21);
+    assert_int_equal(djp__oplog_span_at(hand, 0)->attributes, 0);
     assert_int_equal(djp__oplog_replay_attributes(hand, 0, 9), 7);
     assert_int_equal(hand->damaged, 1);
     assert_int_equal(djp__oplog_replay_attributes(hand, 5, 6), 5); /* it does not end there */
@@ -86,6 +89,21 @@ a_run_of_attributes_skips_what_is_invalid(void **state)
 }
 
 /* A payload of fixed bytes, and then values. */
+/* Each attribute of a run ends with its last byte. */
+static void
+sizes_in_a_run_are_whole_units(void **state)
+{
+    (void)state;
+    uint64_t *ring = (uint64_t *)(void *)((char *)djp_oplog_memory(hand) + DJP_OPLOG_CONTROL_BYTES);
+    for (uint32_t size = 0; size < 200; size++) {
+        uint32_t units = 1 + size / 8 + (size % 8 != 0);
+        memset(ring, 0, 256);
+        ring[0] = DJP_OP_TEXT | size << 8;
+        assert_int_equal(djp__oplog_replay_attributes(hand, 0, units), units);
+        assert_int_equal(djp__oplog_replay_attributes(hand, 0, units - 1), 0);
+    }
+}
+
 static writer_value
 fixed_of(const void *bytes, size_t size)
 {
@@ -205,9 +223,8 @@ main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up_hand, tear_down_hand)
     const struct CMUnitTest tests[] = {
-        CASE(plain_attributes_at_their_edges),
-        CASE(a_run_of_attributes_skips_what_is_invalid),
-        CASE(events_links_and_exceptions_are_whole),
+        CASE(plain_attributes_at_their_edges), CASE(a_run_of_attributes_skips_what_is_invalid),
+        CASE(sizes_in_a_run_are_whole_units),  CASE(events_links_and_exceptions_are_whole),
         CASE(values_and_maps_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
