@@ -61,8 +61,9 @@ main(int argc, char **argv)
 {
     events events;
     djp__transport *transport;
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s http|grpc|json spans-endpoint events-endpoint\n", argv[0]);
+    if (argc != 5) {
+        fprintf(stderr, "usage: %s http|grpc|json spans-endpoint events-endpoint seconds\n",
+                argv[0]);
         return 2;
     }
     const char *protocol = strcmp(argv[1], "grpc") == 0   ? "grpc"
@@ -87,7 +88,7 @@ main(int argc, char **argv)
     for (int i = 0; i < TOOL_EVENTS; i++) {
         event_add(&events, "something happened");
     }
-    int flushed = djp_sdk_flush(sdk, 20 * TOOL_SECOND);
+    int flushed = djp_sdk_flush(sdk, strtoull(argv[4], NULL, 10) * TOOL_SECOND);
     printf("{\"flush\":%d,", flushed);
     tool_print("spans", &sdk->traces, ",");
     tool_print("events", events.pipeline, "}\n");

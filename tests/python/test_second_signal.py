@@ -16,7 +16,7 @@ BUILD = pathlib.Path(os.environ.get("DJP_BUILD", ROOT / "build"))
 LOGS = METHODS[1]
 
 
-def run(protocol: str, spans: str, events: str) -> dict:
+def run(protocol: str, spans: str, events: str, seconds: int = 60) -> dict:
     path = BUILD / "c" / "tool_two_signals"
     if not path.exists():
         if "DJP_BUILD" in os.environ:
@@ -26,7 +26,11 @@ def run(protocol: str, spans: str, events: str) -> dict:
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
     }
     done = subprocess.run(
-        [path, protocol, spans, events], env=clean, capture_output=True, text=True, timeout=60
+        [path, protocol, spans, events, str(seconds)],
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -102,7 +106,7 @@ def test_a_partial_success_is_read_by_the_decoder_of_the_signal():
 
 def test_one_receiver_is_gone():
     with FaultServer() as spans:
-        result = run("http", spans.url, "http://127.0.0.1:9/v1/logs")
+        result = run("http", spans.url, "http://127.0.0.1:9/v1/logs", 5)
     assert result["spans"]["exported"] == 30
     assert result["events"]["exported"] == 0
     assert result["flush"] != 0
