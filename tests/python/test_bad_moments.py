@@ -32,7 +32,11 @@ def on():
 
 @pytest.fixture(params=list(ACTIONS))
 def action(request):
-    return ACTIONS[request.param]
+    """A collection looks only at objects of the test, or it would take most of the time."""
+    gc.collect()
+    gc.freeze()
+    yield ACTIONS[request.param]
+    gc.unfreeze()
 
 
 def test_a_value_that_leaves_its_dict_while_it_is_read(on, monkeypatch):
