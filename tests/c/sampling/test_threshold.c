@@ -99,6 +99,24 @@ randomness_is_the_end_of_the_id_or_what_the_state_says(void **state)
     djp_tracestate *given = read_state("ot=rv:abcdef01234567");
     assert_true(djp__randomness_of(id, given) == 0xabcdef01234567ull);
     djp_tracestate_unref(given);
+    /* all 56 bits and no more, wherever the list has it, and only in its whole length */
+    static const struct {
+        const char *text;
+        uint64_t want;
+    } cases[] = {
+        {"a=b,ot=th:8;rv:00000000000001", 1},
+        {"ot=rv:ffffffffffffff,a=b", DJP__THRESHOLD_NEVER - 1},
+        {"ot=rv:0000000000000", 0x01020304050607ull},
+        {"ot=rv:FFFFFFFFFFFFFF", 0x01020304050607ull},
+        {"ot=xrv:00000000000001", 0x01020304050607ull},
+        {"otx=rv:00000000000001", 0x01020304050607ull},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        given = read_state(cases[i].text);
+        assert_non_null(given);
+        assert_int_equal(djp__randomness_of(id, given), cases[i].want);
+        djp_tracestate_unref(given);
+    }
 }
 
 int

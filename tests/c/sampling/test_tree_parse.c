@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "djp/djp.h"
 #include "djp/error.h"
 #include "djp/sampler.h"
 
@@ -228,6 +229,50 @@ mistakes_are_reported_by_their_place(void **state)
     }
 }
 
+/* Text that reads as that, or NULL where it is refused. */
+static void
+reads_as(const char *text, const char *want)
+{
+    djp_sampler *tree = NULL;
+    int result = djp_sampler_parse(&tree, djp_text_of(text), NULL);
+    assert_int_equal(result, want != NULL ? 0 : DJP_EINVAL);
+    if (tree != NULL) {
+        char *written = djp_sampler_text(NULL, tree);
+        assert_string_equal(written, want);
+        djp_free(written);
+    }
+    djp_sampler_free(tree);
+}
+
+/* A star without quotation marks is the empty prefix, and stands only for a pattern. */
+static void
+a_star_alone_matches_all(void **state)
+{
+    (void)state;
+    reads_as("rule_based(name(*) => drop)", "rule_based(name(\"*\") => drop)");
+    reads_as("rule_based(name( * ) => drop)", "rule_based(name(\"*\") => drop)");
+    reads_as("rule_based(attribute(\"k\"=*) => drop)",
+             "rule_based(attribute(\"k\"=\"*\") => drop)");
+    reads_as("rule_based(attribute(*=\"v\") => drop)", NULL);
+    reads_as("annotating({*=1}, drop)", NULL);
+    reads_as("annotating({\"k\"=*}, drop)", NULL);
+    reads_as("rule_based(name(*\"a\") => drop)", NULL);
+    /* after a prefix the next pattern is exact again */
+    reads_as("rule_based(name(*) & name(\"a\") => drop)",
+             "rule_based(name(\"*\") & name(\"a\") => drop)");
+}
+
+static void
+stars_and_escapes_are_read(void **state)
+{
+    (void)state;
+    reads_as("rule_based(name(\"a**\") => drop)", "rule_based(name(\"a\\**\") => drop)");
+    reads_as("rule_based(name(\"a\\*\") => drop)", "rule_based(name(\"a\\*\") => drop)");
+    reads_as("rule_based(name(\"*a\") => drop)", "rule_based(name(\"*a\") => drop)");
+    reads_as("rule_based(name(\"\\x\") => drop)", "rule_based(name(\"x\") => drop)");
+    reads_as("annotating({\"k*\"=\"v*\"}, drop)", "annotating({\"k*\"=\"v*\"}, drop)");
+}
+
 int
 main(void)
 {
@@ -240,6 +285,8 @@ main(void)
         cmocka_unit_test(texts_are_bounded),
         cmocka_unit_test(numbers_are_bounded),
         cmocka_unit_test(mistakes_are_reported_by_their_place),
+        cmocka_unit_test(a_star_alone_matches_all),
+        cmocka_unit_test(stars_and_escapes_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
