@@ -4,7 +4,7 @@
 # moment when nothing is missing. The compiler cache saves time only, so its absence is no failure.
 set -euo pipefail
 what=${1:-build}
-build="gcc make pkg-config python3-dev python3-venv libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev libmicrohttpd-dev"
+build="gcc g++ make pkg-config python3-dev python3-venv libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev libmicrohttpd-dev"
 test="libcmocka-dev valgrind openssl clang procps"
 
 command -v dpkg-query >/dev/null || { echo "setup: not a Debian or Ubuntu machine; see README.md, Install, for what is needed"; exit 0; }

