@@ -7,10 +7,10 @@
 
 /* "module.Class", without the module for builtins; an owned str or NULL. */
 static PyObject *
-exception_type_name(PyTypeObject *type)
+exception_type_name(const djp_py_state *state, PyTypeObject *type)
 {
-    PyObject *name = PyObject_GetAttrString((PyObject *)type, "__qualname__");
-    PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
+    PyObject *name = PyObject_GetAttr((PyObject *)type, state->words.__qualname__);
+    PyObject *module = PyObject_GetAttr((PyObject *)type, state->words.__module__);
     PyErr_Clear();
     PyObject *full = name;
     if (name != NULL && module != NULL && PyUnicode_Check(module) &&
@@ -24,56 +24,32 @@ exception_type_name(PyTypeObject *type)
 }
 
 static PyObject *
-exception_stacktrace(PyObject *exception)
+exception_stacktrace(const djp_py_state *state, PyObject *exception)
 {
     PyObject *helper = PyImport_ImportModule("djp_telemetry._exceptions");
     PyObject *text =
-        helper == NULL ? NULL : PyObject_CallMethod(helper, "format_exception", "O", exception);
+        helper == NULL
+            ? NULL
+            : PyObject_CallMethodOneArg(helper, state->words.format_exception, exception);
     PyErr_Clear();
     Py_XDECREF(helper);
     return text;
-}
-
-/* The core sets the current time on an exception. With a time from the caller it is recorded as an
- * event of the same form. */
-static void
-exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text stack,
-                    uint64_t time_unix_ns, int escaped, const djp_py_attributes *own)
-{
-    djp_attribute *all = PyMem_Calloc(own->count + 4, sizeof *all);
-    if (all == NULL) {
-        djp_span_drop_attribute(span);
-        return;
-    }
-    all[0] = (djp_attribute){{"exception.type", 14}, {.type = DJP_STRING, .as.text = type}};
-    all[1] = (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = message}};
-    all[2] = (djp_attribute){{"exception.stacktrace", 20}, {.type = DJP_STRING, .as.text = stack}};
-    all[3] = (djp_attribute){{"exception.escaped", 17}, {.type = DJP_BOOL, .as.boolean = escaped}};
-    if (own->count > 0) {
-        memcpy(all + 4, own->items, own->count * sizeof *all);
-    }
-    djp_span_add_event(span, DJP_TEXT("exception"), time_unix_ns, all, own->count + 4);
-    PyMem_Free(all);
 }
 
 static void
 exception_record(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
                  uint64_t time_unix_ns, int escaped, PyObject *message)
 {
-    PyObject *type_name = exception_type_name(Py_TYPE(exception)),
-             *stacktrace = exception_stacktrace(exception);
+    PyObject *type_name = exception_type_name(state, Py_TYPE(exception)),
+             *stacktrace = exception_stacktrace(state, exception);
     djp_py_text type, text, stack;
     djp_py_attributes own;
     (void)djp_py_text_get(&type, type_name);
     (void)djp_py_text_get(&text, message);
     (void)djp_py_text_get(&stack, stacktrace);
     djp_py_attributes_get(&own, state, attributes);
-    if (time_unix_ns != 0) {
-        exception_add_event(span, type.text, text.text, stack.text, time_unix_ns, escaped, &own);
-    } else {
-        djp_span_record_exception(span, type.text, text.text, stack.text, escaped, own.items,
-                                  own.count);
-    }
+    djp_span_record_exception_at(span, time_unix_ns, type.text, text.text, stack.text, escaped,
+                                 own.items, own.count);
     for (size_t i = 0; i < own.dropped; i++) {
         djp_span_drop_attribute(span);
     }
@@ -132,20 +108,20 @@ exception_is_cancellation(PyObject *exception)
     return 0;
 }
 
-static int exception_is_orderly(PyObject *exception, int depth);
+static int exception_is_orderly(const djp_py_state *state, PyObject *exception, int depth);
 
 /* 1 for a group, which several tasks raise together, with only cancellations in it. */
 static int
-exception_is_group_in_order(PyObject *exception, int depth)
+exception_is_group_in_order(const djp_py_state *state, PyObject *exception, int depth)
 {
     if (depth == 0 || strstr(Py_TYPE(exception)->tp_name, "ExceptionGroup") == NULL) {
         return 0;
     }
-    PyObject *members = PyObject_GetAttrString(exception, "exceptions");
+    PyObject *members = PyObject_GetAttr(exception, state->words.exceptions);
     Py_ssize_t count = members != NULL && PyTuple_Check(members) ? PyTuple_GET_SIZE(members) : 0;
     int orderly = count > 0;
     for (Py_ssize_t i = 0; orderly && i < count; i++) {
-        orderly = exception_is_orderly(PyTuple_GET_ITEM(members, i), depth - 1);
+        orderly = exception_is_orderly(state, PyTuple_GET_ITEM(members, i), depth - 1);
     }
     Py_XDECREF(members);
     PyErr_Clear();
@@ -154,7 +130,7 @@ exception_is_group_in_order(PyObject *exception, int depth)
 
 /* 1 for exceptions by which the language, a task or a program ends normally. */
 static int
-exception_is_orderly(PyObject *exception, int depth)
+exception_is_orderly(const djp_py_state *state, PyObject *exception, int depth)
 {
     if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_Exception)) {
         return 0;
@@ -163,14 +139,15 @@ exception_is_orderly(PyObject *exception, int depth)
         return 1;
     }
     if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_SystemExit)) {
-        PyObject *code = PyObject_GetAttrString(exception, "code");
+        PyObject *code = PyObject_GetAttr(exception, state->words.code);
         int orderly =
             code == Py_None || (code != NULL && PyLong_Check(code) && PyObject_IsTrue(code) == 0);
         Py_XDECREF(code);
         PyErr_Clear();
         return orderly;
     }
-    return exception_is_cancellation(exception) || exception_is_group_in_order(exception, depth);
+    return exception_is_cancellation(exception) ||
+           exception_is_group_in_order(state, exception, depth);
 }
 
 /* "ValueError: message", the form of OpenTelemetry. */
@@ -198,7 +175,7 @@ djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsig
         return;
     }
     PyErr_Fetch(&type, &value, &traceback);
-    if (!exception_is_orderly(exception, EXCEPTION_GROUP_DEPTH)) {
+    if (!exception_is_orderly(state, exception, EXCEPTION_GROUP_DEPTH)) {
         PyObject *message = exception_message(exception);
         if ((flags & DJP_PY_SPAN_NO_RECORD) == 0) {
             exception_record(state, span, exception, NULL, 0, 1, message);

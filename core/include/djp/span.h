@@ -126,6 +126,10 @@ void djp_span_add_link(djp_span *span, const djp_span_context *context,
 void djp_span_record_exception(djp_span *span, djp_text type, djp_text message,
                                djp_text stacktrace, int escaped,
                                const djp_attribute *attributes, size_t count);
+/* The same with the time of the event; 0 is now. */
+void djp_span_record_exception_at(djp_span *span, uint64_t time_unix_ns, djp_text type,
+                                  djp_text message, djp_text stacktrace, int escaped,
+                                  const djp_attribute *attributes, size_t count);
 
 #ifdef __cplusplus
 }

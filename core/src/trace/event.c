@@ -233,6 +233,14 @@ void
 djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace,
                           int escaped, const djp_attribute *attributes, size_t count)
 {
+    djp_span_record_exception_at(span, 0, type, message, stacktrace, escaped, attributes, count);
+}
+
+void
+djp_span_record_exception_at(djp_span *span, uint64_t time_unix_ns, djp_text type, djp_text message,
+                             djp_text stacktrace, int escaped, const djp_attribute *attributes,
+                             size_t count)
+{
     djp__exception exception = {type, message, stacktrace, escaped};
-    djp__span_record_exception_at(span, 0, &exception, attributes, count);
+    djp__span_record_exception_at(span, time_unix_ns, &exception, attributes, count);
 }
