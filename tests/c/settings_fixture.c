@@ -165,6 +165,9 @@ resolve_once(void)
     } else {
         assert_string_equal(options.report_json, swept_report);
         assert_int_equal(warnings, swept_warnings);
+        assert_true(options.environment_short != NULL && options.sampler_text != NULL &&
+                    options.endpoint_source != NULL && options.enabled_source != NULL &&
+                    options.summary != NULL);
     }
     djp_options_fini(&options);
     return result == DJP_OK;

@@ -24,7 +24,7 @@ headers_name_is_valid(djp_text name)
         char c = name.data[i];
         int alphanumeric =
             (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+        if (!alphanumeric && strchr("!#$%&'*+-.^_`|~", c) == NULL) {
             return 0;
         }
     }

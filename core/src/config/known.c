@@ -103,7 +103,6 @@ known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
     size_t *before = rows[0], *last = rows[1], *row = rows[2];
     for (size_t j = 0; j <= b_size; j++) {
         last[j] = j;
-        before[j] = 0;
     }
     for (size_t i = 1; i <= a_size; i++) {
         row[0] = i;
@@ -130,10 +129,10 @@ known_distance(const char *a, const char *b)
     char plain_a[KNOWN_PLAIN_MAX], plain_b[KNOWN_PLAIN_MAX];
     size_t a_size = known_plain(plain_a, a), b_size = known_plain(plain_b, b);
     size_t edits = known_edits(plain_a, a_size, plain_b, b_size);
-    int inside = a_size >= 4 && b_size >= 4 &&
-                 (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size)
+    size_t half = 1 + (edits + 1) / 2;
+    int inside = (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size)
                                   : memmem(plain_a, a_size, plain_b, b_size)) != NULL;
-    return inside && edits > 2 ? 1 + (edits + 1) / 2 : edits;
+    return inside && half < edits ? half : edits;
 }
 
 /* The distance at which a candidate is unrelated to the name. */

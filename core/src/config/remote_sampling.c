@@ -11,13 +11,12 @@ static const char remote_argument[] = "OTEL_TRACES_SAMPLER_ARG";
 typedef struct remote_member {
     const char *key; /* in the argument */
     djp__setting setting;
-    djp__form form;
 } remote_member;
 
 static const remote_member remote_members[] = {
-    {"endpoint", DJP_SETTING_REMOTE_SAMPLING_ENDPOINT, DJP_FORM_TEXT},
-    {"pollingIntervalMs", DJP_SETTING_REMOTE_SAMPLING_INTERVAL, DJP_FORM_MILLISECONDS},
-    {"initialSamplingRate", DJP_SETTING_SAMPLE_RATIO, DJP_FORM_RATIO},
+    {"endpoint", DJP_SETTING_REMOTE_SAMPLING_ENDPOINT},
+    {"pollingIntervalMs", DJP_SETTING_REMOTE_SAMPLING_INTERVAL},
+    {"initialSamplingRate", DJP_SETTING_SAMPLE_RATIO},
 };
 
 enum { REMOTE_MEMBERS = sizeof remote_members / sizeof remote_members[0] };
@@ -50,7 +49,6 @@ remote_narrow(djp__config_given *given, djp__config_state *state, const remote_m
     while (djp__text_split(&part, &rest, ',')) {
         if (remote_split(&value, part) == member) {
             given->text = djp__config_copy(state, value);
-            given->form = member->form;
             return 1;
         }
     }

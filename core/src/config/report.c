@@ -140,8 +140,6 @@ djp__config_report(djp__config_state *state)
         djp__buf_char(&out, '}');
     }
     djp__buf_char(&out, '}');
-    size_t size;
-    state->out->report_json = djp__buf_take(&out, &size);
+    state->out->report_json = djp__buf_take(&out, NULL);
     state->failed |= state->out->report_json == NULL;
-    djp__buf_fini(&out);
 }

@@ -231,7 +231,6 @@ resource_shorten_environment(djp__config_state *state)
             word = synonyms[i][1];
         }
     }
-    djp__free(state->out->environment_short);
     state->out->environment_short = djp__strdup(word);
     state->failed |= state->out->environment_short == NULL;
 }

@@ -21,7 +21,7 @@ rules_read_switch(djp__config_state *state, const djp__config_given *given)
             "%s is \"%.*s\", which is not true or false. It counts as false: write true or false.",
             given->name, shown, given->text);
     }
-    return good == 1 && value.integer;
+    return value.integer;
 }
 
 /* It overrides the option too, so that operations can switch off a program. But it may be meant for

@@ -138,11 +138,9 @@ sampler_read_ratio(djp__config_given *given, djp__config_state *state, size_t fi
 static void
 sampler_default_ratio(djp__config_state *state)
 {
-    const char *source = state->sources[DJP_SETTING_ENVIRONMENT];
     const char *word = state->out->environment_short;
-    int explicit_environment = strcmp(source, "default") != 0;
-    if (explicit_environment && (strcmp(word, "dev") == 0 || strcmp(word, "staging") == 0)) {
-        sampler_set_ratio(state, 1.0, 0, source);
+    if (strcmp(word, "dev") == 0 || strcmp(word, "staging") == 0) {
+        sampler_set_ratio(state, 1.0, 0, state->sources[DJP_SETTING_ENVIRONMENT]);
     }
 }
 

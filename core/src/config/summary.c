@@ -143,11 +143,9 @@ djp__config_summary(djp__config_state *state)
         text.data[i] =
             (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
     }
-    djp__buf_char(&text, '\0');
     state->out->summary = djp__buf_take(&text, NULL);
     state->out->endpoint_source = djp__strdup(state->sources[DJP_SETTING_ENDPOINT]);
     state->out->enabled_source = djp__strdup(state->sources[DJP_SETTING_ENABLED]);
     state->failed |= state->out->summary == NULL || state->out->endpoint_source == NULL ||
                      state->out->enabled_source == NULL;
-    djp__buf_fini(&text);
 }

@@ -66,6 +66,8 @@ addresses_are_completed(void **state)
         {"http://1.2:1", "http://1.2:1", DJP_PROTOCOL_GRPC},
         {"http://12a:1", "http://12a:1", DJP_PROTOCOL_GRPC},
         {"http://a12:1", "http://a12:1", DJP_PROTOCOL_GRPC},
+        {"http://@h:1", "http://@h:1", DJP_PROTOCOL_GRPC},
+        {"http://abc@h/@x", "http://abc@h/@x/v1/traces", DJP_PROTOCOL_HTTP_PROTOBUF},
         {"http://a@b:c@h:1", "http://a%40b:c@h:1", DJP_PROTOCOL_GRPC},
         {"http://a:b@[::1]:1", "http://a:b@[::1]:1", DJP_PROTOCOL_GRPC},
         {"http://[::]", "http://[::]:4317", DJP_PROTOCOL_GRPC},
@@ -98,6 +100,7 @@ other_texts_are_refused_with_a_reason(void **state)
         {"http://?x", "a URL with a host"},
         {"http://me@", "a URL with a host"},
         {"http://:1", "a URL with a host"},
+        {"http://;h:1", "a URL with a host"},
         {"http://h`:1", "a URL with a host"},
         {"http://h{:1", "a URL with a host"},
         {"http://h[:1", "a URL with a host"},
@@ -112,6 +115,7 @@ other_texts_are_refused_with_a_reason(void **state)
         {"http://h::", "a URL with its IPv6 address in brackets"},
         {"::1", "a URL with its IPv6 address in brackets"},
         {"http://[::1", "a URL with a complete IPv6 address"},
+        {"http://[", "a URL with a complete IPv6 address"},
         {"http://[]", "a URL with a good IPv6 address"},
         {"http://[host]:1", "a URL with a good IPv6 address"},
         {"http://[a:]:1", "a URL with a good IPv6 address"},
@@ -122,12 +126,14 @@ other_texts_are_refused_with_a_reason(void **state)
         {"http:/h", "a URL with :// behind http or https"},
         {"http//h", "a URL with :// behind http or https"},
         {"4317", "an address: a number alone is no host"},
+        {"http://9090", "an address: a number alone is no host"},
         {"http://4317", "an address: a number alone is no host"},
         {"http://4317:1", "an address: a number alone is no host"},
         {"ftp://h", "a URL that begins with http:// or https://"},
         {"://h", "a URL that begins with http:// or https://"},
         {"httpss://h", "a URL that begins with http:// or https://"},
         {"http://a b", "a URL without blanks and special characters"},
+        {"\"h:1", "a URL without blanks and special characters"},
         {"http://a\x7f", "a URL without blanks and special characters"},
         {"http://a/\"", "a URL without blanks and special characters"},
         {"http://a/\\", "a URL without blanks and special characters"},
@@ -231,6 +237,18 @@ an_exporter_may_name_the_protocol(void **state)
 }
 
 static void
+the_option_names_an_exporter_first(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got, PAIRS("OTEL_TRACES_EXPORTER", "otlp_proto_http"),
+                     ON("exporter", "otlp_proto_grpc", "endpoint", "http://h:4318"));
+    assert_int_equal(got.options.protocol, DJP_PROTOCOL_GRPC);
+    assert_string_equal(settings_source(&got, "protocol"), "option exporter");
+    settings_fini(&got);
+}
+
+static void
 jaegers_thrift_collector_becomes_otlp(void **state)
 {
     static const struct {
@@ -253,6 +271,9 @@ jaegers_thrift_collector_becomes_otlp(void **state)
                          ONLY_ON);
         assert_string_equal(got.options.endpoint, cases[i].endpoint);
         settings_assert_warnings(&got, cases[i].port != NULL);
+        assert_string_equal(settings_source(&got, "protocol"), cases[i].protocol[0] != '\0'
+                                                                   ? "OTEL_EXPORTER_OTLP_PROTOCOL"
+                                                                   : "JAEGER_ENDPOINT");
         assert_true(cases[i].port == NULL || settings_warned(&got, cases[i].port));
         settings_fini(&got);
     }
@@ -285,6 +306,7 @@ dev_stays_on_this_machine(void **state)
         settings_assert_warnings(&got, 1);
         assert_non_null(strstr(got.warnings[0], BASE " names another machine, and the environment "
                                                      "is local (ENV)"));
+        assert_true(settings_warned(&got, "or the option endpoint to send there"));
         settings_fini(&got);
     }
 }
@@ -353,6 +375,7 @@ lack_of_memory_is_reported(void **state)
 {
     (void)state;
     settings_without_memory(PAIRS(BASE, "ftp://x", "OTEL_ENDPOINT", "http://a@b@h/x?q"), ONLY_ON);
+    settings_without_memory(PAIRS(BASE, "http://h:4318"), ON("protocol", "http"));
     settings_without_memory(NO_PAIRS, ON("sampler", "jaeger_remote", "remote_sampling_endpoint",
                                          "http://a@b@h/x?q", "protocol", "http"));
 }
@@ -366,6 +389,7 @@ main(void)
         cmocka_unit_test(scheme_and_port_follow_the_protocol),
         cmocka_unit_test(without_an_endpoint_it_is_this_machine),
         cmocka_unit_test(an_exporter_may_name_the_protocol),
+        cmocka_unit_test(the_option_names_an_exporter_first),
         cmocka_unit_test(jaegers_thrift_collector_becomes_otlp),
         cmocka_unit_test(dev_stays_on_this_machine),
         cmocka_unit_test(dev_goes_elsewhere_if_this_sdk_is_meant),

@@ -37,7 +37,7 @@ good_entries_become_lines(void **state)
     (void)state;
     assert_headers("a=b", "a: b", 0);
     assert_headers(" a = b , c=d=e,", "a: b\nc: d=e", 0);
-    assert_headers(",,a=b,,c=d", "a: b\nc: d", 0);
+    assert_headers(",,a=b, ,c=d", "a: b\nc: d", 0);
     assert_headers("a=%20b%2C%c3%a9", "a:  b,\xc3\xa9", 0);
     assert_headers("a=", "a: ", 0);
     assert_headers("a=b\tc", "a: b\tc", 0);
@@ -54,6 +54,7 @@ bad_entries_are_left_out(void **state)
                                       " =b",
                                       "a b=c",
                                       "a/=b",
+                                      "/a=b",
                                       "a:=b",
                                       "a@=b",
                                       "a[=b",

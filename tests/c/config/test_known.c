@@ -54,6 +54,7 @@ the_nearest_option_is_suggested(void **state)
         {"ring_size", NULL},
         {"rnigbyxxx", "ring_bytes"}, /* letters exchanged count as one wrong letter */
         {"irngbyxxx", "ring_bytes"},
+        {"rnigxxxxs", NULL}, /* an exchange and four more */
         {"rbgebyste", NULL},
         {"ginzbyerts", NULL},
         {"gtngbyqtq", NULL},
@@ -61,6 +62,7 @@ the_nearest_option_is_suggested(void **state)
         {"metheus_po", "prometheus_port"}, /* inside the other name: half of the rest counts */
         {"endpointzzzzzzzzzzzzzz", "endpoint"},
         {"endpointzzzzzzzzzzzzzzz", NULL},
+        {"event_attribute_count_limi", "event_attribute_count_limit"},
         {"pro", NULL},
         {"", NULL},
     };
@@ -102,6 +104,7 @@ options_are_spelled_as_the_caller_does(void **state)
     static const char *const cases[][2] = {{"sampleRate", "sampleRatio"},
                                            {"max_batch_span", "maxBatchSpans"},
                                            {"sampelr", "sampler"},
+                                           {"eventattributecountlimi", "eventAttributeCountLimit"},
                                            {"pricePerGB1", "pricePerGb"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -149,6 +152,8 @@ a_shared_variable_is_a_slip_or_somebody_elses(void **state)
     assert_variable("DJP_TELEMETRY_SERVICE_NAME", NULL);
     assert_variable("DJP_TELEMETRY_SERVICE_NAEM", "(did you mean DJP_TELEMETRY_SERVICE_NAME?)");
     assert_variable("DJP_TELEMETRY_service_name", "(did you mean DJP_TELEMETRY_SERVICE_NAME?)");
+    assert_variable("DJP_TELEMETRY_RINGSIZEZ", "(did you mean DJP_TELEMETRY_RING_BYTES?)");
+    assert_variable("OTEL_BLRP_SCHEDULE_DELAY", "does not support"); /* near a supported one */
     assert_variable("DJP_TELEMETRY_", "docs/configuration.md");
     assert_variable("DJP_TELEMETRY_QQQ", "docs/configuration.md");
 }
@@ -205,6 +210,26 @@ unsupported_variables_are_listed_once(void **state)
     settings_resolve(&got, PAIRS("OTEL_ENTITIES", "none"), ONLY_ON);
     assert_true(settings_warned(&got, "here: OTEL_ENTITIES. What"));
     settings_fini(&got);
+    settings_resolve(&got, PAIRS("OTEL_LOGS_EXPORTER", "otlp", "OTEL_CONFIG_FILE", "x"), ONLY_ON);
+    assert_true(settings_warned(&got, "here: OTEL_CONFIG_FILE, OTEL_LOGS_EXPORTER. What"));
+    settings_fini(&got);
+}
+
+static void
+every_name_is_looked_at(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got,
+                     PAIRS("OTEL_SERVICE_NAME", "s", "OTEL_SERVICE_NAEM", "x", "SHELL", "x",
+                           "DJP_TELEMETRY_SAMPLERS", "x"),
+                     ON("service_name", "s", "bakend", "1", "exporter", "none", "sampelr", "1"));
+    settings_assert_warnings(&got, 4);
+    assert_true(settings_warned(&got, "OTEL_SERVICE_NAEM"));
+    assert_true(settings_warned(&got, "DJP_TELEMETRY_SAMPLERS"));
+    assert_true(settings_warned(&got, "\"bakend\""));
+    assert_true(settings_warned(&got, "\"sampelr\""));
+    settings_fini(&got);
 }
 
 static void
@@ -240,6 +265,7 @@ main(void)
         cmocka_unit_test(slips_are_found_at_every_place),
         cmocka_unit_test(only_the_switch_is_reported_while_off),
         cmocka_unit_test(unsupported_variables_are_listed_once),
+        cmocka_unit_test(every_name_is_looked_at),
         cmocka_unit_test(no_names_are_no_warning),
         cmocka_unit_test(lack_of_memory_is_reported),
     };

@@ -49,9 +49,10 @@ field(const char *keyword, const char *value)
     static char text[4096];
     djp_options options;
     assert_int_equal(resolve(&options, keyword, value), 0);
-    const char *found = strcmp(keyword, "propagators") == 0     ? options.propagators
-                        : strcmp(keyword, "known_methods") == 0 ? options.known_methods
-                                                                : options.excluded_paths;
+    const char *found = strcmp(keyword, "propagators") == 0          ? options.propagators
+                        : strcmp(keyword, "known_methods") == 0      ? options.known_methods
+                        : strcmp(keyword, "baggage_attributes") == 0 ? options.baggage_attributes
+                                                                     : options.excluded_paths;
     snprintf(text, sizeof text, "%s", found);
     djp_options_fini(&options);
     return text;
@@ -81,8 +82,11 @@ methods(void **state)
 {
     (void)state;
     assert_string_equal(field("known_methods", "GET,get,A-b_9"), "GET,get,A-b_9");
+    assert_string_equal(field("known_methods", "azAZ09,AG"), "azAZ09,AG");
     assert_int_equal(warnings, 0);
-    assert_string_equal(field("known_methods", "GET,GET,POST"), "GET,POST");
+    assert_string_equal(field("known_methods", "G{,GET"), "GET");
+    assert_string_equal(field("known_methods", "/G,GET"), "GET");
+    assert_string_equal(field("known_methods", "GET,GET,POST,PO"), "GET,POST,PO");
     static const char *const bad[] = {"G/T", "G:T", "G@T", "G[T", "G`T", "G{T", "G T"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[32];
@@ -121,6 +125,25 @@ paths(void **state)
     char shown[80];
     snprintf(shown, sizeof shown, "is \"%.59s\", where", text);
     assert_non_null(strstr(last, shown));
+}
+
+/* Tokens of W3C Baggage; a star may end one. */
+static void
+baggage_keys(void **state)
+{
+    static const char *const bad[] = {"a*b", "**",   "a b", "a/b",   "a:b", "a@b",      "a[b",
+                                      "a{b", "a\"b", "a(b", "a\x7f", "/a",  "a\xc3\xa4"};
+    (void)state;
+    assert_string_equal(field("baggage_attributes", "user.id, azAZ09 ,a*,*"),
+                        "user.id,azAZ09,a*,*");
+    assert_string_equal(field("baggage_attributes", "!#$%&'+-.^_`|~,x,x"), "!#$%&'+-.^_`|~,x");
+    assert_int_equal(warnings, 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s,good", bad[i]);
+        assert_string_equal(field("baggage_attributes", text), "good");
+        assert_int_equal(warnings, 1);
+    }
 }
 
 static djp_semconv
@@ -182,8 +205,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(propagators), cmocka_unit_test(methods),   cmocka_unit_test(paths),
-        cmocka_unit_test(conventions), cmocka_unit_test(no_memory),
+        cmocka_unit_test(propagators),  cmocka_unit_test(methods),
+        cmocka_unit_test(baggage_keys), cmocka_unit_test(paths),
+        cmocka_unit_test(conventions),  cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,7 @@ members_of_the_argument_are_read(void **state)
         {"endpoint=", LOCAL, 60000, 0.02, 0, UNKNOWN},
         {"endpoint", LOCAL, 60000, 0.02, 0, UNKNOWN},
         {"endpoints=x", LOCAL, 60000, 0.02, 0, UNKNOWN},
+        {"x", LOCAL, 60000, 0.02, 0, UNKNOWN},
         {"0.5,other=1", LOCAL, 60000, 0.02, 0, UNKNOWN},
         {"other=1,initialSamplingRate=0.5", LOCAL, 60000, 0.5, 1, UNKNOWN},
     };
@@ -100,6 +101,18 @@ other_sources_fill_or_precede(void **state)
     assert_string_equal(settings_source(&got, "remote_sampling_interval"),
                         "OTEL_TRACES_SAMPLER_ARG");
     settings_assert_warnings(&got, 2);
+    settings_fini(&got);
+}
+
+/* An unknown member is reported although another source gives the endpoint. */
+static void
+unknown_members_are_reported_in_any_case(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got, PAIRS(SAMPLER, "x=1"), ON("remote_sampling_endpoint", "http://s"));
+    settings_assert_warnings(&got, 1);
+    assert_true(settings_warned(&got, UNKNOWN));
     settings_fini(&got);
 }
 
@@ -152,6 +165,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_of_the_argument_are_read),
         cmocka_unit_test(other_sources_fill_or_precede),
+        cmocka_unit_test(unknown_members_are_reported_in_any_case),
         cmocka_unit_test(the_environment_gives_the_ratio),
         cmocka_unit_test(without_that_sampler_the_settings_have_no_effect),
         cmocka_unit_test(lack_of_memory_is_reported),

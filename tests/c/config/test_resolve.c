@@ -143,13 +143,46 @@ a_value_may_be_as_long_as_the_limit(void **state)
 static void
 texts_become_valid_utf8(void **state)
 {
+    enum { LONG = 20000 };
     settings got;
-    char text[16] = "\xff\xff\xff\xff";
+    char text[LONG + 1] = "\xff\xff\xff\xff";
     (void)state;
     settings_resolve(&got, PAIRS("OTEL_SERVICE_NAME", text), ONLY_ON);
     assert_string_equal(got.options.service_name,
                         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     settings_fini(&got);
+    memset(text, 0xff, LONG); /* each byte becomes three */
+    settings_resolve(&got, PAIRS("OTEL_SERVICE_NAME", text), ONLY_ON);
+    assert_int_equal(strlen(got.options.service_name), 3 * LONG);
+    settings_fini(&got);
+}
+
+static void
+an_absent_option_hides_no_given_one(void **state)
+{
+    static const djp_config_override overrides[] = {
+        {"service_name", "given"}, {"service_name", NULL}, {NULL, "x"}};
+    djp_config_request request = {.overrides = overrides, .override_count = 3};
+    djp_options options;
+    (void)state;
+    assert_int_equal(djp_config_resolve_request(&options, &request), DJP_OK);
+    assert_string_equal(options.service_name, "given");
+    djp_options_fini(&options);
+}
+
+/* A request may lack each of its members. */
+static void
+nothing_given_is_no_error(void **state)
+{
+    static const djp_config_override bad[] = {{"log_level", "x"}, {"log_levle", "x"}};
+    djp_config_request request = {.overrides = bad, .override_count = 2};
+    djp_config_request counts_alone = {.override_count = 3, .variable_count = 3};
+    djp_options options;
+    (void)state;
+    assert_int_equal(djp_config_resolve_request(&options, &request), DJP_OK);
+    djp_options_fini(&options);
+    assert_int_equal(djp_config_resolve_request(&options, &counts_alone), DJP_OK);
+    djp_options_fini(&options);
 }
 
 static void
@@ -285,6 +318,8 @@ main(void)
         cmocka_unit_test(values_are_trimmed),
         cmocka_unit_test(a_value_may_be_as_long_as_the_limit),
         cmocka_unit_test(texts_become_valid_utf8),
+        cmocka_unit_test(an_absent_option_hides_no_given_one),
+        cmocka_unit_test(nothing_given_is_no_error),
         cmocka_unit_test(the_ring_is_a_power_of_two),
         cmocka_unit_test(warnings_say_what_happens),
         cmocka_unit_test(warnings_are_clean_and_short),

@@ -41,7 +41,7 @@ members_are_decoded_and_encoded_again(void **state)
 {
     (void)state;
     assert_list("a=1,b=2", "a=1,b=2", 0, "");
-    assert_list(" a = 1 ,, b=2,", "a=1,b=2", 0, "");
+    assert_list(" a = 1 ,, , b=2,", "a=1,b=2", 0, "");
     assert_list("a=1,b=2,a=3", "a=3,b=2", 0, ""); /* the last of a key, at the place of the first */
     assert_list("a=", "a=", 0, "");
     assert_list("a=b=c", "a=b%3Dc", 0, "");
@@ -56,6 +56,7 @@ malformed_members_are_left_out(void **state)
 {
     (void)state;
     assert_list("a=1,b,c=3", "a=1,c=3", 1, "b");
+    assert_list("a=%41%1f,b=2", "b=2", 1, "a");
     assert_list("=1,a=2,b", "a=2", 2, "");
     assert_list("%=1,b=2", "b=2", 1, "%");
     assert_list("a=%zzsecret,b=2", "b=2", 1, "a");
@@ -191,6 +192,7 @@ the_service_has_a_name(void **state)
         {{NULL}, {NULL}, " ", "unknown_service", "default"},
         {{STANDARD, "service=a"}, {NULL}, "app", "a", STANDARD},
         {{STANDARD, "service="}, {NULL}, "app", "app", "default"},
+        {{STANDARD, "x=1,service=a"}, {NULL}, "app", "a", STANDARD},
         {{STANDARD, "services=a"}, {NULL}, "app", "app", "default"},
         {{STANDARD, "service=a,service.name=b"}, {NULL}, "app", "b", STANDARD},
         {{STANDARD, "service=a"},
@@ -228,9 +230,9 @@ static void
 environments_have_short_names(void **state)
 {
     static const char *const cases[][2] = {
-        {"prod", "prod"},       {"Production", "prod"}, {"DEV", "dev"}, {"local", "dev"},
-        {"development", "dev"}, {"stage", "staging"},   {"", ""},       {"Staging", "staging"},
-        {"qa", "qa"},           {"prods", "prods"}};
+        {"prod", "prod"},       {"Production", "prod"}, {"DEV", "dev"},    {"local", "dev"},
+        {"development", "dev"}, {"stage", "staging"},   {"", ""},          {"Staging", "staging"},
+        {"qa", "qa"},           {"PROD", "prod"},       {"prods", "prods"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         settings got;

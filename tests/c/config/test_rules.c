@@ -118,6 +118,8 @@ the_backend_depends_on_the_switch(void **state)
          DJP_BACKEND_NOOP,
          "default",
          "TELEMETRY_ENABLED is on but TELEMETRY_BACKEND is not set, so nothing is recorded"},
+        {{NULL}, DJP_BACKEND_NOOP, "default", NULL},
+        {{OWN, "0"}, DJP_BACKEND_NOOP, "default", NULL},
         {{"ENABLE_OBSERVABILITY", "true"}, DJP_BACKEND_HYBRID, "default", NULL},
         {{OWN, "1"}, DJP_BACKEND_HYBRID, "default", NULL},
         {{"TELEMETRY_ENABLED", "0"}, DJP_BACKEND_NOOP, "default", NULL},
@@ -140,6 +142,17 @@ the_backend_depends_on_the_switch(void **state)
         assert_true(cases[i].warning == NULL || settings_warned(&got, cases[i].warning));
         settings_fini(&got);
     }
+}
+
+static void
+an_invalid_option_gives_no_backend(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got, NO_PAIRS, ON("backend", "x"));
+    assert_int_equal(got.options.backend, DJP_BACKEND_NOOP);
+    settings_assert_warnings(&got, 1);
+    settings_fini(&got);
 }
 
 static void
@@ -172,6 +185,7 @@ the_first_known_exporter_applies(void **state)
         {{TRACES, "Memory"}, DJP_EXPORTER_MEMORY, TRACES, NULL},
         {{TRACES, "otlp"}, DJP_EXPORTER_OTLP, TRACES, NULL},
         {{TRACES, "otlp_proto_http"}, DJP_EXPORTER_OTLP, TRACES, NULL},
+        {{TRACES, "otlp_proto_grpc"}, DJP_EXPORTER_OTLP, TRACES, NULL},
         {{TRACES, "console", ENDPOINT}, DJP_EXPORTER_CONSOLE, TRACES, NULL},
         {{TRACES, "otlp,console"},
          DJP_EXPORTER_OTLP,
@@ -286,6 +300,21 @@ time_outs_in_the_wrong_unit_are_noticed(void **state)
     }
 }
 
+/* Of several sources that one is looked at whose value applies. */
+static void
+the_time_out_in_use_is_looked_at(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got,
+                     PAIRS("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "30", TIMEOUT, "5000",
+                           "OTEL_BSP_EXPORT_TIMEOUT", "20"),
+                     ONLY_ON);
+    settings_assert_warnings(&got, 1);
+    assert_true(settings_warned(&got, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is 30"));
+    settings_fini(&got);
+}
+
 static void
 metrics_need_their_backend(void **state)
 {
@@ -344,11 +373,13 @@ main(void)
         cmocka_unit_test(the_switch_is_the_first_source_unless_disabled),
         cmocka_unit_test(the_switch_shows_60_bytes_of_a_wrong_text),
         cmocka_unit_test(the_backend_depends_on_the_switch),
+        cmocka_unit_test(an_invalid_option_gives_no_backend),
         cmocka_unit_test(names_of_exporters_may_contain_a_protocol),
         cmocka_unit_test(the_first_known_exporter_applies),
         cmocka_unit_test(standard_output_is_a_file),
         cmocka_unit_test(an_unchosen_console_is_marked),
         cmocka_unit_test(time_outs_in_the_wrong_unit_are_noticed),
+        cmocka_unit_test(the_time_out_in_use_is_looked_at),
         cmocka_unit_test(metrics_need_their_backend),
         cmocka_unit_test(lack_of_memory_is_reported),
     };

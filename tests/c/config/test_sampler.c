@@ -497,6 +497,20 @@ the_option_parent_based_adds_to_the_sampler(void **state)
 
 /* 16 levels are the most, so the deepest tree fits below no parent. */
 static void
+a_lone_argument_is_named_only_without_a_sampler(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got, PAIRS(ARGUMENT, "0.5"), ON("sampler", "nonsense"));
+    settings_assert_warnings(&got, 1);
+    assert_true(settings_warned(&got, "option sampler is \"nonsense\""));
+    settings_fini(&got);
+    settings_resolve(&got, PAIRS(NAME, TREE), ON("parent_based", "false"));
+    assert_null(strstr(got.options.sampler_text, "parent_threshold"));
+    settings_fini(&got);
+}
+
+static void
 the_deepest_tree_goes_below_no_parent(void **state)
 {
     char text[512] = "";
@@ -568,6 +582,7 @@ main(void)
         cmocka_unit_test(a_tree_makes_ratios_useless),
         cmocka_unit_test(a_zero_of_the_program_stands),
         cmocka_unit_test(the_option_parent_based_adds_to_the_sampler),
+        cmocka_unit_test(a_lone_argument_is_named_only_without_a_sampler),
         cmocka_unit_test(the_deepest_tree_goes_below_no_parent),
         cmocka_unit_test(invalid_samplers_are_named_with_the_place),
         cmocka_unit_test(lack_of_memory_is_reported),

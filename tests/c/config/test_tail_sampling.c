@@ -48,7 +48,7 @@ invalid_rules_are_reported_once(void **state)
     assert_true(settings_warned(&got, "option tail_sampling_rules has the rule \"bad one\", which "
                                       "is left out: "));
     assert_true(settings_warned(&got, ". Correct or remove what is wrong."));
-    assert_false(settings_warned(&got, "more"));
+    assert_false(settings_warned(&got, "more") || settings_warned(&got, "(null)"));
     assert_string_equal(got.options.tail_sampling_rules, "bad one;slowest 3%");
     settings_fini(&got);
     settings_resolve(&got, NO_PAIRS, ON("tail_sampling_rules", "bad one;worse;slowest 3%;worst"));
