@@ -80,6 +80,13 @@ curl_global_at_exit(void)
 }
 
 static void
+curl_global_note_version(unsigned version)
+{
+    curl_global_breaks_reuse = version >= 0x075800 && version < 0x080000;
+    curl_global_loses_trailers = version < 0x080100;
+}
+
+static void
 curl_global_set_up(void)
 {
     /* A fork waits for this too: a child would inherit the locks of a library being initialised. */
@@ -87,9 +94,7 @@ curl_global_set_up(void)
     djp__mutex_lock(&curl_global_mutex);
     curl_global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : DJP_EIO;
     djp__mutex_unlock(&curl_global_mutex);
-    unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
-    curl_global_breaks_reuse = version >= 0x075800 && version < 0x080000;
-    curl_global_loses_trailers = version < 0x080100;
+    curl_global_note_version(curl_version_info(CURLVERSION_NOW)->version_num);
     curl_global_has_key = pthread_key_create(&curl_global_key, curl_global_thread_gone) == 0;
     atexit(curl_global_at_exit);
 }

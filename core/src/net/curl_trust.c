@@ -1,68 +1,56 @@
 /* Certificate authorities in PEM files. libcurl accepts one file; several are joined in memory. */
 #include "net/curl_trust.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/buf.h"
-
-enum { CURL_TRUST_MAX = 16 << 20 };
 
 /* Usual places of the system's file, for a libcurl without a default. */
 static const char *const curl_trust_systems[] = {"/etc/ssl/certs/ca-certificates.crt",
                                                  "/etc/pki/tls/certs/ca-bundle.crt",
                                                  "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
 
-static int
-curl_trust_is_given(const char *path)
+/* The first of the files that can be read; NULL if there is none. */
+static const char *
+curl_trust_first(const char *const *paths, size_t count)
 {
-    return path && path[0];
-}
-
-/* Appends a regular file and a line end; 0 if it is unreadable or too large. */
-static int
-curl_trust_append(djp__buf *out, const char *path)
-{
-    struct stat about;
-    char block[8192];
-    size_t before = out->size;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int good = fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-    while (good) {
-        ssize_t got = read(fd, block, sizeof block);
-        good = got >= 0 && out->size + (size_t)got <= CURL_TRUST_MAX;
-        if (got <= 0 || !good) {
-            break;
+    for (size_t i = 0; i < count; i++) {
+        if (paths[i] != NULL && access(paths[i], R_OK) == 0) {
+            return paths[i];
         }
-        djp__buf_append(out, block, (size_t)got);
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    djp__buf_char(out, '\n');
-    return good && !out->failed && out->size > before + 1;
+    return NULL;
 }
 
-/* The file that libcurl uses by default. */
+/* The file of the system: libcurl's default has priority. */
 static const char *
 curl_trust_system(CURL *easy)
 {
     const char *path = NULL;
 #if LIBCURL_VERSION_NUM >= 0x075400
-    if (curl_easy_getinfo(easy, CURLINFO_CAINFO, &path) == CURLE_OK && curl_trust_is_given(path)) {
-        return path;
-    }
+    curl_easy_getinfo(easy, CURLINFO_CAINFO, &path);
 #else
     (void)easy;
 #endif
-    for (size_t i = 0; i < sizeof curl_trust_systems / sizeof curl_trust_systems[0]; i++) {
-        path = curl_trust_systems[i];
-        if (access(path, R_OK) == 0) {
-            return path;
-        }
+    path = curl_trust_first(&path, 1);
+    return path != NULL ? path
+                        : curl_trust_first(curl_trust_systems, sizeof curl_trust_systems /
+                                                                   sizeof curl_trust_systems[0]);
+}
+
+int
+djp__curl_trust_join(djp__buf *out, CURL *easy, const djp__tls_material *material)
+{
+    const djp__buf *own = &material->certificate, *extra = &material->extra_certificate;
+    if (own->size == 0 && extra->size == 0) {
+        return 0;
     }
-    return NULL;
+    const char *system = own->size == 0 ? curl_trust_system(easy) : NULL;
+    if (system != NULL && djp__tls_material_load(out, system) != NULL) {
+        return 0;
+    }
+    djp__buf_append(out, own->data, own->size);
+    djp__buf_char(out, '\n'); /* the last line of a file may have no end */
+    djp__buf_append(out, extra->data, extra->size);
+    return 1;
 }
 
 CURLcode
@@ -70,18 +58,10 @@ djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_
 {
     CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x074d00
-    const djp__buf *own = &material->certificate, *extra = &material->extra_certificate;
     djp__buf all;
     (void)destination;
-    if (own->size == 0 && extra->size == 0) {
-        return CURLE_OK;
-    }
     djp__buf_init(&all, 0);
-    const char *base = own->size == 0 ? curl_trust_system(easy) : NULL;
-    djp__buf_append(&all, own->data, own->size);
-    djp__buf_char(&all, '\n');
-    if (base == NULL || curl_trust_append(&all, base)) {
-        djp__buf_append(&all, extra->data, extra->size);
+    if (djp__curl_trust_join(&all, easy, material)) {
         struct curl_blob blob = {.data = all.data, .len = all.size, .flags = CURL_BLOB_COPY};
         code =
             all.failed ? CURLE_OUT_OF_MEMORY : curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);

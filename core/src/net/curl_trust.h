@@ -13,6 +13,9 @@
  * authority. */
 CURLcode
 djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_material *material);
+/* Appends these authorities to out. Returns 0 if libcurl's default is to stay: no file is set, or
+ * that of the system cannot be read. */
+int djp__curl_trust_join(djp__buf *out, CURL *easy, const djp__tls_material *material);
 /* Sets the client certificate and key, for mutual TLS. libcurl copies them. */
 CURLcode djp__curl_identify(CURL *easy, const djp__destination *destination,
                             const djp__tls_material *material);

@@ -13,9 +13,8 @@
 
 enum { TLS_MATERIAL_MAX = 16 << 20 };
 
-/* Appends the file to out. Returns NULL, or the error. */
-static const char *
-tls_material_load(djp__buf *out, const char *path)
+const char *
+djp__tls_material_load(djp__buf *out, const char *path)
 {
     struct stat about;
     char block[8192];
@@ -48,7 +47,7 @@ static int
 tls_material_get(djp__buf *out, const char *path, const char *what, char why[256])
 {
     djp__buf_init(out, 0);
-    const char *wrong = path && path[0] ? tls_material_load(out, path) : NULL;
+    const char *wrong = path && path[0] ? djp__tls_material_load(out, path) : NULL;
     if (wrong == NULL) {
         return 0;
     }

@@ -18,6 +18,8 @@ typedef struct djp__tls_material {
  * reason in why, which contains the file name but no contents. Call _fini in both cases. */
 int djp__tls_material_read(djp__tls_material *material, const djp__destination *destination,
                            char why[256]);
+/* Appends a regular file of at most 16 MiB to out. Returns NULL, or the error. */
+const char *djp__tls_material_load(djp__buf *out, const char *path);
 void djp__tls_material_fini(djp__tls_material *material);
 int djp__tls_material_equal(const djp__tls_material *a, const djp__tls_material *b);
 

@@ -14,107 +14,41 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
 #include "base/clock.h"
+#include "loopback.h"
 #include "net/curl_session.h"
 
 enum { DESCRIPTORS = 256, HEAD_MAX = 256 * 1024 };
 #define SECOND 1000000000ull
 
-/* ---- the server: one thread a connection, the same answer to every request ---- */
-
-static int listener;
+static loopback *server;
 static char endpoint[64];
-static char *answer; /* of every request; NULL: none comes */
-static size_t answer_size;
-static char *earlier[256]; /* answers that a thread of the server may still send */
-static unsigned earlier_count;
-static DJP__ATOMIC(int) connections, requests;
-static char last[4096]; /* request; whole once its answer is there */
-
-static void *
-serve(void *argument)
-{
-    int fd = (int)(intptr_t)argument;
-    char text[4096];
-    size_t size = 0;
-    ssize_t got;
-    while ((got = recv(fd, text + size, sizeof text - 1 - size, 0)) > 0) {
-        size += (size_t)got;
-        text[size] = '\0';
-        char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
-        size_t whole = end != NULL
-                           ? (size_t)(end + 4 - text) + (length ? (size_t)atoi(length + 16) : 0)
-                           : sizeof text;
-        if (size < whole) {
-            continue;
-        }
-        size = 0;
-        memcpy(last, text, whole + 1);
-        djp__add_acq_rel(&requests, 1);
-        if (answer) {
-            send(fd, answer, answer_size, MSG_NOSIGNAL);
-        }
-    }
-    close(fd);
-    return NULL;
-}
-
-static void *
-accept_all(void *argument)
-{
-    int fd;
-    (void)argument;
-    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        pthread_t thread;
-        djp__add_relaxed(&connections, 1);
-        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0) {
-            pthread_detach(thread);
-        }
-    }
-    return NULL;
-}
 
 static int
 begin_server(void **state)
 {
     (void)state;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    pthread_t thread;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int bad = bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-              listen(listener, 50) != 0 ||
-              getsockname(listener, (struct sockaddr *)&address, &size) != 0 ||
-              pthread_create(&thread, NULL, accept_all, NULL) != 0;
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/v1/traces", ntohs(address.sin_port));
-    return bad;
+    server = loopback_new();
+    snprintf(endpoint, sizeof endpoint, "%s", loopback_url(server, "/v1/traces"));
+    return 0;
 }
 
-static void
-no_answer(void)
+static int
+end_server(void **state)
 {
-    if (answer != NULL) {
-        assert_true(earlier_count < sizeof earlier / sizeof earlier[0]);
-        earlier[earlier_count++] = answer;
-        answer = NULL;
-    }
+    (void)state;
+    loopback_free(server);
+    return 0;
 }
 
 static void
 answers(const char *head, size_t body)
 {
-    no_answer();
-    size_t size = strlen(head);
-    answer = malloc(size + 64 + body);
-    answer_size = (size_t)sprintf(answer, "%sContent-Length: %zu\r\n\r\n", head, body);
-    memset(answer + answer_size, 'b', body);
-    answer_size += body;
+    loopback_act(server, LOOPBACK_REPLY);
+    loopback_respond(server, head, body);
 }
 
 #define OK "HTTP/1.1 200 OK\r\n"
@@ -198,8 +132,8 @@ open_files(char marks[DESCRIPTORS])
         struct sockaddr_in address;
         socklen_t size = sizeof address;
         int is_served = getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-                        fd != listener && address.sin_family == AF_INET && strstr(endpoint, ":") &&
-                        ntohs(address.sin_port) == atoi(strrchr(endpoint, ':') + 1);
+                        address.sin_family == AF_INET &&
+                        ntohs(address.sin_port) == loopback_port(server);
         marks[fd] = fcntl(fd, F_GETFD) >= 0 && !is_served;
         count += marks[fd];
     }
@@ -271,11 +205,14 @@ a_request_is_what_was_asked_for(void **state)
     static const char line[] = "X-Own: 1";
     struct curl_slist own = {(char *)(uintptr_t)line, NULL};
     djp__curl_exchange exchange;
+    char *last = NULL;
     answers(OK, 1);
     open_session(0);
     init_exchange(&exchange);
     exchange.headers = &own;
     run(0, &exchange);
+    free(last);
+    last = loopback_last(server, NULL);
     assert_int_equal(strncmp(last, "POST /v1/traces HTTP/1.1\r\n", 26), 0);
     assert_non_null(strstr(last, "\r\nUser-Agent: test\r\n"));
     assert_non_null(strstr(last, "\r\nAccept-Encoding: gzip\r\n"));
@@ -287,12 +224,16 @@ a_request_is_what_was_asked_for(void **state)
     exchange.size = 10;
     exchange.headers = NULL;
     run(0, &exchange);
+    free(last);
+    last = loopback_last(server, NULL);
     assert_int_equal(strncmp(last, "POST /v1/traces HTTP/1.0\r\n", 26), 0);
     assert_null(strstr(last, "X-Own"));
     assert_string_equal(strstr(last, "\r\n\r\n"), "\r\n\r\nbody, and ");
     exchange.http_version = CURL_HTTP_VERSION_1_1;
     exchange.is_get = 1;
     run(0, &exchange);
+    free(last);
+    last = loopback_last(server, NULL);
     assert_int_equal(strncmp(last, "GET /v1/traces HTTP/1.1\r\n", 25), 0);
     assert_string_equal(strstr(last, "\r\n\r\n"), "\r\n\r\n");
     djp__buf_fini(&exchange.response);
@@ -306,7 +247,10 @@ a_request_is_what_was_asked_for(void **state)
     assert_int_equal(djp__curl_session_new(&session, &target, &destination, "test", why), 0);
     init_exchange(&exchange);
     run(0, &exchange);
+    free(last);
+    last = loopback_last(server, NULL);
     assert_null(strstr(last, "Accept-Encoding")); /* gRPC says it in its own way */
+    free(last);
     djp__buf_fini(&exchange.response);
     close_session();
 }
@@ -322,10 +266,10 @@ redirects_are_not_followed(void **state)
     answers(head, 0);
     open_session(0);
     init_exchange(&exchange);
-    int before = djp__load_relaxed(&requests);
+    unsigned before = loopback_requests(server);
     run(0, &exchange);
     assert_int_equal(exchange.status, 302);
-    assert_int_equal(djp__load_relaxed(&requests), before + 1);
+    assert_int_equal(loopback_requests(server), before + 1);
     djp__buf_fini(&exchange.response);
     close_session();
 }
@@ -364,7 +308,7 @@ lanes_have_connections_of_their_own(void **state)
     uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
     open_session(0);
     answers(OK, 1);
-    int before = djp__load_relaxed(&connections);
+    unsigned before = loopback_connections(server);
     for (unsigned lane = 0; lane < DJP__CURL_LANES_MAX; lane++) {
         init_exchange(&exchanges[lane]);
         djp__curl_session_begin(session, lane, &exchanges[lane]);
@@ -379,7 +323,7 @@ lanes_have_connections_of_their_own(void **state)
         assert_int_equal(exchanges[lane].sockets, 1);
         djp__buf_fini(&exchanges[lane].response);
     }
-    assert_int_equal(djp__load_relaxed(&connections) - before, DJP__CURL_LANES_MAX);
+    assert_int_equal(loopback_connections(server) - before, DJP__CURL_LANES_MAX);
     close_session();
 }
 
@@ -389,13 +333,13 @@ an_exchange_may_be_given_up(void **state)
     (void)state;
     djp__curl_exchange exchange;
     char before[DESCRIPTORS], now[DESCRIPTORS];
-    int count = open_files(before), seen = djp__load_relaxed(&requests);
+    int count = open_files(before), seen = (int)loopback_requests(server);
     open_session(0);
     init_exchange(&exchange);
-    no_answer();
+    loopback_act(server, LOOPBACK_SILENCE);
     djp__curl_session_begin(session, 0, &exchange);
     uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
-    while (djp__load_relaxed(&requests) == seen) {
+    while ((int)loopback_requests(server) == seen) {
         assert_int_equal(djp__curl_session_step(session), 1);
         djp__curl_session_wait(session, deadline);
     }
@@ -531,5 +475,5 @@ main(void)
         cmocka_unit_test(a_head_may_be_as_large_as_the_limit),
         cmocka_unit_test(a_stolen_descriptor_is_left_alone),
     };
-    return cmocka_run_group_tests(tests, begin_server, NULL);
+    return cmocka_run_group_tests(tests, begin_server, end_server);
 }

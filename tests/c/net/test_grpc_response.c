@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -56,6 +57,59 @@ trailers_are_understood(void **state)
     }
 }
 
+/* The content type and the texts of a head. */
+static void
+heads_are_read_line_by_line(void **state)
+{
+    static const struct {
+        const char *type;
+        int is_grpc;
+    } types[] = {{"application/grpc", 1}, {"application/grpc+proto", 1},
+                 {"application/grp", 0},  {"Application/grpc", 0},
+                 {"text/html", 0},        {"", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+        char line[64];
+        snprintf(line, sizeof line, "Content-Type:%s", types[i].type);
+        grpc_line(&head, line);
+        assert_int_equal(head.is_grpc, types[i].is_grpc);
+    }
+    djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+    head.has_status = 1;
+    grpc_line(&head, "HTTP"); /* no status line */
+    assert_int_equal(head.has_status, 1);
+    grpc_line(&head, "no colon");
+    grpc_line(&head, "other: 1");
+    assert_int_equal(head.has_status, 1);
+    grpc_line(&head, "HTTP/");
+    assert_int_equal(head.has_status, 0);
+    assert_true(head.retry_ns == UINT64_MAX);
+}
+
+/* A status of a message "slow" and a delay of 2 s. */
+#define DETAILS                                                                                   \
+    "grpc-status-details-bin: CAgSBHNsb3caMgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW" \
+    "5mbxIGCgQIAhAA"
+
+static void
+details_add_to_the_message(void **state)
+{
+    (void)state;
+    djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+    grpc_line(&head, DETAILS);
+    assert_string_equal(head.message, "slow");
+    assert_true(head.retry_ns == 2000000000u);
+    grpc_line(&head, "HTTP/2 200");
+    grpc_line(&head, "grpc-message: first");
+    grpc_line(&head, DETAILS);
+    assert_string_equal(head.message, "first"); /* the plain message has priority */
+    assert_true(head.retry_ns == 2000000000u);
+    grpc_line(&head, "grpc-status-details-bin: !!!");
+    assert_true(head.retry_ns == 2000000000u); /* what cannot be read changes nothing */
+    assert_string_equal(head.message, "first");
+}
+
 static djp__send_result
 grpc_result(uint32_t status, uint64_t retry_ns, djp_text body)
 {
@@ -66,6 +120,42 @@ grpc_result(uint32_t status, uint64_t retry_ns, djp_text body)
     head.retry_ns = retry_ns;
     djp__grpc_response(&result, &head, 200, body, SHOWN, djp__response_partial);
     return result;
+}
+
+static void
+statuses_have_names(void **state)
+{
+    static const char *const names[] = {"CANCELLED (1)",
+                                        "UNKNOWN (2)",
+                                        "INVALID_ARGUMENT (3)",
+                                        "DEADLINE_EXCEEDED (4)",
+                                        "NOT_FOUND (5)",
+                                        "ALREADY_EXISTS (6)",
+                                        "PERMISSION_DENIED (7)",
+                                        "RESOURCE_EXHAUSTED (8)",
+                                        "FAILED_PRECONDITION (9)",
+                                        "ABORTED (10)",
+                                        "OUT_OF_RANGE (11)",
+                                        "UNIMPLEMENTED (12)",
+                                        "INTERNAL (13)",
+                                        "UNAVAILABLE (14)",
+                                        "DATA_LOSS (15)",
+                                        "UNAUTHENTICATED (16)",
+                                        "status outside the protocol (17)"};
+    (void)state;
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char wanted[96];
+        djp__send_result result = grpc_result(i + 1, UINT64_MAX, text_of(""));
+        snprintf(wanted, sizeof wanted, SHOWN " responded %s", names[i]);
+        assert_string_equal(result.message, wanted);
+    }
+    djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+    djp__send_result result = {0};
+    head.has_status = 1;
+    head.status = 14;
+    strcpy(head.message, "busy");
+    djp__grpc_response(&result, &head, 200, text_of(""), SHOWN, djp__response_partial);
+    assert_string_equal(result.message, SHOWN " responded UNAVAILABLE (14): busy");
 }
 
 static void
@@ -120,6 +210,12 @@ responses_without_a_grpc_status(void **state)
         assert_int_equal(result.outcome, cases[i].outcome);
         assert_int_equal(result.status, cases[i].status);
         assert_non_null(strstr(result.message, SHOWN));
+        int is_receiver = cases[i].http == 400 || cases[i].http == 404 || cases[i].http == 500 ||
+                          cases[i].http == 302;
+        assert_int_equal(strstr(result.message, "OTEL_EXPORTER_OTLP_PROTOCOL") != NULL,
+                         is_receiver);
+        assert_int_equal(strstr(result.message, "ended the call without a gRPC status") != NULL,
+                         cases[i].http == 200);
     }
 }
 
@@ -128,6 +224,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trailers_are_understood),
+        cmocka_unit_test(heads_are_read_line_by_line),
+        cmocka_unit_test(details_add_to_the_message),
+        cmocka_unit_test(statuses_have_names),
         cmocka_unit_test(grpc_status_decides),
         cmocka_unit_test(responses_without_a_grpc_status),
     };

@@ -1,5 +1,6 @@
 /* The reusable gzip stream: what goes in comes out, one stream for many bodies, and out of memory
- * at every point. */
+ * at every point. The source is part of this program, to damage a stream and to give it little
+ * room. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,8 @@
 
 #include "base/mem.h"
 #include "djp/error.h"
-#include "net/gzip.h"
+#include "heap.h"
+#include "net/gzip.c"
 
 static void
 assert_unpacks_to(const djp__buf *packed, const uint8_t *data, size_t size)
@@ -91,6 +93,97 @@ it_appends_and_does_not_disturb_what_is_there(void **state)
     djp__gzip_free(NULL);
 }
 
+/* The form of the stream: a gzip head, the fastest level, 32 KiB of window. A later reader of an
+ * older body depends on none of them, but their cost does. */
+static void
+a_body_has_the_form_of_gzip(void **state)
+{
+    (void)state;
+    static uint8_t data[40000];
+    djp__gzip *gzip;
+    djp__buf out;
+    djp__buf_init(&out, 0);
+    assert_int_equal(djp__gzip_new(&gzip), 0);
+    /* Random bytes, then the same again at a distance of 20,000: only a window of 32 KiB helps. */
+    fill(data, 20000, 1);
+    memcpy(data + 20000, data, 20000);
+    assert_int_equal(djp__gzip_compress(gzip, &out, data, sizeof data), 0);
+    assert_memory_equal(out.data, "\x1f\x8b\x08", 3);
+    assert_int_equal(out.data[8], 4); /* the fastest level */
+    assert_true(out.size < 21000);
+    djp__buf_fini(&out);
+    djp__gzip_free(gzip);
+}
+
+static void
+make_use_and_free(void)
+{
+    djp__gzip *gzip;
+    djp__buf out;
+    assert_int_equal(djp__gzip_new(&gzip), 0);
+    djp__buf_init(&out, 0);
+    assert_int_equal(djp__gzip_compress(gzip, &out, "text", 4), 0);
+    djp__buf_fini(&out);
+    djp__gzip_free(gzip);
+    for (long n = 1; n <= 4; n++) {
+        djp__alloc_fail_once(n);
+        int code = djp__gzip_new(&gzip);
+        djp__alloc_fail_after(0);
+        assert_int_equal(code, DJP_ENOMEM);
+        assert_null(gzip);
+    }
+}
+
+static void
+no_memory_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(heap_growth(make_use_and_free, 10), 0);
+}
+
+/* zlib refuses a stream that is damaged: an error, and no endless loop. */
+static void
+an_error_of_zlib_is_one(void **state)
+{
+    (void)state;
+    djp__gzip *gzip;
+    djp__buf out;
+    assert_int_equal(djp__gzip_new(&gzip), 0);
+    djp__buf_init(&out, 0);
+    struct internal_state *healthy = gzip->stream.state;
+    gzip->stream.state = NULL;
+    assert_int_equal(djp__gzip_compress(gzip, &out, "text", 4), DJP_ENOMEM);
+    gzip->stream.state = healthy;
+    assert_int_equal(djp__gzip_compress(gzip, &out, "text", 4), 0);
+    djp__buf_fini(&out);
+    djp__gzip_free(gzip);
+}
+
+/* A full output is no error: the next part goes into more room. */
+static void
+small_rooms_are_enough(void **state)
+{
+    (void)state;
+    static uint8_t data[100000];
+    djp__gzip *gzip;
+    const unsigned char *next = data;
+    size_t left = sizeof data;
+    djp__buf out;
+    int code = Z_OK;
+    fill(data, sizeof data, 1);
+    assert_int_equal(djp__gzip_new(&gzip), 0);
+    djp__buf_init(&out, 0);
+    while (code != Z_STREAM_END) {
+        djp__buf_reserve(&out, 1);
+        code = gzip_step(&gzip->stream, &out, &next, &left);
+        assert_true(code == Z_OK || code == Z_BUF_ERROR || code == Z_STREAM_END);
+    }
+    assert_int_equal(left, 0);
+    assert_unpacks_to(&out, data, sizeof data);
+    djp__buf_fini(&out);
+    djp__gzip_free(gzip);
+}
+
 static void
 out_of_memory_is_an_error_and_the_next_body_is_fine(void **state)
 {
@@ -134,6 +227,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_of_all_sizes_come_back_whole),
         cmocka_unit_test(it_appends_and_does_not_disturb_what_is_there),
+        cmocka_unit_test(a_body_has_the_form_of_gzip),
+        cmocka_unit_test(no_memory_stays),
+        cmocka_unit_test(an_error_of_zlib_is_one),
+        cmocka_unit_test(small_rooms_are_enough),
         cmocka_unit_test(out_of_memory_is_an_error_and_the_next_body_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

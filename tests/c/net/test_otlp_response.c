@@ -1,5 +1,5 @@
-/* Answers of receivers: partial success in both encodings, error details, Retry-After in all its
- * forms, and bytes that are none of these. */
+/* Responses of receivers: partial success in both encodings, error details, and bytes that are none
+ * of these. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "heap.h"
 #include "net/otlp_response.h"
 #include "gen/otlp_trace.pb-c.h"
 #include "gen/rpc_status.pb-c.h"
@@ -174,6 +175,12 @@ test_status(void **state)
         {url, 0, 0, 0},
         {url, -1, 0, 0},
         {url, 1, -5, 1000000000u},
+        {url, 0, 5, 5},
+        {url, 0, -5, 0},
+        {url, -1, 5, 0},
+        {url, 1, 999999999, 1999999999u},
+        {url, 1, 1000000000, 1000000000u},
+        {url, 3599, 999999999, 3599999999999u},
         {url, INT64_MAX, 0, 3600000000000u},
         {url, 3600, 1, 3600000000000u},
         {other, 2, 0, UINT64_MAX},
@@ -228,72 +235,160 @@ test_status_no_memory(void **state)
     }
 }
 
-/* 2026-01-31T12:00:00Z */
-#define NOW_S UINT64_C(1769860800)
+/* 64 KiB are the most, in each encoding. */
+static void
+the_size_of_a_response_is_limited(void **state)
+{
+    enum { MOST = 64 << 10 };
+    static char json[MOST + 2], long_message[MOST + 2];
+    static uint8_t bytes[2 * MOST];
+    djp__partial partial;
+    (void)state;
+    memset(json, ' ', sizeof json);
+    memcpy(json, "{\"partialSuccess\":{\"rejectedSpans\":3}}", 38);
+    assert_int_equal(djp__response_partial(&partial, json, MOST, 1), 1);
+    assert_int_equal(partial.rejected, 3);
+    assert_int_equal(djp__response_partial(&partial, json, MOST + 1, 1), 0);
+    assert_int_equal(partial.rejected, 0);
+    for (size_t want = MOST; want <= MOST + 1; want++) {
+        memset(long_message, 'm', want);
+        long_message[want - 10] = '\0';
+        size_t size = pack_partial(bytes, 3, long_message);
+        assert_int_equal(size, want); /* two heads of four bytes, and a count of two */
+        assert_int_equal(djp__response_partial(&partial, bytes, size, 0), want == MOST);
+        assert_int_equal(partial.rejected, want == MOST ? 3 : 0);
+    }
+    assert_int_equal(djp__response_partial(&partial, NULL, 5, 0), 0);
+    assert_int_equal(djp__response_partial(&partial, NULL, 5, 1), 0);
+}
 
-static const struct {
-    const char *value;
-    int parsed;
-    uint64_t seconds;
-} retry_cases[] = {
-    {"0", 1, 0},
-    {"7", 1, 7},
-    {"  120 ", 1, 120},
-    {"3601", 1, 3600},
-    {"99999999999999999999999999", 1, 3600},
-    {"Sat, 31 Jan 2026 12:00:30 GMT", 1, 30},
-    {"Saturday, 31-Jan-26 12:01:00 GMT", 1, 60},
-    {"Sat Jan 31 12:02:00 2026", 1, 120},
-    {"Sun Feb  1 00:00:00 2026", 1, 3600},
-    {"Sat, 31 Jan 2026 11:59:59 GMT", 1, 0},
-    {"Sun, 06 Nov 1994 08:49:37 GMT", 1, 0},
-    {"Sunday, 06-Nov-94 08:49:37 GMT", 1, 0},
-    {"Sun Nov  6 08:49:37 1994", 1, 0},
-    {"Fri, 31 Dec 9999 23:59:59 GMT", 1, 3600},
-    {"Sat, 31 Jan 2026 12:00:60 GMT", 1, 60},
-    {"", 0, 0},
-    {" ", 0, 0},
-    {"-1", 0, 0},
-    {"+1", 0, 0},
-    {"1.5", 0, 0},
-    {"1s", 0, 0},
-    {"soon", 0, 0},
-    {"Sat, 31 Jan 2026 12:00:30", 0, 0},
-    {"Sat, 31 Jan 2026 12:00:30 UTC", 0, 0},
-    {"Sat, 31 Jan 2026 24:00:30 GMT", 0, 0},
-    {"Sat, 29 Feb 2026 12:00:30 GMT", 0, 0},
-    {"Thu, 29 Feb 2024 12:00:30 GMT", 1, 0},
-    {"Sat, 00 Jan 2026 12:00:30 GMT", 0, 0},
-    {"Sat, 31 jan 2026 12:00:30 GMT", 0, 0},
-    {"Sat,31 Jan 2026 12:00:30 GMT", 0, 0},
-    {"Sat, 31 Jan 1969 12:00:30 GMT", 0, 0},
-    {"Sat", 0, 0},
-    {"Sat Jan 31 12:02:00 2026 GMT", 0, 0},
-};
+static size_t
+pack_long_status(uint8_t *out, size_t want)
+{
+    static char message[70000];
+    memset(message, 'm', want);
+    message[want - 6] = '\0'; /* behind the code and the head of the message */
+    size_t size = pack_status(out, message, NULL, 0, 0);
+    assert_int_equal(size, want);
+    return size;
+}
 
 static void
-test_retry_after(void **state)
+the_size_of_a_status_is_limited(void **state)
+{
+    enum { MOST = 64 << 10 };
+    static uint8_t bytes[2 * MOST];
+    char message[8];
+    uint64_t delay;
+    (void)state;
+    for (size_t want = MOST; want <= MOST + 1; want++) {
+        size_t size = pack_long_status(bytes, want);
+        assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, size),
+                         want == MOST);
+        assert_string_equal(message, want == MOST ? "mmmmmmm" : "");
+    }
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, NULL, 0), 1);
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, NULL, 1), 0);
+    /* In base64 it may have one blank around it, not two. */
+    djp__buf coded;
+    djp__buf_init(&coded, 0);
+    djp__buf_char(&coded, ' ');
+    djp__base64(&coded, bytes, pack_long_status(bytes, MOST));
+    djp__buf_char(&coded, ' ');
+    djp_text text = {coded.data, coded.size - 1};
+    assert_int_equal(djp__response_status_details(message, sizeof message, &delay, text), 1);
+    assert_string_equal(message, "mmmmmmm");
+    text.size++;
+    assert_int_equal(djp__response_status_details(message, sizeof message, &delay, text), 0);
+    assert_int_equal(
+        djp__response_status_details(message, sizeof message, &delay, (djp_text){NULL, 0}), 0);
+    djp__buf_fini(&coded);
+}
+
+/* So many details before the RetryInfo that counts, and one behind it. */
+static uint64_t
+delay_behind(size_t others)
+{
+    static Djp__Rpc__V1__Any any[70];
+    Djp__Rpc__V1__Any *details[70];
+    uint8_t first[64], second[64], bytes[4096];
+    Djp__Rpc__V1__Duration delay = DJP__RPC__V1__DURATION__INIT;
+    Djp__Rpc__V1__RetryInfo info = DJP__RPC__V1__RETRY_INFO__INIT;
+    Djp__Rpc__V1__Status status = DJP__RPC__V1__STATUS__INIT;
+    char message[8];
+    uint64_t found = 1;
+    for (size_t i = 0; i < 70; i++) {
+        any[i] = (Djp__Rpc__V1__Any)DJP__RPC__V1__ANY__INIT;
+        details[i] = &any[i];
+    }
+    info.retry_delay = &delay;
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *packed = i == 0 ? first : second;
+        delay.seconds = i == 0 ? 2 : 5;
+        any[others + i].type_url = (char *)(uintptr_t) "google.rpc.RetryInfo"; /* without a host */
+        any[others + i].value =
+            (ProtobufCBinaryData){djp__rpc__v1__retry_info__pack(&info, packed), packed};
+    }
+    status.details = details;
+    status.n_details = others + 2;
+    size_t size = djp__rpc__v1__status__pack(&status, bytes);
+    assert_int_equal(djp__response_status(message, sizeof message, &found, bytes, size), 1);
+    return found;
+}
+
+static void
+the_first_retry_info_of_64_details_counts(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof retry_cases / sizeof retry_cases[0]; i++) {
-        uint64_t delay = 1;
-        size_t size = strlen(retry_cases[i].value);
-        char *copy = malloc(size + 1);
-        memcpy(copy, retry_cases[i].value, size);
-        djp_text value = {copy, size};
-        assert_int_equal(djp__retry_after(&delay, value, NOW_S * 1000000000u),
-                         retry_cases[i].parsed);
-        assert_int_equal(delay, retry_cases[i].seconds * 1000000000u);
-        free(copy);
-    }
+    assert_true(delay_behind(0) == 2000000000u);
+    assert_true(delay_behind(62) == 2000000000u);
+    assert_true(delay_behind(63) == 2000000000u);
+    assert_true(delay_behind(64) == UINT64_MAX);
+}
+
+/* Each detail of two bytes costs many times as much in memory. */
+static void
+the_memory_of_a_response_is_limited(void **state)
+{
+    enum { MOST = 64 << 10 };
+    static uint8_t bytes[MOST];
+    char message[8];
     uint64_t delay;
-    djp_text none = {NULL, 0};
-    assert_int_equal(djp__retry_after(&delay, none, 0), 0);
-    /* Half a second is left of the last one. */
-    assert_int_equal(djp__retry_after(&delay, text_of("Sat, 31 Jan 2026 12:00:01 GMT"),
-                                      NOW_S * 1000000000u + 500000000u),
-                     1);
-    assert_int_equal(delay, 500000000u);
+    (void)state;
+    for (size_t i = 0; i < MOST; i += 2) {
+        bytes[i] = 0x1a; /* details, empty */
+    }
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, 12000), 1);
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, 24000), 0);
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, MOST), 0);
+}
+
+static void
+parse_all(void)
+{
+    static char url[] = "type.googleapis.com/google.rpc.RetryInfo";
+    uint8_t bytes[512], base64_of[512];
+    char message[64];
+    uint64_t delay;
+    djp__partial partial;
+    size_t size = pack_partial(bytes, 4, "some");
+    assert_int_equal(djp__response_partial(&partial, bytes, size, 0), 1);
+    assert_int_equal(djp__response_partial(&partial, bytes, size - 1, 0), 0);
+    size = pack_status(base64_of, "slow down", url, 2, 0);
+    assert_int_equal(djp__response_status(message, sizeof message, &delay, base64_of, size), 1);
+    djp__buf coded;
+    djp__buf_init(&coded, 0);
+    djp__base64(&coded, base64_of, size);
+    djp_text text = {coded.data, coded.size};
+    assert_int_equal(djp__response_status_details(message, sizeof message, &delay, text), 1);
+    djp__buf_fini(&coded);
+}
+
+static void
+nothing_stays_of_a_response(void **state)
+{
+    (void)state;
+    assert_int_equal(heap_growth(parse_all, 20), 0);
 }
 
 static void
@@ -312,11 +407,31 @@ test_grpc_message(void **state)
         {"%ff", "\xef\xbf\xbd"},
         {"0123456789abcdef", "0123456789abcde"},
         {"0123456789abc%E6%BC%A2", "0123456789abc"},
+        {"%41%4a%4F%09", "AJO\t"},
+        {"%@0%0@%G0%0G", "%@0%0@%G0%0G"},
+        {"%/0%0/%:0%0:", "%/0%0/%:0%0:"},
+        {"%`0%0`%g0%0g", "%`0%0`%g0%0g"},
+        {"%4", "%4"},
+        {"%%41", "%A"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[16];
         djp__grpc_message(out, sizeof out, text_of(cases[i].in));
         assert_string_equal(out, cases[i].out);
+    }
+    /* Only the given bytes count. */
+    char part[16];
+    djp__grpc_message(part, sizeof part, (djp_text){"abc", 2});
+    assert_string_equal(part, "ab");
+    djp__grpc_message(part, sizeof part, (djp_text){"%41", 2});
+    assert_string_equal(part, "%4");
+    djp__grpc_message(part, sizeof part, (djp_text){NULL, 3});
+    assert_string_equal(part, "");
+    static char long_text[1500], long_out[1500];
+    memset(long_text, 'm', sizeof long_text);
+    for (size_t size = 1023; size <= 1025; size++) {
+        djp__grpc_message(long_out, sizeof long_out, (djp_text){long_text, size});
+        assert_int_equal(strlen(long_out), size < 1024 ? size : 1024);
     }
     char one[1] = {'x'};
     djp__grpc_message(one, 1, text_of("abc"));
@@ -356,7 +471,11 @@ main(void)
         cmocka_unit_test(test_partial_json),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_status_no_memory),
-        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(the_size_of_a_response_is_limited),
+        cmocka_unit_test(the_size_of_a_status_is_limited),
+        cmocka_unit_test(the_first_retry_info_of_64_details_counts),
+        cmocka_unit_test(the_memory_of_a_response_is_limited),
+        cmocka_unit_test(nothing_stays_of_a_response),
         cmocka_unit_test(test_grpc_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

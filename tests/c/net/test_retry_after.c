@@ -120,10 +120,82 @@ parts_of_a_date_have_their_ranges(void **state)
     }
 }
 
+static const struct {
+    const char *value;
+    int64_t want; /* seconds; -1: not valid */
+} forms[] = {
+    {"0", 0},
+    {"7", 7},
+    {"  120 ", 120},
+    {"3601", 3600},
+    {"99999999999999999999999999", 3600},
+    {"Sat, 31 Jan 2026 12:00:30 GMT", 30},
+    {"Saturday, 31-Jan-26 12:01:00 GMT", 60},
+    {"Sat Jan 31 12:02:00 2026", 120},
+    {"Sun Feb  1 00:00:00 2026", 3600},
+    {"Sat, 31 Jan 2026 11:59:59 GMT", 0},
+    {"Sun, 06 Nov 1994 08:49:37 GMT", 0},
+    {"Sunday, 06-Nov-94 08:49:37 GMT", 0},
+    {"Sun Nov  6 08:49:37 1994", 0},
+    {"Fri, 31 Dec 9999 23:59:59 GMT", 3600},
+    {"Sat, 31 Jan 2026 12:00:60 GMT", 60},
+    {"", -1},
+    {" ", -1},
+    {"-1", -1},
+    {"+1", -1},
+    {"1.5", -1},
+    {"1s", -1},
+    {"soon", -1},
+    {"Sat, 31 Jan 2026 12:00:30", -1},
+    {"Sat, 31 Jan 2026 12:00:30 UTC", -1},
+    {"Sat, 31 Jan 2026 24:00:30 GMT", -1},
+    {"Sat, 29 Feb 2026 12:00:30 GMT", -1},
+    {"Thu, 29 Feb 2024 12:00:30 GMT", 0},
+    {"Sat, 00 Jan 2026 12:00:30 GMT", -1},
+    {"Sat, 31 jan 2026 12:00:30 GMT", -1},
+    {"Sat,31 Jan 2026 12:00:30 GMT", -1},
+    {"Sat, 31 Jan 1969 12:00:30 GMT", -1},
+    {"Sat", -1},
+    {"Sat Jan 31 12:02:00 2026 GMT", -1},
+};
+
+static void
+all_forms_are_read_and_nothing_else(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (after(forms[i].value, JANUARY_31) != forms[i].want) {
+            fail_msg("%s: %lld", forms[i].value, (long long)after(forms[i].value, JANUARY_31));
+        }
+    }
+}
+
+/* A delay ends at the date, not before it. */
+static void
+the_rest_of_a_second_counts(void **state)
+{
+    uint64_t delay;
+    (void)state;
+    assert_int_equal(djp__retry_after(&delay, (djp_text){"Sat, 31 Jan 2026 12:00:01 GMT", 29},
+                                      JANUARY_31 * NS + NS / 2),
+                     1);
+    assert_int_equal(delay, NS / 2);
+    delay = 7;
+    assert_int_equal(djp__retry_after(&delay, (djp_text){NULL, 0}, 0), 0);
+    assert_int_equal(delay, 0);
+    assert_int_equal(djp__retry_after(&delay, (djp_text){"123", 2}, 0), 1); /* only its bytes */
+    assert_int_equal(delay, 12 * NS);
+    assert_int_equal(
+        djp__retry_after(&delay, (djp_text){"Sat, 31 Jan 2026 12:00:01 GMT", 28}, JANUARY_31 * NS),
+        0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_forms_are_read_and_nothing_else),
+        cmocka_unit_test(the_rest_of_a_second_counts),
         cmocka_unit_test(an_hour_is_the_most),
         cmocka_unit_test(the_century_of_two_digits),
         cmocka_unit_test(months_follow_each_other),

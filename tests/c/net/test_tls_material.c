@@ -10,10 +10,14 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "djp/error.h"
+#include "heap.h"
 #include "net/tls_material.h"
 
 enum { MOST = 16 << 20 };
@@ -64,6 +68,7 @@ static int
 read_material(void)
 {
     memset(why, 'x', sizeof why);
+    memset(&material, 0x55, sizeof material); /* it needs no particular contents */
     return djp__tls_material_read(&material, &destination, why);
 }
 
@@ -231,6 +236,123 @@ no_descriptor_is_left(void **state)
     assert_int_equal(before, after);
 }
 
+/* A name may have one letter, and a file one byte. */
+static void
+short_names_and_files_count(void **state)
+{
+    djp__tls_material other;
+    (void)state;
+    assert_int_equal(chdir(folder), 0);
+    put(0, "a", 1);
+    destination = (djp__destination){.certificate = "0"};
+    assert_int_equal(read_material(), 0);
+    holds(&material.certificate, "a");
+    put(0, "b", 1);
+    assert_int_equal(djp__tls_material_read(&other, &destination, why), 0);
+    assert_int_equal(djp__tls_material_equal(&material, &other), 0);
+    djp__tls_material_fini(&material);
+    djp__tls_material_fini(&other);
+    assert_int_equal(chdir("/"), 0);
+}
+
+/* Without memory no part of a file is taken for the whole. */
+static void
+lack_of_memory_is_an_error(void **state)
+{
+    char *text = calloc(1, 100000);
+    (void)state;
+    memset(text, 'k', 100000);
+    put(3, text, 100000);
+    for (long n = 1;; n++) {
+        djp__alloc_fail_once(n);
+        int code = read_material();
+        djp__alloc_fail_after(0);
+        int is_whole = code == 0 && material.client_key.size == 100000 &&
+                       material.certificate.size == strlen(names[0]) &&
+                       material.extra_certificate.size == strlen(names[1]);
+        int is_without_extra = code == 0 && material.extra_certificate.data == NULL;
+        djp__tls_material_fini(&material);
+        assert_true(is_whole || is_without_extra || code == DJP_EIO);
+        if (is_whole) {
+            assert_true(n > 4);
+            break;
+        }
+    }
+    free(text);
+}
+
+static void
+read_and_release(void)
+{
+    assert_int_equal(read_material(), 0);
+    djp__tls_material_fini(&material);
+    destination.client_key = "/nowhere";
+    assert_int_equal(read_material(), DJP_EIO);
+    djp__tls_material_fini(&material);
+    destination.client_key = names[3];
+}
+
+static void
+no_memory_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(heap_growth(read_and_release, 20), 0);
+}
+
+/* Whether a text is in the heap of this process, looked at from outside, so that freed memory may
+ * be read, too. The text is given with its letters one too high, so that it is nowhere else. */
+static int
+heap_contains(const char *shifted)
+{
+    char text[64], line[256];
+    unsigned long from, to;
+    int found = 0;
+    size_t size = strlen(shifted);
+    for (size_t i = 0; i < size; i++) {
+        text[i] = (char)(shifted[i] - 1);
+    }
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        if (strstr(line, "[heap]") == NULL || sscanf(line, "%lx-%lx", &from, &to) != 2) {
+            continue;
+        }
+        char *copy =
+            mmap(NULL, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ssize_t got = pread(memory, copy, to - from, (off_t)from);
+        found |= got > 0 && memmem(copy, (size_t)got, text, size) != NULL;
+        memset(copy, 0, to - from);
+        munmap(copy, to - from);
+    }
+    fclose(maps);
+    close(memory);
+    return found;
+}
+
+/* The key is wiped before its memory goes back. */
+static void
+no_key_stays_in_memory(void **state)
+{
+    static const char shifted[] = "B!lfz!uibu!jt!opxifsf!fmtf";
+    char text[sizeof shifted];
+    (void)state;
+    for (size_t i = 0; i < sizeof shifted - 1; i++) {
+        text[i] = (char)(shifted[i] - 1);
+    }
+    int file = open(names[3], O_WRONLY | O_TRUNC | O_CLOEXEC);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(write(file, text, sizeof shifted - 1), sizeof shifted - 1);
+    }
+    close(file);
+    assert_int_equal(read_material(), 0);
+    if (!heap_contains(shifted)) {
+        djp__tls_material_fini(&material);
+        skip(); /* another allocator, that of a sanitizer */
+    }
+    djp__tls_material_fini(&material);
+    assert_false(heap_contains(shifted));
+}
+
 int
 main(void)
 {
@@ -239,7 +361,9 @@ main(void)
         ONE(each_file_has_its_place),    ONE(long_files_are_whole),
         ONE(bad_files_are_named),        ONE(a_bad_extra_file_is_left_out),
         ONE(encrypted_keys_are_refused), ONE(a_change_of_any_file_is_one),
-        ONE(no_descriptor_is_left),
+        ONE(no_descriptor_is_left),      ONE(short_names_and_files_count),
+        ONE(lack_of_memory_is_an_error), ONE(no_memory_stays),
+        ONE(no_key_stays_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
