@@ -187,7 +187,7 @@ TSAN_TESTS = \
   control/overrides control/remote \
   export/prometheus_http \
   instrument/baggage_attributes \
-  metrics/builtin metrics/counter metrics/histogram metrics/process_exit metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
+  metrics/builtin metrics/counter metrics/histogram metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
   model/context model/key \
   oplog/oplog oplog/oplog_life oplog/oplog_switch \
   pipeline/flush pipeline/second_signal pipeline/shutdown pipeline/worker pipeline/worker_faults pipeline/worker_race pipeline/worker_tasks \

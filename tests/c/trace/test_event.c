@@ -30,7 +30,7 @@ static djp_attribute *
 many_pairs(size_t count)
 {
     static djp_attribute pairs[ATTRIBUTES_MAX + 8];
-    static char names[ATTRIBUTES_MAX + 8][12];
+    static char names[ATTRIBUTES_MAX + 8][32];
     assert_true(count <= sizeof pairs / sizeof pairs[0]);
     for (size_t i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "many.%zu", i);
