@@ -177,6 +177,7 @@
 #include "oplog/scope.c"
 #include "oplog/spans.c"
 #include "oplog/replay.c"
+#include "oplog/result.c"
 #include "oplog/decide.c"
 #include "oplog/ring.c"
 #include "oplog/attach.c"

@@ -5,6 +5,8 @@
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const { after, before, test } = require('node:test');
+const { startClient } = require('../../bindings/node/lib/client_span.js');
+const { cases } = require('../vectors/http_client.json');
 const { LIMIT, own, restart, take, telemetry } = require('./support.js');
 
 let server;
@@ -61,12 +63,51 @@ const stable = (method, status) => ({
   'server.address': '127.0.0.1',
   'server.port': port,
   'http.response.status_code': status,
+  'network.protocol.version': '1.1',
 });
 const FORMS = {
   old: ['http.client', (...given) => old(...given)],
   stable: ['PUT', (...given) => stable(...given)],
   both: ['http.client', (...given) => ({ ...old(...given), ...stable(...given) })],
 };
+
+const USUAL = new Set(['error', 'error.message', 'sampling.reason']);
+const FAMILY = 'http_client_request_duration_seconds_count';
+
+/** Records a case of the shared vectors without a connection. */
+function recorded(given) {
+  const call = startClient(given.method, given.url, given.target || '');
+  call.respond(given.status, given.version, given.resend_count);
+  if (given.cancelled) {
+    call.fail(Object.assign(new Error('aborted'), { name: 'AbortError' }));
+  } else if (given.error !== undefined) {
+    const [code, message] = given.error;
+    call.fail(Object.assign(new Error(message), { code }));
+  }
+  call.end();
+}
+
+for (const given of cases) {
+  for (const semconv of ['old', 'stable']) {
+    test(`shared case, ${semconv}: ${given.case}`, async () => {
+      await restart({ semconv, backend: 'hybrid' });
+      recorded(given);
+      const [span, ...others] = await take();
+      assert.equal(others.length, 0);
+      const found = Object.entries(span.attributes).filter(([key]) => !USUAL.has(key));
+      assert.deepEqual(Object.fromEntries(found), given[semconv]);
+      assert.equal(span.name, semconv === 'stable' ? given.stable_name : 'http.client');
+      assert.equal(span.kind, 3);
+      assert.equal(span.status.code, given.span_status === 'error' ? 2 : 0);
+      assert.equal(span.status.message ?? '', given.description);
+      const [method, address, port_, status, type] = given.metrics;
+      const sample =
+        `${FAMILY}{http_request_method="${method}",server_address="${address}",` +
+        `server_port="${port_}",http_response_status_code="${status}",error_type="${type}"} 1`;
+      assert.ok(telemetry.metricsText().includes(`${sample}\n`), sample);
+    });
+  }
+}
 
 for (const [semconv, [name, attributes]] of Object.entries(FORMS)) {
   test(`the conventions '${semconv}': name and attributes, and no others`, async () => {

@@ -26,25 +26,28 @@ function samples() {
   return found;
 }
 
+const LAST = { record_model_request: 3, record_job_span: 4, record_external_api_span: 4 };
+const USUAL = new Set(['error', 'error.message', 'sampling.reason']);
+
+/** Makes the call of a case. */
+function record({ call: [name, ...values], named }) {
+  const call = values.map((value) => (NUMBERS.has(value) ? NUMBERS.get(value) : value));
+  if (named !== undefined) {
+    while (call.length < LAST[name]) call.push(undefined);
+    call.push(Object.fromEntries(Object.entries(named).map(([key, value]) => [camel(key), value])));
+  }
+  telemetry[camel(name)](...call);
+}
+
 const dropped = () => telemetry.telemetryStatus().registry.dropped;
 
 describe('recorders', { timeout: 120000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 
   for (const given of recorders) {
-    test(JSON.stringify(given.call), async () => {
+    test(JSON.stringify([given.call, given.named]), async () => {
       await restart({ backend: 'hybrid' });
-      const [name, ...values] = given.call;
-      const named = Object.entries(given.named || {}).map(([key, value]) => [camel(key), value]);
-      const call = values.map((value) => (NUMBERS.has(value) ? NUMBERS.get(value) : value));
-      const last = { record_model_request: 3, record_job_span: 4, record_external_api_span: 4 }[
-        name
-      ];
-      if (named.length > 0) {
-        while (call.length < last) call.push(undefined);
-        call.push(Object.fromEntries(named));
-      }
-      telemetry[camel(name)](...call);
+      record(given);
       const found = samples();
       for (const [sample, value] of Object.entries(given.samples))
         assert.strictEqual(found.get(sample), value, sample);
@@ -55,6 +58,27 @@ describe('recorders', { timeout: 120000 }, () => {
         );
       assert.strictEqual(dropped(), given.dropped);
     });
+  }
+
+  for (const given of recorders.filter((one) => one.span !== undefined)) {
+    for (const semconv of ['old', 'stable']) {
+      test(`the span, ${semconv}: ${JSON.stringify([given.call, given.named])}`, async () => {
+        await restart({ semconv });
+        record(given);
+        const [span, ...others] = await take();
+        const wanted = given.span;
+        const found = Object.entries(span.attributes).filter(([key]) => !USUAL.has(key));
+        assert.strictEqual(others.length, 0);
+        assert.deepStrictEqual(
+          Object.fromEntries(found),
+          (semconv === 'stable' && wanted.stable) || wanted.attributes,
+        );
+        assert.deepStrictEqual(
+          [span.name, span.kind, span.status.code, span.status.message ?? ''],
+          [wanted.name, wanted.kind, wanted.status === 'error' ? 2 : 0, wanted.description],
+        );
+      });
+    }
   }
 
   test('never throw', async () => {

@@ -15,6 +15,8 @@ GROUPS = (
     ("OP", "Kinds of operations.", "djp_op", "DJP_OP_"),
     ("START", "Flags of a START operation.", "", "DJP_OP_START_"),
     ("HTTP", "Flags of an HTTP_END operation.", "", "DJP_OP_HTTP_"),
+    ("RESULT", "Flags of a RESULT operation.", "", "DJP_OP_RESULT_"),
+    ("INSTRUMENT", "Instruments of START and RESULT.", "djp_instrument", "DJP_INSTRUMENT_"),
     ("NO", "Numbers that stand for none.", "", "DJP_OP_NO_"),
     ("VALUE", "Types of values.", "djp_value_type", "DJP_"),
     ("KIND", "Span kinds.", "djp_span_kind", "DJP_KIND_"),

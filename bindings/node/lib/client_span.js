@@ -1,85 +1,55 @@
 'use strict';
-// The client span of an outgoing HTTP request: its attributes and its result. A request that its
-// caller aborted is not an error; a timeout is one.
+// One outgoing HTTP request: its facts and the error with which it ends. The core defines names,
+// attributes and status. A request that its caller aborted is not an error; a timeout is one.
 
 const exception = require('./exception.js');
-const log = require('./oplog.js');
-const { ACTIVE, TRACES, startSpan } = require('./start.js');
-const { settings } = require('./runtime.js');
+const instrument = require('./instrument.js');
+const { INSTRUMENT, RESULT } = require('./oplog_form.js');
 
-const URL_MAX = 2048; // characters
-const HIDDEN = 'REDACTED';
+const MESSAGE_LENGTH = 1000;
+const { HTTP_CLIENT } = INSTRUMENT;
 
-/** Returns a query with the names and without the values. */
-function namesOnly(query) {
-  return query
-    .split('&')
-    .map((part) => (part.includes('=') ? `${part.slice(0, part.indexOf('='))}=${HIDDEN}` : HIDDEN))
-    .join('&');
-}
-
-/**
- * Returns the URL of a request without credentials, query values and fragment. `path` may be a full
- * URL, as for proxies.
- */
-function addressOf(origin, path) {
-  let place = path;
-  let start = origin;
-  if (!path.startsWith('/')) {
-    if (!/^https?:\/\//i.test(path)) return origin;
-    const url = new URL(path);
-    start = url.origin;
-    place = url.pathname + url.search;
+class ClientCall {
+  constructor(span, texts) {
+    this.record = span; // of instrument.js
+    this.texts = texts; // method, URL, target, protocol version, error type, error message
+    this.status = 0;
+    this.flags = 0;
   }
-  const end = place.indexOf('#');
-  if (end >= 0) place = place.slice(0, end);
-  place = place.slice(0, URL_MAX);
-  const query = place.indexOf('?');
-  if (query < 0) return (start + place).slice(0, URL_MAX);
-  const values = place.slice(query + 1);
-  return `${start}${place.slice(0, query)}${values === '' ? '' : `?${namesOnly(values)}`}`.slice(
-    0,
-    URL_MAX,
-  );
-}
 
-/**
- * Starts the span of a request to an origin; it does not become current. null while nothing is
- * recorded.
- */
-function startClient(method, origin, path) {
-  if ((log.control[ACTIVE] & TRACES) === 0) return null;
-  const { semconv } = settings();
-  const url = new URL(origin);
-  const scheme = url.protocol.slice(0, -1);
-  const port = Number(url.port) || (scheme === 'https' ? 443 : 80);
-  const attributes = { 'url.full': addressOf(origin, path) };
-  if (semconv !== 'stable') {
-    Object.assign(attributes, {
-      'http.method': method,
-      'http.scheme': scheme,
-      'net.peer.name': url.hostname,
-      'net.peer.port': port,
-    });
+  /** The span for the headers of the request; null if there is none. */
+  get span() {
+    return instrument.hasSpan(this.record) ? this.record : null;
   }
-  if (semconv === 'stable' || semconv === 'both') {
-    Object.assign(attributes, {
-      'http.request.method': method,
-      'url.scheme': scheme,
-      'server.address': url.hostname,
-      'server.port': port,
-    });
-  }
-  return startSpan(semconv === 'stable' ? method : 'http.client', attributes, { kind: 'client' });
-}
 
-function setStatusCode(span, status) {
-  if (!(status > 0)) return;
-  const { semconv } = settings();
-  if (semconv !== 'stable') span.setAttribute('http.status_code', status);
-  if (semconv === 'stable' || semconv === 'both')
-    span.setAttribute('http.response.status_code', status);
-  if (status >= 400) span.setAttribute('error.type', String(status)).setStatus('error');
+  /** The response has begun. resends: how often the request was sent again. */
+  respond(status, version, resends = 0) {
+    if (this.record === null) return;
+    this.status = (status > 0 ? status & 0xffff : 0) | (resends << 16);
+    if (typeof version === 'string') this.texts[3] = version;
+  }
+
+  /** The request failed; without an error if the caller aborted it. */
+  fail(error) {
+    if (this.record === null) return;
+    if (exception.isCancellation(error)) {
+      this.flags = RESULT.CANCELLED;
+      return;
+    }
+    if (this.record.isRecording()) {
+      this.record.recordException(error === undefined || error === null ? String(error) : error);
+    }
+    // an abort that is not a cancellation is a timeout
+    this.texts[4] = exception.isAbort(error) ? 'TimeoutError' : kindOf(error);
+    this.texts[5] = exception.messageOf(error).slice(0, MESSAGE_LENGTH);
+  }
+
+  end() {
+    const span = this.record;
+    if (span === null) return;
+    this.record = null;
+    instrument.end(span, HTTP_CLIENT, 0, this.status, this.flags, this.texts);
+  }
 }
 
 /** Returns the error code of Node or undici, else the class of the error: low cardinality. */
@@ -90,14 +60,14 @@ function kindOf(error) {
     : exception.typeOf(error);
 }
 
-/** Ends the span of a failed request; without an error if the caller aborted it. */
-function failClient(span, error) {
-  if (!span.isRecording() || exception.isCancellation(error)) return;
-  // an abort that is not a cancellation is a timeout
-  const type = exception.isAbort(error) ? 'TimeoutError' : kindOf(error);
-  const message = exception.messageOf(error);
-  span.recordException(error === undefined || error === null ? String(error) : error);
-  span.setAttribute('error.type', type).setStatus('error', message);
+/**
+ * Starts a request to an origin below the current span, without making its span current. `path` may
+ * be a full URL, as for proxies. null while nothing is recorded.
+ */
+function startClient(method, origin, path) {
+  const texts = [method, origin, path, '', '', ''];
+  const span = instrument.start(HTTP_CLIENT, method, 0, 0, 0, texts);
+  return span === null ? null : new ClientCall(span, texts);
 }
 
-module.exports = require('./one.js')('client_span', { failClient, setStatusCode, startClient });
+module.exports = require('./one.js')('client_span', { startClient });

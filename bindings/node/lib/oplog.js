@@ -132,6 +132,7 @@ function endRoom(units) {
 
 function loseAttributes(count) {
   control[LOST_ATTRIBUTES] += count;
+  return false;
 }
 
 // ---- symbols -----------------------------------------------------------------------------------
@@ -490,17 +491,16 @@ function operationText(kind, word, value) {
   at += 1 + ((count + 7) >> 3);
 }
 
-/**
- * Writes an operation with an encoded payload, a Uint8Array that is copied. Without space, counts
- * `lost`.
- */
+/** Writes an operation with a payload (a Uint8Array, copied) and returns true; else counts `lost`. */
 function operation(kind, word, payload, lost) {
   const units = 1 + ((payload.length + 7) >> 3);
-  if (units > mostUnits || !room(units)) return loseAttributes(lost);
+  if (units > mostUnits || (at + units + reserved > limit && !room(units)))
+    return loseAttributes(lost);
   bytes.set(payload, (at + 1) << 3);
   words[at << 1] = kind | (payload.length << 8);
   words[(at << 1) + 1] = word;
   at += units;
+  return true;
 }
 
 /** Counts attributes that cannot be encoded. */
@@ -589,6 +589,7 @@ module.exports = one('oplog', {
   publish,
   random,
   randomWords,
+  releaseSlot,
   scopeSymbol,
   setTextLimit,
   start,

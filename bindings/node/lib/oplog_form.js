@@ -30,6 +30,8 @@ const LOG = {
   SYMBOLS: 8192,
   UNITS_MIN: 1024,
   UNITS_MAX: 8388608,
+  INSTRUMENT: 128,
+  TEXTS: 6,
   TRACES_KEPT: 512,
   DECISION_OUTCOME: 8,
   DECISION_FLAG: 10,
@@ -58,6 +60,7 @@ const OP = {
   HTTP_END: 17,
   SYMBOL: 18,
   LONG: 19,
+  RESULT: 20,
 };
 
 /** Flags of a START operation. */
@@ -78,6 +81,20 @@ const HTTP = {
   DISCONNECTED: 2,
   WEBSOCKET: 4,
   ROUTE: 8,
+};
+
+/** Flags of a RESULT operation. */
+const RESULT = {
+  FAILED: 1,
+  CANCELLED: 2,
+};
+
+/** Instruments of START and RESULT. */
+const INSTRUMENT = {
+  HTTP_CLIENT: 1,
+  JOB: 2,
+  EXTERNAL: 3,
+  REQUEST: 4,
 };
 
 /** Numbers that stand for none. */
@@ -120,4 +137,17 @@ const METRIC = {
   HISTOGRAM: 3,
 };
 
-module.exports = { HTTP, KIND, LOG, METRIC, NO, OP, START, STATUS, VALUE, WORD };
+module.exports = {
+  HTTP,
+  INSTRUMENT,
+  KIND,
+  LOG,
+  METRIC,
+  NO,
+  OP,
+  RESULT,
+  START,
+  STATUS,
+  VALUE,
+  WORD,
+};

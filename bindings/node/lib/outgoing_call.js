@@ -1,7 +1,8 @@
 'use strict';
-// One outgoing request, whichever library makes it: where it goes, and its client span.
+// One outgoing request of any library: its origin, its record, and the context that it carries.
 
 const { startClient } = require('./client_span.js');
+const { current } = require('./context.js');
 
 function originOf(text) {
   try {
@@ -11,12 +12,18 @@ function originOf(text) {
   }
 }
 
-/** The span of a request, when spans are asked for; else null. */
-function spanFor(options, method, origin, path) {
+/** Returns the record of a request if requests are recorded; else null. */
+function begin(options, method, origin, path) {
   return options.spans ? startClient(method, origin, path) : null;
 }
 
-/** Whoever publishes on a channel must not see our errors. */
+/** Returns the context for the headers of a request. */
+function contextOf(call) {
+  const span = call === null ? null : call.span;
+  return span === null ? current() : span;
+}
+
+/** Returns a handler without errors: the publisher of a channel must not see them. */
 function quiet(handler) {
   return (message) => {
     try {
@@ -27,4 +34,4 @@ function quiet(handler) {
   };
 }
 
-module.exports = { originOf, spanFor, quiet };
+module.exports = { begin, contextOf, originOf, quiet };

@@ -28,6 +28,7 @@ const { INTERNAL } = form.KIND;
 const KIND_WORDS = new Map(
   Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]),
 );
+const KIND_BITS = form.LOG.INSTRUMENT | 7;
 const RECENT = 1 << 30;
 // In the first word of a decision: what is recorded of the local trace (0: nothing), and the
 // sampled flag to propagate.
@@ -136,7 +137,7 @@ function writeReply(span, reply, shown) {
   if (!span.isRecording()) return;
   if (reply !== null && reply !== '' && reply[2] !== undefined)
     log.operation(log.OP.KEYED, span.slot, reply[2], 1);
-  if (shown === undefined) return;
+  if (shown === undefined || shown.isResult) return;
   if (shown.bytes !== null) log.operation(log.OP.KEYED, span.slot, shown.bytes, 1);
   if (shown.lost > 0) log.drop(span.slot, shown.lost);
 }
@@ -166,7 +167,7 @@ function startDecided(name, header, scope, baggage, unix, begun, shown, request)
     reply = native.logDecide(
       found,
       name,
-      (header >> 16) & 7,
+      (header >> 16) & KIND_BITS,
       shown === undefined ? undefined : shown.bytes,
       request,
     );
@@ -258,7 +259,7 @@ function decideBelow(parent, name, header, shown) {
       parent.state || undefined,
       found,
       name,
-      (header >> 16) & 7,
+      (header >> 16) & KIND_BITS,
       bytes,
     );
   } catch {
@@ -479,21 +480,23 @@ function startSpan(name, attributes, options) {
 }
 
 /**
- * Returns a span that started `seconds` ago under the current one and ends now; null while nothing
- * is recorded.
+ * Starts the span of an instrument under the current one; it does not become current. `seconds`: how
+ * long ago it started; `facts()` returns the encoded result as far as it is known, for samplers.
  */
-function startAgo(name, kind, seconds) {
-  const active = control[ACTIVE];
-  if ((active & TRACES) === 0) return null;
+function startInstrument(active, instrument, name, seconds, facts) {
   const node = storage.getStore() || ROOT;
   const parent = node.span !== null && hasIds(node.span) ? node.span : null;
-  const ago =
-    typeof seconds === 'number' && seconds >= 0 && seconds < 1e9
-      ? BigInt(Math.floor(seconds * 1e9))
-      : 0n;
+  const shown = (active & ASK) === 0 ? undefined : { bytes: facts(), lost: 0, isResult: true };
+  const header = (form.LOG.INSTRUMENT | instrument) << 16;
+  if (seconds === 0) {
+    return parent === null
+      ? startRoot(active, name, header, 0, node.baggage, shown)
+      : startChild(active, name, header, 0, parent, node.baggage, shown);
+  }
+  const ago = BigInt(Math.floor(seconds * 1e9));
   const now = log.clock();
   const begun = ago < now ? now - ago : 1n;
-  return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, begun);
+  return startTimed(active, name, header, 0, parent, node.baggage, 0n, begun, shown);
 }
 
 module.exports = require('./one.js')('start', {
@@ -514,8 +517,8 @@ module.exports = require('./one.js')('start', {
   offContext,
   offSpan,
   renewIfNew: () => control[HEAD] !== head && renewHead(),
-  startAgo,
   startDecided,
+  startInstrument,
   startScoped,
   startSpan,
   writeReply,

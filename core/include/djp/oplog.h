@@ -77,7 +77,8 @@ enum {
 typedef enum djp_op {
     DJP_OP_PAD = 0,
     DJP_OP_DEFINE = 1, /* word 1: symbol; payload: text. Define a symbol once */
-    /* word 1: slot | kind (djp_span_kind) << 16 | DJP_OP_START_* << 24. Payload: mono,
+    /* word 1: slot | kind (djp_span_kind, or DJP_OPLOG_INSTRUMENT | djp_instrument) <<
+     * 16 | DJP_OP_START_* << 24. Payload: mono,
      * trace id (16), span id (8), parent id (8; 0: none), then words: name symbol;
      * scope symbol (its text is fields separated by U+001F: name, version, schema URL,
      * then key and value of each attribute; a value follows a letter: s text, b 0 or 1,
@@ -124,6 +125,11 @@ typedef enum djp_op {
     /* word 1 as TEXT; payload: words {symbol, 0}; the value is the symbol's text */
     DJP_OP_SYMBOL = 18,
     DJP_OP_LONG = 19, /* word 1: slot; djp_span_set_long_lived */
+    /* word 1: slot, or DJP_OP_NO_SLOT if only metrics are on, | djp_instrument << 16;
+     * ends the span. Payload: start mono, end mono, seconds (double), words: status |
+     * resend count << 16, DJP_OP_RESULT_* flags; then texts as words {bytes, 0} + text
+     * padded to 8, of which the last ones may be missing */
+    DJP_OP_RESULT = 20,
     DJP_OP_LAST
 } djp_op;
 
@@ -143,7 +149,21 @@ enum {
     DJP_OP_HTTP_WEBSOCKET = 4,
     DJP_OP_HTTP_ROUTE = 8
 };
+enum { DJP_OP_RESULT_FAILED = 1, DJP_OP_RESULT_CANCELLED = 2 };
 #define DJP_OP_NO_SLOT 0x7fffu
+
+/* Spans whose name and kind the core sets, in place of the kind of a START, and in a
+ * RESULT. The texts of a RESULT are, in this order: */
+typedef enum djp_instrument {
+    /* method, URL, target, protocol version, error type, error message; the name of the
+     * START is the method */
+    DJP_INSTRUMENT_HTTP_CLIENT = 1,
+    DJP_INSTRUMENT_JOB = 2, /* queue, type, error type */
+    DJP_INSTRUMENT_EXTERNAL = 3, /* service, operation */
+    DJP_INSTRUMENT_REQUEST = 4 /* method, route */
+} djp_instrument;
+#define DJP_OPLOG_INSTRUMENT 0x80u
+#define DJP_OPLOG_TEXTS 6u
 
 /* Values: a djp_value_type byte, then: EMPTY nothing; BOOL a byte; INT and DOUBLE 8
  * bytes; STRING and BYTES a 32-bit size and the bytes; ARRAY a 32-bit count and the
@@ -217,12 +237,14 @@ typedef struct djp_oplog_root {
     const djp_span_context *parent; /* NULL: none */
     const uint8_t *trace_id; /* 16 bytes; used without a parent */
     djp_text name;
-    unsigned kind; /* djp_span_kind; 0: internal */
+    /* djp_span_kind; 0: internal; or DJP_OPLOG_INSTRUMENT | djp_instrument */
+    unsigned kind;
     /* 1: an HTTP request, 2: a websocket (djp/http.h); request then holds its known
      * data */
     int http;
     djp_http_request request;
-    /* a map value in the form above; a malformed one is ignored */
+    /* a map value in the form above, or, of an instrument, the payload of its RESULT; a
+     * malformed one is ignored */
     const void *attributes;
     size_t attributes_size;
 } djp_oplog_root;

@@ -253,7 +253,8 @@ http_client_finish_span(const djp_http_client *client, djp_span *span, djp_text 
                         const djp_http_call_result *result)
 {
     if (error.size > 0) {
-        djp_text message = result->cancelled ? (djp_text){"", 0} : result->error_message;
+        int is_status = result->cancelled || result->error_type.size == 0;
+        djp_text message = is_status ? (djp_text){"", 0} : result->error_message;
         message.size = djp__utf8_cut(message.data, message.size, HTTP_CLIENT_MESSAGE_MAX);
         djp_span_set_string(span, client->error_type, error);
         djp_span_set_status(span, DJP_STATUS_ERROR, message);

@@ -68,6 +68,7 @@ static void
 decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
     djp__http_sampling http;
+    djp__oplog_sampling instrument;
     djp__sampler_input input = {
         .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
         .parent = root->parent,
@@ -84,6 +85,12 @@ decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp
         input.kind = DJP_KIND_SERVER;
         input.attributes = http.attributes;
         input.attribute_count = http.count;
+    } else if (root->kind & DJP_OPLOG_INSTRUMENT) {
+        djp__oplog_sampling_fill(&instrument, &log->owner->host, root);
+        input.name = instrument.name;
+        input.kind = instrument.kind;
+        input.attributes = instrument.attributes;
+        input.attribute_count = instrument.count;
     } else {
         djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena,
                                  root->attributes, root->attributes_size);

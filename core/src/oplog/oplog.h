@@ -25,6 +25,8 @@
 #include "djp/config.h"
 #include "djp/http.h"
 #include "djp/oplog.h"
+#include "instrument/http_client.h"
+#include "instrument/operation.h"
 
 typedef struct djp__oplog_symbol {
     char *text; /* owned; NULL: not defined */
@@ -109,7 +111,8 @@ typedef struct djp__oplog_operation {
 int djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation);
 #define djp__oplog_is_plain(kind) \
     ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
-#define djp__oplog_is_end(kind) ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END)
+#define djp__oplog_is_end(kind) \
+    ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END || (kind) == DJP_OP_RESULT)
 /* Replays complete plain attributes at a position, before `end`; returns the position after
  * them. */
 uint32_t djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end);
@@ -163,6 +166,8 @@ typedef struct djp__oplog_host {
     djp_recorder *recorder; /* NULL: traces are off */
     djp_registry *registry; /* NULL: metrics are off, as the next */
     djp_builtin *standard;
+    djp_http_client *http_client;
+    djp_operations *operations;
     const djp_ring *ring; /* of spans; NULL: there is no worker, because nothing is exported */
     void (*ref)(void *user); /* takes a reference */
     void (*unref)(void *user);
@@ -170,6 +175,23 @@ typedef struct djp__oplog_host {
     int (*wake)(void *user); /* starts or wakes the worker; 1: it runs */
     void *user;
 } djp__oplog_host;
+
+/* result.c; the mutex is held. Starts the span of an instrument (without DJP_OPLOG_INSTRUMENT) in
+ * an attached oplog. */
+djp_span *djp__oplog_start_instrument(djp_oplog *log, unsigned instrument, djp_text name,
+                                      const djp_span_options *options, const djp__span_seed *seed);
+/* Replays a RESULT; span may be NULL. 0: invalid operation. */
+int djp__oplog_result(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation);
+/* Input of samplers about the root of an instrument; must not be copied. */
+typedef struct djp__oplog_sampling {
+    djp_text name;
+    unsigned kind;
+    djp_attribute attributes[DJP__HTTP_CLIENT_ATTRIBUTES];
+    size_t count;
+    djp__http_client_request request;
+} djp__oplog_sampling;
+void djp__oplog_sampling_fill(djp__oplog_sampling *out, const djp__oplog_host *host,
+                              const djp_oplog_root *root);
 
 /* attach.c: the oplogs of one instance. */
 typedef struct djp__oplogs {

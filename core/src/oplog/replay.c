@@ -239,6 +239,23 @@ oplog_start_failed(djp_recorder *recorder)
     }
 }
 
+/* A span whose name and kind the core sets. */
+static djp_span *
+replay_start_named(djp_oplog *log, oplog_start *start, int is_root)
+{
+    if (start->options.kind & DJP_OPLOG_INSTRUMENT && log->owner != NULL) {
+        return djp__oplog_start_instrument(log, start->options.kind & ~DJP_OPLOG_INSTRUMENT,
+                                           start->name, &start->options, &start->seed);
+    }
+    if (start->flags & DJP_OP_START_HTTP && is_root) {
+        djp_http_type type =
+            start->flags & DJP_OP_START_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST;
+        return djp__http_server_start_as(log->server, type, &start->options, &start->seed);
+    }
+    return djp__span_start_as(log->recorder, start->name.data, start->name.size, &start->options,
+                              &start->seed);
+}
+
 static int
 replay_start(djp_oplog *log, const djp__oplog_operation *operation)
 {
@@ -266,15 +283,11 @@ replay_start(djp_oplog *log, const djp__oplog_operation *operation)
     if (is_root && parent_id != 0) {
         start.options.remote = oplog_start_parent(&parent, &start);
     }
-    djp_span *span;
-    if (start.flags & DJP_OP_START_HTTP && is_root) {
-        djp_http_type type =
-            start.flags & DJP_OP_START_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST;
-        span = djp__http_server_start_as(log->server, type, &start.options, &start.seed);
-    } else {
-        span = djp__span_start_as(log->recorder, start.name.data, start.name.size, &start.options,
-                                  &start.seed);
-    }
+    const uint32_t named = DJP_OP_START_HTTP << 24 | DJP_OPLOG_INSTRUMENT << 16;
+    djp_span *span = __builtin_expect((operation->word & named) != 0, 0)
+                         ? replay_start_named(log, &start, is_root)
+                         : djp__span_start_as(log->recorder, start.name.data, start.name.size,
+                                              &start.options, &start.seed);
     if (start.options.remote) {
         djp_tracestate_unref(parent.state);
     }
@@ -568,6 +581,9 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     djp_span *span = djp__oplog_span_at(log, operation->word & 0x7fffu);
     if (operation->kind == DJP_OP_HTTP_END) {
         return replay_http_end(log, span, operation);
+    }
+    if (operation->kind == DJP_OP_RESULT) {
+        return djp__oplog_result(log, span, operation);
     }
     /* An operation on an unknown span is valid: the span may have been refused, or belong to an
      * ended SDK. */

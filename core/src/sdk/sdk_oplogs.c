@@ -26,6 +26,8 @@ djp__sdk_oplogs_init(djp_sdk *sdk)
                                   .recorder = sdk->recorder,
                                   .registry = sdk->registry,
                                   .standard = sdk->standard,
+                                  .http_client = sdk->http_client,
+                                  .operations = sdk->operations,
                                   .ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder)
                                                                  : NULL,
                                   .ref = djp__sdk_ref,

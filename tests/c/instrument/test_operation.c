@@ -135,8 +135,10 @@ test_samplers_see_the_operation(void **state)
                                         {"sampler",
                                          "rule_based(kind(client) & name(\"external.api.call\") & "
                                          "attribute(\"external.service\"=\"kept\") & "
-                                         "attribute(\"external.success\"=true) => always_on)"}};
-    djp_sdk *sdk = sdk_with(more, 2);
+                                         "attribute(\"external.success\"=\"true\") => always_on)"},
+                                        {"sample_errors", "false"}};
+    djp_sdk *sdk = sdk_with(more, 3);
+    assert_int_not_equal(djp_recorder_needs(djp_sdk_recorder(sdk)) & DJP_NEEDS_ATTRIBUTES, 0);
     static const char *const services[] = {"kept", "other", "kept"};
     for (int i = 0; i < 3; i++) {
         djp_external_call call = {djp_text_of(services[i]), TEXT("get"), 1, i == 2, 0};
@@ -146,6 +148,7 @@ test_samplers_see_the_operation(void **state)
     assert_non_null(strstr(text, "external.service=kept;"));
     assert_null(strstr(text, "external.service=other;"));
     assert_ptr_equal(strchr(text, '\n'), strrchr(text, '\n')); /* one span */
+    assert_non_null(strstr(text, "external.success=true;"));
     sdk_free(sdk);
 }
 

@@ -135,7 +135,7 @@ one_invalid_operation_is_no_end(void **state)
     (void)state;
     writer_put(&log_, 77, 0, NULL, 0);
     writer_put(&log_, DJP_OP_LAST, 0, NULL, 0);
-    writer_put(&log_, DJP_OP_LAST - 1, 0, NULL, 0); /* of a span that is not open */
+    writer_put(&log_, DJP_OP_LONG, 0, NULL, 0); /* of a span that is not open */
     begin(0, 1);
     writer_end(&log_, 0, 0);
     publish();

@@ -3,11 +3,9 @@
 // undici.
 
 const diagnostics = require('diagnostics_channel');
-const { failClient, setStatusCode } = require('../client_span.js');
-const { current } = require('../context.js');
 const { isTimeout } = require('../exception.js');
 const { isOfAgent } = require('../other_agents.js');
-const { originOf, quiet, spanFor } = require('../outgoing_call.js');
+const { begin, contextOf, originOf, quiet } = require('../outgoing_call.js');
 const { injectFrom } = require('../propagate.js');
 
 /** Headers of a request are header text or a flat list, depending on the version of undici. */
@@ -63,13 +61,13 @@ function isGivenUp(error) {
   return !named && stack.includes('node:internal/abort_controller');
 }
 
-function fetchHandlers(options, spans) {
+function fetchHandlers(options, calls) {
   const end = (request, failed, error) => {
-    const span = spans.get(request);
-    if (span === undefined) return;
-    spans.delete(request);
-    if (failed && !isGivenUp(error)) failClient(span, error);
-    span.end();
+    const call = calls.get(request);
+    if (call === undefined) return;
+    calls.delete(request);
+    if (failed && !isGivenUp(error)) call.fail(error);
+    call.end();
   };
   return {
     'undici:request:create': ({ request }) => {
@@ -78,13 +76,13 @@ function fetchHandlers(options, spans) {
       const method = String(request.method);
       const path = String(request.path);
       if (isOfAgent(method, path, (name) => headerOf(request, name))) return;
-      const span = spanFor(options, method, origin, path);
-      if (span !== null) spans.set(request, span);
-      injectFrom(request, span === null ? current() : span, addHeader);
+      const call = begin(options, method, origin, path);
+      if (call !== null) calls.set(request, call);
+      injectFrom(request, contextOf(call), addHeader);
     },
     'undici:request:headers': ({ request, response }) => {
-      const span = spans.get(request);
-      if (span !== undefined) setStatusCode(span, response.statusCode);
+      const call = calls.get(request);
+      if (call !== undefined) call.respond(response.statusCode);
     },
     'undici:request:trailers': ({ request }) => end(request, false),
     'undici:request:error': ({ request, error }) => end(request, true, error),

@@ -4,11 +4,9 @@
 const diagnostics = require('diagnostics_channel');
 const { errorMonitor } = require('events');
 const { syncBuiltinESMExports } = require('module');
-const { failClient, setStatusCode } = require('../client_span.js');
-const { current } = require('../context.js');
 const { isTimeout } = require('../exception.js');
 const { isOfAgent } = require('../other_agents.js');
-const { originOf, quiet, spanFor } = require('../outgoing_call.js');
+const { begin, contextOf, originOf, quiet } = require('../outgoing_call.js');
 const { injectFrom } = require('../propagate.js');
 
 const HTTP_CREATED = 'http.client.request.created';
@@ -30,16 +28,16 @@ function prepare(request, options) {
   const method = String(request.method);
   const path = String(request.path);
   if (isOfAgent(method, path, (name) => request.getHeader(name))) return;
-  const span = spanFor(options, method, origin, path);
-  injectFrom(request, span === null ? current() : span, setHeader);
-  if (span !== null) follow(request, span);
+  const call = begin(options, method, origin, path);
+  injectFrom(request, contextOf(call), setHeader);
+  if (call !== null) follow(request, call);
 }
 
 /**
- * Ends the span with its request. The error of a request that its caller destroyed looks like a
+ * Ends the call with its request. The error of a request that its caller destroyed looks like a
  * broken connection, so destroy() is watched.
  */
-function follow(request, span) {
+function follow(request, call) {
   let late = false;
   let called = false; // the caller called destroy()
   let given = false; // with an error
@@ -55,18 +53,18 @@ function follow(request, span) {
     late = true;
   });
   request.once(errorMonitor, (error) => {
-    if (!given) failClient(span, late && !isTimeout(error) ? timeoutOf(error) : error);
+    if (!given) call.fail(late && !isTimeout(error) ? timeoutOf(error) : error);
   });
   request.once('close', () => {
     const { res } = request;
     if (res) {
-      setStatusCode(span, res.statusCode);
+      call.respond(res.statusCode, res.httpVersion);
       if (!res.complete && res.errored) {
-        if (called && late) failClient(span, timeoutOf(res.errored));
-        else if (!called && wasCut(request.socket)) failClient(span, res.errored);
+        if (called && late) call.fail(timeoutOf(res.errored));
+        else if (!called && wasCut(request.socket)) call.fail(res.errored);
       }
     }
-    span.end();
+    call.end();
   });
 }
 
