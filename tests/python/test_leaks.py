@@ -4,6 +4,7 @@ reference is memory that grows."""
 
 import datetime
 import enum
+import gc
 import itertools
 import os
 import sys
@@ -16,7 +17,7 @@ import djp_telemetry
 import pytest
 from djp_telemetry import Baggage, Context, SpanContext, StatusCode, extract, inject, start_span
 from djp_telemetry.metrics import Counter, Gauge, Histogram
-from growth import LEAST, ROUNDS, growth, new, references, repeat
+from growth import LEAST, ROUNDS, growth, new, references, repeat, traced
 from support import telemetry
 
 native = pytest.importorskip("djp_telemetry._native")
@@ -381,6 +382,31 @@ def test_parents_of_every_form_are_given_back():
         span.end()
 
     assert growth(call) < LEAST
+
+
+def out_of_order():
+    outer, inner = start_span("outer"), start_span("inner")
+    for span in (outer, inner):
+        span.__enter__()
+    for span in (outer, inner):
+        span.__exit__(None, None, None)
+
+
+def converted():
+    with start_span("n") as span:
+        span.set_attribute("k", uuid.UUID(int=1))
+
+
+@pytest.mark.parametrize("call", [lambda: failed("text"), out_of_order, converted])
+def test_names_are_not_new_at_each_call(call):
+    """The interpreter's cache of attributes keeps each name that it sees, until it is full."""
+    sys._clear_type_cache()
+    repeat(call, 10)
+    gc.collect()
+    before = traced()
+    repeat(call, ROUNDS)
+    gc.collect()
+    assert traced() - before < LEAST * ROUNDS
 
 
 @pytest.mark.parametrize("call", [contexts, tracers, metrics])

@@ -32,7 +32,7 @@ drive_stopped(PyObject **result)
     }
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
-    *result = PyObject_GetAttrString(value, "value");
+    *result = djp_py_get_attribute(value, "value");
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
@@ -77,7 +77,7 @@ drive_raise(PyObject *const *args, Py_ssize_t nargs)
 PyObject *
 djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs)
 {
-    PyObject *method = iterator != NULL ? PyObject_GetAttrString(iterator, "throw") : NULL;
+    PyObject *method = iterator != NULL ? djp_py_get_attribute(iterator, "throw") : NULL;
     /* not started yet, or a plain iterator: raises the exception here */
     if (method == NULL) {
         PyErr_Clear();
@@ -92,7 +92,7 @@ djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs)
 int
 djp_py_drive_close(PyObject *iterator)
 {
-    PyObject *method = PyObject_GetAttrString(iterator, "close");
+    PyObject *method = djp_py_get_attribute(iterator, "close");
     if (method == NULL) {
         PyErr_Clear();
         return 0;

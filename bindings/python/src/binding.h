@@ -38,7 +38,7 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
     X(schema_url) X(timeout) X(get_span_context) X(trace_id) X(span_id) X(trace_flags) \
     X(trace_state) X(is_remote) X(status_code) X(to_header) X(span) X(get) X(set) X(items) \
     X(append) X(options) X(environ) X(service_name) X(warn) X(code) X(properties) X(keys) \
-    X(exceptions) X(format_exception) X(__qualname__) X(__module__)
+    X(exceptions) X(format_exception) X(__qualname__) X(__module__) X(old_value) X(MISSING)
 /* clang-format on */
 enum {
 #define DJP_PY_WORD_INDEX(word) DJP_PY_WORD_##word,
@@ -212,6 +212,9 @@ int djp_py_text_get(djp_py_text *out, PyObject *object);
 #define djp_py_text_release(out) Py_XDECREF((out)->owner)
 /* A str from bytes; invalid UTF-8 is replaced. NULL with an exception only without memory. */
 PyObject *djp_py_text_object(djp_text text);
+/* PyObject_GetAttrString with one object for each name: the interpreter's cache of attributes keeps
+ * the names by address, and a new one at each call would replace those of the application. */
+PyObject *djp_py_get_attribute(PyObject *object, const char *name);
 
 /* ---- values (value.c) ---- */
 /* Key of an attribute name; 0 when it is not a str or cannot be interned. A repeated str object

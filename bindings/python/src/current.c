@@ -106,13 +106,13 @@ current_entry(djp_py_state *state, PyObject *object, int baggage)
 
 /* The object below an entry, a new reference; NULL for none. */
 static PyObject *
-current_below(const djp_py_entry *entry)
+current_below(const djp_py_state *state, const djp_py_entry *entry)
 {
     if (entry->below != NULL) {
         return Py_NewRef(entry->below);
     }
-    PyObject *old = PyObject_GetAttrString(entry->token, "old_value");
-    PyObject *missing = old == NULL ? NULL : PyObject_GetAttrString(entry->token, "MISSING");
+    PyObject *old = PyObject_GetAttr(entry->token, state->words.old_value);
+    PyObject *missing = old == NULL ? NULL : PyObject_GetAttr(entry->token, state->words.MISSING);
     if (old == missing) {
         Py_CLEAR(old);
     }
@@ -148,7 +148,7 @@ current_descend(djp_py_state *state, PyObject *value, int baggage, int ended, in
     djp_py_entry *entry;
     while (*moved < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL &&
            (current_left_elsewhere(entry) || (ended && current_ended(state, value)))) {
-        Py_SETREF(value, current_below(entry));
+        Py_SETREF(value, current_below(state, entry));
         ++*moved;
     }
     return value;
@@ -189,7 +189,7 @@ current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObjec
     for (int i = 0;
          !found && i < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL;
          i++) {
-        PyObject *next = current_below(entry);
+        PyObject *next = current_below(state, entry);
         found = next == object;
         if (found) {
             Py_XSETREF(entry->below, Py_NewRef(below == NULL || below == value ? Py_None : below));
@@ -225,7 +225,7 @@ current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *
     djp_py_entry left = {token, entry->below};
     entry->below = NULL;
     int moved = 0;
-    PyObject *below = current_descend(state, current_below(&left), baggage, 0, &moved);
+    PyObject *below = current_descend(state, current_below(state, &left), baggage, 0, &moved);
     PyObject *value = current_value(variable);
     int here = current_try_reset(variable, token);
     if (value == object) {

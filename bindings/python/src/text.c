@@ -88,3 +88,12 @@ djp_py_text_object(djp_text text)
     return PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.size,
                                 "replace");
 }
+
+PyObject *
+djp_py_get_attribute(PyObject *object, const char *name)
+{
+    PyObject *word = PyUnicode_InternFromString(name);
+    PyObject *value = word == NULL ? NULL : PyObject_GetAttr(object, word);
+    Py_XDECREF(word);
+    return value;
+}

@@ -243,7 +243,7 @@ static PyObject *
 value_helped(const char *name, PyObject *first, PyObject *second)
 {
     PyObject *helper = PyImport_ImportModule("djp_telemetry._values");
-    PyObject *function = helper == NULL ? NULL : PyObject_GetAttrString(helper, name);
+    PyObject *function = helper == NULL ? NULL : djp_py_get_attribute(helper, name);
     PyObject *result =
         function == NULL ? NULL : PyObject_CallFunctionObjArgs(function, first, second, NULL);
     PyErr_Clear();
