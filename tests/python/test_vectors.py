@@ -8,7 +8,7 @@ import pathlib
 
 import djp_telemetry
 import pytest
-from djp_telemetry import _loader, _paths, metrics
+from djp_telemetry import _loader, metrics
 
 native = _loader.native
 FOLDER = pathlib.Path(__file__).parent.parent / "vectors"
@@ -117,29 +117,6 @@ def test_what_is_sent(item):
 
 
 # ---- metrics -----------------------------------------------------------------------------------
-
-
-@named(load("normalise.json"))
-def test_paths_as_labels(item):
-    assert native._path_normalise(item["path"]) == item["label"]
-    assert _paths.normalise(item["path"]) == item["label"]  # without the core
-
-
-def test_a_path_that_was_normalised_stays():
-    for path in (
-        "/" + "a" * 64,
-        "/...",
-        "/v1.",
-        "/V123456789",
-        "/a.b/c",
-        "/123e4567e89b12d3",
-        "/x" * 30,
-        "/ä?b/c",
-        "/v",
-        "/1.5",
-    ):
-        once = native._path_normalise(path)
-        assert _paths.normalise(path) == once and native._path_normalise(once) == once, path
 
 
 @named(load("negotiation.json"))
