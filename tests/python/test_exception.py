@@ -1,4 +1,4 @@
-"""Exceptions on spans: what is recorded of them, which ones are no errors, and that the exception and
+"""Exceptions on spans: what is recorded, which ones are no errors, and that the exception and
 the program are not changed."""
 
 import asyncio

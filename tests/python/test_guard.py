@@ -1,4 +1,4 @@
-"""The decorator of the metric helpers: a separate guard for each call, whatever kind of function."""
+"""The decorator of the metric helpers: a separate guard for each call of any function."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""djp_telemetry.otel: the documented spans, with and without telemetry, and the names that older code
+"""djp_telemetry.otel: the documented spans, with and without telemetry, and names that older code
 imports."""
 
 import os

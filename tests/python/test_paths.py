@@ -1,4 +1,4 @@
-"""Paths as labels, by the shared vectors and at the limits of each rule, with and without the core."""
+"""Paths as labels, by the shared vectors and at the limits of rules, with and without the core."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""use_span(), attach() and detach(): what is current between them, and what an exception does to the
+"""use_span(), attach() and detach(): what is current between them, what an exception does to the
 span."""
 
 import contextvars

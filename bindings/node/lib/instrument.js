@@ -53,8 +53,8 @@ function stamp(span) {
 }
 
 /**
- * Starts the span of an instrument `seconds` ago, or an object of the same shape if only metrics are
- * on; null while nothing is recorded. `texts` as in the result.
+ * Starts the span of an instrument `seconds` ago, or an object of the same shape if only metrics
+ * are on; null while nothing is recorded. `texts` as in the result.
  */
 function start(instrument, name, seconds, status, flags, texts) {
   const active = control[ACTIVE];

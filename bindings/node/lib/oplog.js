@@ -491,7 +491,7 @@ function operationText(kind, word, value) {
   at += 1 + ((count + 7) >> 3);
 }
 
-/** Writes an operation with a payload (a Uint8Array, copied) and returns true; else counts `lost`. */
+/** Writes an operation with a payload (a Uint8Array, copied). Returns true; else counts `lost`. */
 function operation(kind, word, payload, lost) {
   const units = 1 + ((payload.length + 7) >> 3);
   if (units > mostUnits || (at + units + reserved > limit && !room(units)))

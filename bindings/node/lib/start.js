@@ -480,7 +480,7 @@ function startSpan(name, attributes, options) {
 }
 
 /**
- * Starts the span of an instrument under the current one; it does not become current. `seconds`: how
+ * Starts the span of an instrument under the current one; it is not made current. `seconds`: how
  * long ago it started; `facts()` returns the encoded result as far as it is known, for samplers.
  */
 function startInstrument(active, instrument, name, seconds, facts) {
