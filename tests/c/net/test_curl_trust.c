@@ -117,6 +117,9 @@ the_authorities_of_the_system_stay_beside_extra_ones(void **state)
     djp__buf_init(&joined, 0);
     curl_easy_getinfo(easy, CURLINFO_CAINFO, &path);
     if (path == NULL || djp__tls_material_load(&system, path) != NULL) {
+        djp__buf_fini(&system);
+        djp__tls_material_fini(&material);
+        curl_easy_cleanup(easy);
         skip(); /* a system without authorities */
     }
     assert_int_equal(djp__curl_trust_join(&joined, easy, &material), 1);
@@ -134,6 +137,7 @@ the_authorities_of_the_system_stay_beside_extra_ones(void **state)
     djp__buf_clear(&joined);
     assert_int_equal(djp__curl_trust_join(&joined, easy, &material), 0);
     assert_int_equal(joined.size, 0);
+    djp__tls_material_fini(&material);
     djp__buf_fini(&system);
     djp__buf_fini(&joined);
     curl_easy_cleanup(easy);
@@ -160,6 +164,8 @@ an_unusable_file_of_the_system_changes_nothing(void **state)
     (void)state;
     djp__buf_init(&joined, 0);
     if (curl_trust_system(easy) == NULL) {
+        djp__tls_material_fini(&material);
+        curl_easy_cleanup(easy);
         skip();
     }
     djp__alloc_fail_after(1); /* it cannot be read */
