@@ -138,7 +138,7 @@ describe('the current span of emitters and functions', { timeout: 60000 }, () =>
       spans.filter((span) => span.name === 'odd' && span.status.code === 2).length,
       5,
     );
-    assert.ok(spans.one('f').end - spans.one('f').start >= 900000n);
+    assert.ok(spans.one('f').end - spans.one('f').start >= 500000n); // a timer may be early
   });
 });
 

@@ -140,7 +140,8 @@ def test_no_descriptor_and_no_thread_is_left_after_many_cycles(kind):
     for _ in range(5):
         cycle()
     assert comes_true(lambda: threads() <= before)
-    assert open_descriptors() == descriptors
+    # An earlier test's may have been closed meanwhile.
+    assert open_descriptors().items() <= descriptors.items()
 
 
 def test_descriptors_of_telemetry_do_not_go_to_programs_that_are_started():

@@ -23,7 +23,7 @@ static void hooked_lock(void);
 #include "lock_guard.h"
 #include "model/record.h"
 
-static void (*before_lock)(void);
+static _Thread_local void (*before_lock)(void); /* of the thread that sets it */
 
 /* Runs the hook once, before the lock is taken. */
 static void
