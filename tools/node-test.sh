@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh),
-# all within DJP_NODE_DEADLINE seconds (1800), JOBS files at a time (default: one a processor), each
-# within ten minutes. NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose
+# all within DJP_NODE_DEADLINE seconds (1200), JOBS files at a time (default: one a processor), each
+# within four minutes. NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose
 # name has it. Prints what failed, the slowest ten tests, and a closing count; a file that failed
 # beside others then runs again (see failures.sh).
 set -uo pipefail
@@ -13,12 +13,12 @@ failures_begin "$logs/failures"
 files=(${NODE_TESTS:-tests/node/test_*.js})
 [ ${#files[@]} != 1 ] || DJP_ALONE=1
 options=()
-for option in --test-concurrency="${JOBS:-$(nproc)}" --test-timeout=600000; do
+for option in --test-concurrency="${JOBS:-$(nproc)}" --test-timeout=240000; do
   if "$node" "$option" -e 0 2>/dev/null; then options+=("$option"); fi # before 20.11
 done
 [ -z "${NODE_TEST_NAME:-}" ] || options+=("--test-name-pattern=$NODE_TEST_NAME")
 mkdir "$logs/files"
-DJP_NODE_FAILURES=$logs/files timeout --kill-after=10 "${DJP_NODE_DEADLINE:-1800}" "$node" --test \
+DJP_NODE_FAILURES=$logs/files timeout --kill-after=10 "${DJP_NODE_DEADLINE:-1200}" "$node" --test \
   "${options[@]}" --test-reporter="$tools/node-report.mjs" "${files[@]}" >"$logs/out" 2>&1
 status=$?
 cat "$logs/out"

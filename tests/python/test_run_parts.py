@@ -3,9 +3,11 @@ fails beside others runs again alone, and a report of a sanitizer or a crash sta
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -118,14 +120,18 @@ bad:
 \t@{TOOLS}/run-tests.sh ./good ./always
 other:
 \t@echo "a tool is missing"; false
+leaves:
+\t@setsid sleep 987 >/dev/null 2>&1 & sleep 0.2
+hangs:
+\t@setsid sleep 986 & sleep 985
 """
 
 
-def run_parts(folder, *parts):
+def run_parts(folder, *parts, **variables):
     for name, body in (("good", "true"), ("steady", "true"), ("once", ONCE), ("always", ALWAYS)):
         program(folder, name, body)
     (folder / "Makefile").write_text(PARTS)
-    return run(folder, TOOLS / "run-parts.sh", 2, *parts)
+    return run(folder, TOOLS / "run-parts.sh", 2, *parts, **variables)
 
 
 def test_the_end_of_a_run_of_parts_says_why_it_failed(tmp_path):
@@ -144,6 +150,37 @@ def test_a_run_of_parts_with_an_unsteady_test_is_green(tmp_path):
     code, out = run_parts(tmp_path, "fine", "unsteady")
     assert code == 0
     assert "---- unsteady: ./once\nlate by a second\n" in out[out.index(UNSTEADY) :]
+
+
+def running(argument):
+    lines = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True).stdout
+    return [line for line in lines.splitlines() if line == f"sleep {argument}"]
+
+
+def test_a_process_that_outlives_its_part_is_named_and_ended(tmp_path):
+    code, out = run_parts(tmp_path, "fine", "leaves")
+    assert code == 0
+    assert re.search(r"^left behind by leaves: \d+ sleep 987 *$", out, re.M)
+    assert "left behind by fine" not in out and not running(987)
+
+
+def test_a_part_that_hangs_is_ended_and_named(tmp_path):
+    code, out = run_parts(tmp_path, "hangs", "fine", PART_SECONDS="4")
+    assert code == 1
+    end = out[out.index("==== failing tests: 1") :]
+    assert "---- hangs: the whole part (not done in time)\nhangs: not done after 4 s" in end
+    assert re.search(r"\d+ sleep 985", end) and re.search(r"\d+ sleep 986", end)
+    assert not running(985) and not running(986)
+
+
+def test_a_process_of_a_test_of_pytest_does_not_hold_the_run(tmp_path):
+    left = "import subprocess\n\ndef test_it(capfd):\n    with capfd.disabled():\n"
+    left += "        subprocess.Popen(['sleep', '20'])\n"
+    (tmp_path / "test_one.py").write_text(left)
+    started = time.monotonic()
+    code, out = run(tmp_path, TOOLS / "py-test.sh", sys.executable, "-q", DJP_PART="some")
+    assert code == 0 and "1 passed" in out
+    assert running(20) and time.monotonic() - started < 20
 
 
 def test_what_is_shown_at_the_end_is_bounded(tmp_path):
