@@ -18,18 +18,26 @@ operation_recorders(djp_py_state *state)
 typedef struct operation_call {
     djp_py_text texts[3];
     djp_py_parent parent;
+    const djp_span_context *remote; /* in parent, or NULL */
     PyObject *current;
 } operation_call;
 
-static const djp_span_context *
-operation_begin(operation_call *out, djp_py_state *state, PyObject *const *texts, int count)
+/* Returns the recorders, or NULL while telemetry is off: then `out` needs no end. */
+static djp_operations *
+operation_begin(operation_call *out, PyObject *module, PyObject *const *texts, int count)
 {
+    djp_py_state *state = djp_py_state_of(module);
+    djp_operations *operations = operation_recorders(state);
+    if (operations == NULL) {
+        return NULL;
+    }
     for (int i = 0; i < 3; i++) {
         (void)djp_py_text_get(&out->texts[i], i < count ? texts[i] : NULL);
     }
     out->current = djp_py_current_find(state);
     djp_py_parent_get(&out->parent, state, out->current);
-    return out->parent.has_remote ? &out->parent.remote : NULL;
+    out->remote = out->parent.has_remote ? &out->parent.remote : NULL;
+    return operations;
 }
 
 static PyObject *
@@ -47,24 +55,22 @@ operation_end(operation_call *call)
 static PyObject *
 operation_job(PyObject *module, PyObject *args)
 {
-    djp_py_state *state = djp_py_state_of(module);
     PyObject *texts[3];
     djp_job job = {.seconds = 0};
     int success;
     if (!PyArg_ParseTuple(args, "OOdpO", &texts[0], &texts[1], &job.seconds, &success, &texts[2])) {
         return NULL;
     }
-    djp_operations *operations = operation_recorders(state);
+    operation_call call;
+    djp_operations *operations = operation_begin(&call, module, texts, 3);
     if (operations == NULL) {
         Py_RETURN_NONE;
     }
-    operation_call call;
-    const djp_span_context *remote = operation_begin(&call, state, texts, 3);
     job.queue = call.texts[0].text;
     job.type = call.texts[1].text;
     job.failed = !success;
     job.error_type = call.texts[2].text;
-    djp_job_record(operations, &job, call.parent.span, remote);
+    djp_job_record(operations, &job, call.parent.span, call.remote);
     return operation_end(&call);
 }
 
@@ -72,7 +78,6 @@ operation_job(PyObject *module, PyObject *args)
 static PyObject *
 operation_external_call(PyObject *module, PyObject *args)
 {
-    djp_py_state *state = djp_py_state_of(module);
     PyObject *texts[2];
     djp_external_call ended = {.seconds = 0};
     int success;
@@ -80,16 +85,15 @@ operation_external_call(PyObject *module, PyObject *args)
                           &ended.status)) {
         return NULL;
     }
-    djp_operations *operations = operation_recorders(state);
+    operation_call call;
+    djp_operations *operations = operation_begin(&call, module, texts, 2);
     if (operations == NULL) {
         Py_RETURN_NONE;
     }
-    operation_call call;
-    const djp_span_context *remote = operation_begin(&call, state, texts, 2);
     ended.service = call.texts[0].text;
     ended.operation = call.texts[1].text;
     ended.failed = !success;
-    djp_external_call_record(operations, &ended, call.parent.span, remote);
+    djp_external_call_record(operations, &ended, call.parent.span, call.remote);
     return operation_end(&call);
 }
 
@@ -97,21 +101,19 @@ operation_external_call(PyObject *module, PyObject *args)
 static PyObject *
 operation_request(PyObject *module, PyObject *args)
 {
-    djp_py_state *state = djp_py_state_of(module);
     PyObject *texts[2];
     djp_ended_request ended = {.seconds = 0};
     if (!PyArg_ParseTuple(args, "OOid", &texts[0], &texts[1], &ended.status, &ended.seconds)) {
         return NULL;
     }
-    djp_operations *operations = operation_recorders(state);
+    operation_call call;
+    djp_operations *operations = operation_begin(&call, module, texts, 2);
     if (operations == NULL) {
         Py_RETURN_NONE;
     }
-    operation_call call;
-    const djp_span_context *remote = operation_begin(&call, state, texts, 2);
     ended.method = call.texts[0].text;
     ended.route = call.texts[1].text;
-    djp_ended_request_record(operations, &ended, call.parent.span, remote);
+    djp_ended_request_record(operations, &ended, call.parent.span, call.remote);
     return operation_end(&call);
 }
 

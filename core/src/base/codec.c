@@ -232,3 +232,13 @@ djp__hash(const void *data, size_t size)
     state = codec_mix(a ^ 0xbf58476d1ce4e5b9ull, b ^ state);
     return codec_mix(state ^ 0x94d049bb133111ebull, size ^ 0xd6e8feb86659fd93ull);
 }
+
+uint64_t
+djp__hash_fixed(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}

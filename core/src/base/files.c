@@ -72,6 +72,25 @@ djp__file_is(const djp__file_id *id, int fd)
     return djp__file_id_get(&now, fd) && files_same(&now, id);
 }
 
+int
+djp__file_open_regular(struct stat *facts, const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return -1;
+    }
+    int error = fstat(fd, facts) != 0      ? errno
+                : !S_ISREG(facts->st_mode) ? EINVAL
+                : facts->st_nlink > 1      ? EMLINK
+                                           : 0;
+    if (error != 0) {
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
 /* ---- separate descriptor tables ---- */
 
 /* For kernels that cannot close the old descriptors in the same step. The directory listing holds

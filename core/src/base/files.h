@@ -19,6 +19,12 @@ int djp__file_id_get(djp__file_id *out, int fd);
 /* 1 while fd refers to the file of id. */
 int djp__file_is(const djp__file_id *id, int fd);
 
+/* Opens without blocking for any path, and accepts only a regular file with one name: another may
+ * be a file of other code. Adds O_CLOEXEC, O_NONBLOCK and O_NOFOLLOW to flags. Returns a
+ * descriptor and sets facts, or -1 with errno: EINVAL for another kind of file, EMLINK for one
+ * with more names. */
+int djp__file_open_regular(struct stat *facts, const char *path, int flags);
+
 /* Gives the calling thread a separate descriptor table, with /dev/null as 0, 1 and 2. No other
  * thread can close its later descriptors, inherit them over fork or exec, or get their numbers;
  * threads it starts share the table. Earlier descriptors must not be used afterwards. Returns 1, or

@@ -82,5 +82,8 @@ void djp__base64(struct djp__buf *out, const void *data, size_t size);
 /* with or without padding; 0 on bad input */
 int djp__base64_decode(struct djp__buf *out, djp_text text);
 uint64_t djp__hash(const void *data, size_t size); /* fast 64-bit hash, seeded per process */
+/* FNV-1a, the same in every process: adds bytes to a hash, which begins with DJP__HASH_FIXED. */
+#define DJP__HASH_FIXED UINT64_C(0xcbf29ce484222325)
+uint64_t djp__hash_fixed(uint64_t hash, const void *data, size_t size);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -25,25 +26,11 @@ typedef struct budget_file__state {
     double since, spent;
 } budget_file__state;
 
-/* Does not block for any path, and accepts only a regular file with one link: another may be a file
- * of other code. */
 static int
 budget_file_open(const char *path, int flags)
 {
     struct stat found;
-    int file = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
-    if (file < 0) {
-        return -1;
-    }
-    int error = fstat(file, &found) != 0 || !S_ISREG(found.st_mode) ? EINVAL
-                : found.st_nlink > 1                                ? EMLINK
-                                                                    : 0;
-    if (error != 0) {
-        close(file);
-        errno = error;
-        return -1;
-    }
-    return file;
+    return djp__file_open_regular(&found, path, flags);
 }
 
 static int

@@ -30,31 +30,25 @@ struct djp_http_client {
     } stable;
 };
 
-static djp_key
-http_client_key(const char *name)
-{
-    return djp_key_intern(djp_text_of(name));
-}
-
 static void
 http_client_intern(djp_http_client *client)
 {
     client->scope = djp_scope_intern("djp_telemetry.http", DJP_VERSION, NULL, NULL, 0);
-    client->url = http_client_key("url.full");
-    client->error_type = http_client_key("error.type");
-    client->old.method = http_client_key("http.method");
-    client->old.scheme = http_client_key("http.scheme");
-    client->old.host = http_client_key("net.peer.name");
-    client->old.port = http_client_key("net.peer.port");
-    client->old.status = http_client_key("http.status_code");
-    client->stable.method = http_client_key("http.request.method");
-    client->stable.original = http_client_key("http.request.method_original");
-    client->stable.scheme = http_client_key("url.scheme");
-    client->stable.host = http_client_key("server.address");
-    client->stable.port = http_client_key("server.port");
-    client->stable.status = http_client_key("http.response.status_code");
-    client->stable.version = http_client_key("network.protocol.version");
-    client->stable.resends = http_client_key("http.request.resend_count");
+    client->url = djp__http_key("url.full");
+    client->error_type = djp__http_key("error.type");
+    client->old.method = djp__http_key("http.method");
+    client->old.scheme = djp__http_key("http.scheme");
+    client->old.host = djp__http_key("net.peer.name");
+    client->old.port = djp__http_key("net.peer.port");
+    client->old.status = djp__http_key("http.status_code");
+    client->stable.method = djp__http_key("http.request.method");
+    client->stable.original = djp__http_key("http.request.method_original");
+    client->stable.scheme = djp__http_key("url.scheme");
+    client->stable.host = djp__http_key("server.address");
+    client->stable.port = djp__http_key("server.port");
+    client->stable.status = djp__http_key("http.response.status_code");
+    client->stable.version = djp__http_key("network.protocol.version");
+    client->stable.resends = djp__http_key("http.request.resend_count");
 }
 
 int
@@ -140,22 +134,6 @@ djp__http_client_sampling(djp_attribute out[DJP__HTTP_CLIENT_ATTRIBUTES],
     return count;
 }
 
-static void
-http_client_set_text(djp_span *span, djp_key key, djp_text text)
-{
-    if (text.size > 0) {
-        djp_span_set_string(span, key, text);
-    }
-}
-
-static void
-http_client_set_number(djp_span *span, djp_key key, int64_t number)
-{
-    if (number > 0) {
-        djp_span_set_int(span, key, number);
-    }
-}
-
 /* "HTTP/1.1" and "1.1" are 1.1; "2.0" is 2. */
 static djp_text
 http_client_version(djp_text version)
@@ -177,19 +155,19 @@ http_client_set(const djp_http_client *client, djp_span *span,
     http_client_attribute found[DJP__HTTP_CLIENT_ATTRIBUTES];
     size_t count = http_client_attributes(found, client, request);
     for (size_t i = 0; i < count; i++) {
-        http_client_set_text(span, found[i].key, found[i].text);
-        http_client_set_number(span, found[i].key, found[i].number);
+        djp__http_set_text(span, found[i].key, found[i].text);
+        djp__http_set_number(span, found[i].key, found[i].number);
     }
     if (client->semconv != DJP_SEMCONV_STABLE) {
-        http_client_set_number(span, client->old.status, result->status);
+        djp__http_set_number(span, client->old.status, result->status);
     }
     if (client->semconv != DJP_SEMCONV_OLD) {
         if (djp__http_is_other(request->method) && djp__http_is_token(call->method)) {
-            http_client_set_text(span, client->stable.original, call->method);
+            djp__http_set_text(span, client->stable.original, call->method);
         }
-        http_client_set_number(span, client->stable.status, result->status);
-        http_client_set_text(span, client->stable.version, http_client_version(result->version));
-        http_client_set_number(span, client->stable.resends, result->resend_count);
+        djp__http_set_number(span, client->stable.status, result->status);
+        djp__http_set_text(span, client->stable.version, http_client_version(result->version));
+        djp__http_set_number(span, client->stable.resends, result->resend_count);
     }
 }
 

@@ -1,8 +1,13 @@
-/* The rules that HTTP servers and clients share: known methods, and the words for all others. */
+/* The rules that HTTP servers and clients share: known methods, the words for all others, and
+ * attributes without a value, which are left out. */
 #ifndef DJP_INSTRUMENT_HTTP_COMMON_H
 #define DJP_INSTRUMENT_HTTP_COMMON_H
 
+#include <stdint.h>
+
 #include "base/words.h"
+#include "djp/key.h"
+#include "djp/span.h"
 
 enum { DJP__HTTP_ORIGINAL_MAX = 32 };
 
@@ -39,6 +44,28 @@ djp__http_is_token(djp_text method)
         at++;
     }
     return at == method.size && method.size <= DJP__HTTP_ORIGINAL_MAX;
+}
+
+static inline djp_key
+djp__http_key(const char *name)
+{
+    return djp_key_intern(djp_text_of(name));
+}
+
+static inline void
+djp__http_set_text(djp_span *span, djp_key key, djp_text text)
+{
+    if (text.size > 0) {
+        djp_span_set_string(span, key, text);
+    }
+}
+
+static inline void
+djp__http_set_number(djp_span *span, djp_key key, int64_t number)
+{
+    if (number > 0) {
+        djp_span_set_int(span, key, number);
+    }
 }
 
 #endif

@@ -31,29 +31,23 @@ struct djp_http_server {
     } stable;
 };
 
-static djp_key
-http_server_key(const char *name)
-{
-    return djp_key_intern(djp_text_of(name));
-}
-
 static void
 http_server_intern(djp_http_server *server)
 {
     server->scope = djp_scope_intern("djp_telemetry.http", DJP_VERSION, NULL, NULL, 0);
-    server->old.method = http_server_key("http.method");
-    server->old.route = http_server_key("http.route");
-    server->old.status = http_server_key("http.status_code");
-    server->old.duration = http_server_key("http.duration_seconds");
-    server->old.closed = http_server_key("http.client_disconnected");
-    server->stable.method = http_server_key("http.request.method");
-    server->stable.original = http_server_key("http.request.method_original");
+    server->old.method = djp__http_key("http.method");
+    server->old.route = djp__http_key("http.route");
+    server->old.status = djp__http_key("http.status_code");
+    server->old.duration = djp__http_key("http.duration_seconds");
+    server->old.closed = djp__http_key("http.client_disconnected");
+    server->stable.method = djp__http_key("http.request.method");
+    server->stable.original = djp__http_key("http.request.method_original");
     server->stable.route = server->old.route;
-    server->stable.status = http_server_key("http.response.status_code");
-    server->stable.scheme = http_server_key("url.scheme");
-    server->stable.path = http_server_key("url.path");
-    server->stable.version = http_server_key("network.protocol.version");
-    server->stable.error = http_server_key("error.type");
+    server->stable.status = djp__http_key("http.response.status_code");
+    server->stable.scheme = djp__http_key("url.scheme");
+    server->stable.path = djp__http_key("url.path");
+    server->stable.version = djp__http_key("network.protocol.version");
+    server->stable.error = djp__http_key("error.type");
 }
 
 int
@@ -217,14 +211,6 @@ djp_http_server_wants_request(const djp_http_server *server)
     return djp_recorder_needs(server->recorder) != 0;
 }
 
-static void
-http_server_set_text(djp_span *span, djp_key key, djp_text text)
-{
-    if (text.size > 0) {
-        djp_span_set_string(span, key, text);
-    }
-}
-
 /* "{method} {route}", or the method without a route; only under the stable conventions, otherwise
  * the name is a constant. */
 static void
@@ -255,19 +241,19 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
 {
     djp_span_set_string(span, server->stable.method, method);
     if (djp__http_is_other(method) && djp__http_is_token(result->method)) {
-        http_server_set_text(span, server->stable.original, result->method);
+        djp__http_set_text(span, server->stable.original, result->method);
     }
     if (http_server_has_response(result, status)) {
         djp_span_set_int(span, server->stable.status, status);
     }
-    http_server_set_text(span, server->stable.scheme, result->scheme);
-    http_server_set_text(span, server->stable.version, result->version);
+    djp__http_set_text(span, server->stable.scheme, result->scheme);
+    djp__http_set_text(span, server->stable.version, result->version);
     /* The convention requires a path and allows scrubbing: the template is its part without
      * personal data. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
     djp_span_set_string(span, server->stable.path, path);
     if (result->error_type.size > 0) {
-        http_server_set_text(span, server->stable.error, result->error_type);
+        djp__http_set_text(span, server->stable.error, result->error_type);
     } else if (error) {
         char code[4] = "500";
         if (status >= 100 && status <= 999) {
@@ -284,15 +270,15 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
                         const djp_http_result *result, int status, uint64_t duration_ns)
 {
     int error = result->failed || status >= 500;
-    http_server_set_text(span, server->old.route, result->route);
+    djp__http_set_text(span, server->old.route, result->route);
     if (server->semconv != DJP_SEMCONV_STABLE) {
         djp_span_set_string(span, server->old.method, method);
         if (http_server_has_response(result, status)) {
             djp_span_set_int(span, server->old.status, status);
         }
         djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
-        http_server_set_text(span, server->stable.error,
-                             error ? result->error_type : (djp_text){"", 0});
+        djp__http_set_text(span, server->stable.error,
+                           error ? result->error_type : (djp_text){"", 0});
     } else {
         http_server_rename(span, method, result);
     }

@@ -190,7 +190,7 @@ djp__gauge_sample_of(djp__gauge_sample *out, const djp_registry *registry,
     DJP__ATOMIC(uint64_t) *words = djp__segment_values(segment, stripe, entry->values_at);
     out->value = djp__bits_to_double(djp__load_relaxed(&words[DJP__GAUGE_VALUE]));
     out->time_ns = djp__load_relaxed(&words[DJP__GAUGE_TIME]);
-    out->is_live = stripe > 0 || segment->kind == DJP__SEGMENT_PRIVATE;
+    out->is_live = stripe > 0 || !djp__segment_is_shared(segment);
 }
 
 int

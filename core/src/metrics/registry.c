@@ -51,16 +51,6 @@ registry_end_of(const djp_registry *registry, const djp__family_entry *family,
 
 /* Counts again what the lists hold, and frees the rest. */
 static void
-registry_recount(djp_registry *registry, uint32_t end)
-{
-    djp__segment *segment = &registry->segment;
-    if (end < segment->header->heap_top) {
-        memset(segment->base + end, 0, segment->header->heap_top - end);
-        segment->header->heap_top = end;
-    }
-}
-
-static void
 registry_repair(djp_registry *registry)
 {
     djp__segment_header *header = registry->segment.header;
@@ -79,7 +69,10 @@ registry_repair(djp_registry *registry)
         at = djp__load_acquire(&entry->next);
     }
     header->family_count = count;
-    registry_recount(registry, end);
+    if (end < header->heap_top) {
+        memset(registry->segment.base + end, 0, header->heap_top - end);
+        header->heap_top = end;
+    }
 }
 
 void
@@ -88,12 +81,6 @@ djp__registry_lock(djp_registry *registry)
     if (djp__segment_lock(&registry->segment)) {
         registry_repair(registry);
     }
-}
-
-static int
-registry_is_shared(const djp_registry *registry)
-{
-    return registry->segment.kind != DJP__SEGMENT_PRIVATE;
 }
 
 /* The forking thread holds the lock during the fork, so that the child's copy of private memory,
@@ -144,7 +131,7 @@ static void
 registry_fork_child(void *user)
 {
     djp_registry *registry = user;
-    if (!registry_is_shared(registry)) {
+    if (!djp__segment_is_shared(&registry->segment)) {
         djp__segment_relock_child(&registry->segment);
     } else {
         djp__shards_detach_all(registry);
@@ -210,7 +197,7 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
 static void
 registry_leave(djp_registry *registry)
 {
-    if (registry->segment.base != NULL && registry_is_shared(registry) &&
+    if (registry->segment.base != NULL && djp__segment_is_shared(&registry->segment) &&
         registry->segment.own != 0) {
         djp__registry_lock(registry);
         djp__fold_stripe(registry, registry->segment.own);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/rand.h"
+#include "base/str.h"
 #include "djp/error.h"
 #include "metrics/segment_file.h"
 
@@ -32,21 +33,15 @@ djp__segment_init_mutex(pthread_mutex_t *mutex)
     return failed ? DJP_ENOMEM : 0;
 }
 
-/* FNV-1a over the constant part of the header, and over what the layout depends on. */
+/* Over the constant part of the header, and over what the layout depends on. */
 static uint64_t
 segment_checksum(const djp__segment_header *header)
 {
     const uint32_t layout[] = {sizeof(djp__segment_header), sizeof(djp__segment_slot),
                                sizeof(pthread_mutex_t), DJP__SEGMENT_ROW};
-    const unsigned char *parts[] = {(const unsigned char *)header, (const unsigned char *)layout};
-    const size_t sizes[] = {offsetof(djp__segment_header, checksum), sizeof layout};
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t part = 0; part < 2; part++) {
-        for (size_t i = 0; i < sizes[part]; i++) {
-            hash = (hash ^ parts[part][i]) * 0x100000001b3u;
-        }
-    }
-    return hash;
+    uint64_t hash =
+        djp__hash_fixed(DJP__HASH_FIXED, header, offsetof(djp__segment_header, checksum));
+    return djp__hash_fixed(hash, layout, sizeof layout);
 }
 
 int
@@ -87,7 +82,7 @@ int
 djp__segment_format(djp__segment *segment)
 {
     djp__segment_header *header = segment->header;
-    uint32_t slots = segment->kind == DJP__SEGMENT_PRIVATE ? 0 : segment->stripes - 1;
+    uint32_t slots = djp__segment_is_shared(segment) ? segment->stripes - 1 : 0;
     if (djp__segment_init_mutex(&header->mutex) != 0) {
         return DJP_ENOMEM;
     }
@@ -146,7 +141,7 @@ void
 djp__segment_fini(djp__segment *segment)
 {
     if (segment->base) {
-        if (segment->kind == DJP__SEGMENT_PRIVATE) {
+        if (!djp__segment_is_shared(segment)) {
             pthread_mutex_destroy(&segment->header->mutex);
         }
         size_t kept = segment->header_is_held ? djp__segment_heap_start(segment) : 0;
@@ -284,7 +279,7 @@ segment_place(const djp__segment *segment, uint32_t at, size_t count)
     if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
         at = (at + 63) & ~63u;
     }
-    if (segment->kind != DJP__SEGMENT_PRIVATE &&
+    if (djp__segment_is_shared(segment) &&
         at / DJP__SEGMENT_ROW != (at + count * 8 - 1) / DJP__SEGMENT_ROW) {
         at = (at + DJP__SEGMENT_ROW - 1) & ~(DJP__SEGMENT_ROW - 1);
     }

@@ -146,13 +146,20 @@ djp__segment_heap_start(const djp__segment *segment)
     return (uint32_t)(sizeof(djp__segment_header) + slots * sizeof(djp__segment_slot));
 }
 
+/* 1: other processes may record into the segment. */
+static inline int
+djp__segment_is_shared(const djp__segment *segment)
+{
+    return segment->kind != DJP__SEGMENT_PRIVATE;
+}
+
 /* Stripes that may hold a value other than zero: all up to this one. */
 static inline uint32_t
 djp__segment_stripes_in_use(const djp__segment *segment)
 {
-    uint32_t top = segment->kind == DJP__SEGMENT_PRIVATE
-                       ? segment->stripes
-                       : djp__load_relaxed(&segment->header->stripes_top);
+    uint32_t top = djp__segment_is_shared(segment)
+                       ? djp__load_relaxed(&segment->header->stripes_top)
+                       : segment->stripes;
     return top < segment->stripes ? top : segment->stripes;
 }
 

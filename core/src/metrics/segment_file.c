@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "djp/error.h"
 #include "metrics/slot.h"
 
@@ -72,18 +72,13 @@ djp__segment_file_free(struct djp__segment_file *file)
     }
 }
 
-/* Only a regular file of this user with one name: another may be a file of other code. */
+/* Only a file of this user that no other user may change. */
 static int
 segment_file_descriptor(const char *path, int flags)
 {
     struct stat found;
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
-    if (fd < 0) {
-        return -1;
-    }
-    int error = fstat(fd, &found) != 0                ? errno
-                : !S_ISREG(found.st_mode)             ? EINVAL
-                : found.st_nlink > 1                  ? EMLINK
+    int fd = djp__file_open_regular(&found, path, O_RDWR | flags);
+    int error = fd < 0                                ? 0
                 : found.st_uid != geteuid()           ? EACCES
                 : found.st_mode & (S_IWGRP | S_IWOTH) ? EPERM
                                                       : 0;
@@ -154,9 +149,7 @@ segment_file_boot(void)
     if (fd >= 0) {
         ssize_t size = read(fd, text, sizeof text);
         close(fd);
-        for (ssize_t i = 0; i < size; i++) {
-            hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-        }
+        hash = djp__hash_fixed(0, text, size > 0 ? (size_t)size : 0);
     }
     return hash;
 }

@@ -82,18 +82,36 @@ slot_keeper_end(slot_keeper *keeper)
     slot_keeper_free(keeper);
 }
 
+static slot_keeper *
+slot_keeper_new(djp__segment_slot *slot)
+{
+    slot_keeper *keeper = djp__calloc(1, sizeof *keeper);
+    if (keeper == NULL) {
+        return NULL;
+    }
+    keeper->slot = slot;
+    if (djp__mutex_init(&keeper->mutex) < 0) {
+        djp__free(keeper);
+        return NULL;
+    }
+    if (djp__cond_init(&keeper->changed) < 0) {
+        djp__mutex_fini(&keeper->mutex);
+        djp__free(keeper);
+        return NULL;
+    }
+    return keeper;
+}
+
 /* Returns 1 if a new thread now holds the mutex. */
 static int
 slot_keeper_start(djp__segment *segment, djp__segment_slot *slot)
 {
-    slot_keeper *keeper = djp__calloc(1, sizeof *keeper);
+    slot_keeper *keeper = slot_keeper_new(slot);
     if (keeper == NULL) {
         return 0;
     }
-    keeper->slot = slot;
-    if (djp__mutex_init(&keeper->mutex) < 0 || djp__cond_init(&keeper->changed) < 0 ||
-        djp__thread_start(&keeper->thread, slot_keep, keeper, "djp-metrics") < 0) {
-        djp__free(keeper);
+    if (djp__thread_start(&keeper->thread, slot_keep, keeper, "djp-metrics") < 0) {
+        slot_keeper_free(keeper);
         return 0;
     }
     djp__mutex_lock(&keeper->mutex);
@@ -156,44 +174,54 @@ slot_count(djp__segment *segment, uint32_t stripe)
     header->used_unix_ns = djp__clock_realtime();
 }
 
-/* A slot that this process left, and whose mutex a thread of it still holds. */
-static int
-slot_claim_left(djp__segment *segment)
+/* The slot that this process left, and whose mutex a thread of it still holds; else the first free
+ * one; 0 without either. */
+static uint32_t
+slot_find(const djp__segment *segment)
 {
+    uint32_t free = 0;
     for (uint32_t stripe = 1; stripe < segment->stripes; stripe++) {
-        djp__segment_slot *slot = slot_of(segment, stripe);
-        if (djp__load_relaxed(&slot->state) == DJP__SLOT_LEFT && slot->process == slot_process()) {
-            slot_set(slot, DJP__SLOT_USED);
-            segment->own = stripe;
-            segment->header_is_held = 1;
-            return 1;
+        djp__slot_state state = djp__slot_state_of(segment, stripe);
+        if (state == DJP__SLOT_LEFT && slot_of(segment, stripe)->process == slot_process()) {
+            return stripe;
+        }
+        if (state == DJP__SLOT_FREE && free == 0) {
+            free = stripe;
         }
     }
-    return 0;
+    return free;
+}
+
+/* Takes a slot that slot_find chose. Returns 1, 0 if another has its mutex, or an error. */
+static int
+slot_take(djp__segment *segment, uint32_t stripe)
+{
+    djp__segment_slot *slot = slot_of(segment, stripe);
+    int is_left = djp__load_relaxed(&slot->state) == DJP__SLOT_LEFT;
+    if (djp__segment_commit_stripe(segment, stripe) < 0) {
+        return DJP_EFULL;
+    }
+    if (!is_left && !slot_hold(segment, slot)) {
+        return 0;
+    }
+    slot_set(slot, DJP__SLOT_USED);
+    slot_count(segment, stripe);
+    segment->own = stripe;
+    segment->header_is_held |= is_left;
+    return 1;
 }
 
 int
 djp__slot_claim(djp__segment *segment)
 {
-    if (slot_claim_left(segment)) {
-        return djp__segment_commit_stripe(segment, segment->own);
-    }
-    for (uint32_t stripe = 1; stripe < segment->stripes; stripe++) {
-        djp__segment_slot *slot = slot_of(segment, stripe);
-        if (djp__load_relaxed(&slot->state) != DJP__SLOT_FREE) {
-            continue;
-        }
-        if (djp__segment_commit_stripe(segment, stripe) < 0) {
-            return DJP_EFULL;
-        }
-        if (slot_hold(segment, slot)) {
-            slot_set(slot, DJP__SLOT_USED);
-            slot_count(segment, stripe);
-            segment->own = stripe;
-            return 0;
+    uint32_t first = slot_find(segment);
+    int taken = 0;
+    for (uint32_t stripe = first; first != 0 && stripe < segment->stripes && taken == 0; stripe++) {
+        if (stripe == first || djp__slot_state_of(segment, stripe) == DJP__SLOT_FREE) {
+            taken = slot_take(segment, stripe);
         }
     }
-    return DJP_EFULL;
+    return taken > 0 ? 0 : DJP_EFULL;
 }
 
 void

@@ -13,7 +13,7 @@ void
 djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
 {
     djp__registry_collect(registry);
-    if (registry->segment.kind != DJP__SEGMENT_PRIVATE) {
+    if (djp__segment_is_shared(&registry->segment)) {
         djp__registry_lock(registry);
         djp__fold_dead(registry);
         djp__registry_unlock(registry);
@@ -140,7 +140,7 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
             int has_point = snapshot_read(snapshot, &point, entry);
             if (is_apart) {
                 snapshot_visit_processes(snapshot, &point, visit, user);
-            } else if (has_point || registry->segment.kind == DJP__SEGMENT_PRIVATE) {
+            } else if (has_point || !djp__segment_is_shared(&registry->segment)) {
                 visit(user, snapshot, &point);
             }
         }

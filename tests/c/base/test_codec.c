@@ -151,6 +151,18 @@ base64_takes_nothing_else(void **state)
     djp__buf_fini(&out);
 }
 
+/* Published values of FNV-1a; parts that follow each other hash as one text. */
+static void
+the_fixed_hash_is_fnv_1a(void **state)
+{
+    (void)state;
+    assert_true(djp__hash_fixed(DJP__HASH_FIXED, "", 0) == UINT64_C(0xcbf29ce484222325));
+    assert_true(djp__hash_fixed(DJP__HASH_FIXED, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
+    uint64_t whole = djp__hash_fixed(DJP__HASH_FIXED, "foobar", 6);
+    assert_true(whole == UINT64_C(0x85944171f73967e8));
+    assert_true(whole == djp__hash_fixed(djp__hash_fixed(DJP__HASH_FIXED, "foo", 3), "bar", 3));
+}
+
 /* Texts that differ in one bit or in length have different hashes, and a text has one hash. */
 static void
 hashes_differ(void **state)
@@ -253,6 +265,7 @@ main(void)
         cmocka_unit_test(percent_codes_of_every_pair),
         cmocka_unit_test(base64_both_ways),
         cmocka_unit_test(base64_takes_nothing_else),
+        cmocka_unit_test(the_fixed_hash_is_fnv_1a),
         cmocka_unit_test(hashes_differ),
         cmocka_unit_test(hex_takes_lower_case_digits_only),
         cmocka_unit_test(codes_go_both_ways),

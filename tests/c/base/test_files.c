@@ -231,6 +231,41 @@ a_line_on_standard_error_is_written_where_it_belongs(void **state)
     assert_int_equal(in_child(stolen_stream, 1), 0);
 }
 
+/* Of all that a path may name, only a regular file with one name opens, and no kind blocks. */
+static void
+only_a_regular_file_with_one_name_opens(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/djp-files-XXXXXX", path[64], other[64];
+    struct stat facts;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/file", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    assert_int_equal(djp__file_open_regular(&facts, path, O_RDONLY), -1);
+    assert_int_equal(errno, ENOENT);
+    int fd = djp__file_open_regular(&facts, path, O_RDWR | O_CREAT);
+    assert_true(fd >= 0);
+    assert_int_equal(facts.st_mode & 0777 & ~0600, 0);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(fd);
+    assert_int_equal(symlink(path, other), 0);
+    assert_int_equal(djp__file_open_regular(&facts, other, O_RDONLY), -1);
+    assert_int_equal(errno, ELOOP);
+    unlink(other);
+    assert_int_equal(link(path, other), 0);
+    assert_int_equal(djp__file_open_regular(&facts, path, O_RDONLY), -1);
+    assert_int_equal(errno, EMLINK);
+    unlink(other);
+    assert_int_equal(mkfifo(other, 0600), 0);
+    assert_int_equal(djp__file_open_regular(&facts, other, O_RDONLY), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(djp__file_open_regular(&facts, dir, O_RDONLY), -1);
+    assert_int_equal(errno, EINVAL);
+    unlink(other);
+    unlink(path);
+    rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -238,6 +273,7 @@ main(void)
         cmocka_unit_test(a_thread_with_its_own_table_shares_nothing),
         cmocka_unit_test(a_full_standard_error_holds_nobody_up),
         cmocka_unit_test(a_line_on_standard_error_is_written_where_it_belongs),
+        cmocka_unit_test(only_a_regular_file_with_one_name_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,25 +166,67 @@ a_full_pipe_pauses_and_is_continued(void **state)
     rmdir(folder);
 }
 
-/* Puts the writer in place of standard output while a console writes. */
-static djp__transport *
-console_on(int *saved, int writer)
+/* A console whose standard output is one of two ends, and a feed of the large body. */
+typedef struct piped {
+    djp__transport *transport;
+    feed it;
+    int ends[2], saved;
+    char *got; /* read from the other end */
+    size_t size, limit;
+} piped;
+
+/* `kind` is pipe(2) or its like. The writer stands in for standard output until piped_restore. */
+static void
+piped_open(piped *out, int (*kind)(int ends[2]), size_t limit)
 {
-    djp__transport *transport = NULL;
+    memset(out, 0, sizeof *out);
+    assert_int_equal(kind(out->ends), 0);
+    set_nonblock(out->ends[0]);
+    out->limit = limit;
+    out->got = malloc(limit);
+    out->it.wish = DJP__SEND_PAUSE;
+    feed_add(&out->it, large, LARGE);
     fflush(stdout);
-    *saved = dup(STDOUT_FILENO);
-    dup2(writer, STDOUT_FILENO);
-    if (djp__transport_console_new(&transport) != 0) {
+    out->saved = dup(STDOUT_FILENO);
+    dup2(out->ends[1], STDOUT_FILENO);
+    if (djp__transport_console_new(&out->transport) != 0) {
         abort();
     }
-    return transport;
 }
 
 static void
-restore(int saved)
+piped_drain(piped *console)
 {
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
+    drain(console->ends[0], console->got, &console->size, console->limit);
+}
+
+static unsigned
+piped_finish(piped *console)
+{
+    return finish(console->transport, &console->it, console->ends[0], console->got, &console->size,
+                  console->limit);
+}
+
+static void
+piped_restore(piped *console)
+{
+    dup2(console->saved, STDOUT_FILENO);
+    close(console->saved);
+}
+
+static void
+piped_close(piped *console)
+{
+    console->transport->ops->free(console->transport);
+    close(console->ends[0]);
+    close(console->ends[1]);
+    free(console->got);
+}
+
+static int
+socket_pair(int ends[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
 }
 
 /* On a shared pipe each piece goes into an empty pipe, also after a pause: lines of the program
@@ -193,65 +235,48 @@ static void
 the_console_keeps_lines_whole_over_pauses(void **state)
 {
     (void)state;
-    int ends[2], saved;
-    assert_int_equal(pipe(ends), 0);
-    set_nonblock(ends[0]);
-    djp__transport *transport = console_on(&saved, ends[1]);
-    feed it = {.wish = DJP__SEND_PAUSE};
-    feed_add(&it, large, LARGE);
-    char *got = malloc(LARGE + 100000);
-    size_t size = 0;
+    piped console;
+    piped_open(&console, pipe, LARGE + 100000);
     unsigned pauses = 0, hosts = 0;
     for (uint64_t end = djp__clock_monotonic() + 60000000000u;
-         it.done == 0 && djp__clock_monotonic() < end;) {
-        run(transport, &it);
+         console.it.done == 0 && djp__clock_monotonic() < end;) {
+        run(console.transport, &console.it);
         pauses++;
         if (hosts < 100) {
             hosts += write(STDOUT_FILENO, "host\n", 5) == 5;
-            run(transport, &it); /* finds data, and pauses */
+            run(console.transport, &console.it); /* finds data, and pauses */
         }
-        drain(ends[0], got, &size, LARGE + 100000);
+        piped_drain(&console);
     }
-    drain(ends[0], got, &size, LARGE + 100000);
-    restore(saved);
-    assert_int_equal(it.result.outcome, DJP__SENT);
+    piped_drain(&console);
+    piped_restore(&console);
+    assert_int_equal(console.it.result.outcome, DJP__SENT);
     assert_true(pauses > 1);
-    assert_int_equal(size, LARGE + 5 * hosts);
+    assert_int_equal(console.size, LARGE + 5 * hosts);
     unsigned line = 0;
-    for (char *at = got; at < got + size; at = (char *)memchr(at, '\n', LARGE) + 1) {
+    for (char *at = console.got; at < console.got + console.size;
+         at = (char *)memchr(at, '\n', LARGE) + 1) {
         if (memcmp(at, "host\n", 5) != 0) {
             assert_memory_equal(at, large + 100 * line, 100);
             line++;
         }
     }
     assert_int_equal(line, LARGE / 100);
-    transport->ops->free(transport);
-    close(ends[0]);
-    close(ends[1]);
-    free(got);
+    piped_close(&console);
 }
 
 static void
 a_socket_is_continued(void **state)
 {
     (void)state;
-    int ends[2], saved;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    set_nonblock(ends[0]);
-    djp__transport *transport = console_on(&saved, ends[1]);
-    feed it = {.wish = DJP__SEND_PAUSE};
-    feed_add(&it, large, LARGE);
-    char *got = malloc(LARGE + 1);
-    size_t size = 0;
-    unsigned pauses = finish(transport, &it, ends[0], got, &size, LARGE + 1);
-    restore(saved);
+    piped console;
+    piped_open(&console, socket_pair, LARGE + 1);
+    unsigned pauses = piped_finish(&console);
+    piped_restore(&console);
     assert_true(pauses > 0);
-    assert_int_equal(size, LARGE);
-    assert_memory_equal(got, large, LARGE);
-    transport->ops->free(transport);
-    close(ends[0]);
-    close(ends[1]);
-    free(got);
+    assert_int_equal(console.size, LARGE);
+    assert_memory_equal(console.got, large, LARGE);
+    piped_close(&console);
 }
 
 /* A paused request can be given up; the next one begins on a new line. */
@@ -259,32 +284,23 @@ static void
 a_paused_request_can_be_given_up(void **state)
 {
     (void)state;
-    int ends[2], saved;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    set_nonblock(ends[0]);
-    djp__transport *transport = console_on(&saved, ends[1]);
-    feed it = {.wish = DJP__SEND_PAUSE};
-    feed_add(&it, large, LARGE);
-    run(transport, &it);
-    unsigned before = it.done;
-    it.wish = DJP__SEND_GIVE_UP;
-    run(transport, &it);
-    djp__send_result result = it.result;
-    char *got = malloc(LARGE + 100);
-    size_t size = 0;
-    drain(ends[0], got, &size, LARGE + 100);
-    feed_add(&it, "{}\n", 3);
-    finish(transport, &it, ends[0], got, &size, LARGE + 100);
-    restore(saved);
+    piped console;
+    piped_open(&console, socket_pair, LARGE + 100);
+    run(console.transport, &console.it);
+    unsigned before = console.it.done;
+    console.it.wish = DJP__SEND_GIVE_UP;
+    run(console.transport, &console.it);
+    djp__send_result result = console.it.result;
+    piped_drain(&console);
+    feed_add(&console.it, "{}\n", 3);
+    piped_finish(&console);
+    piped_restore(&console);
     assert_int_equal(before, 0);
     assert_int_equal(result.outcome, DJP__SEND_ABORTED);
     assert_in_range(result.wire_bytes, 1, LARGE - 1);
-    assert_int_equal(size, result.wire_bytes + 4);
-    assert_memory_equal(got + result.wire_bytes, "\n{}\n", 4);
-    transport->ops->free(transport);
-    close(ends[0]);
-    close(ends[1]);
-    free(got);
+    assert_int_equal(console.size, result.wire_bytes + 4);
+    assert_memory_equal(console.got + result.wire_bytes, "\n{}\n", 4);
+    piped_close(&console);
 }
 
 /* A child of a fork forgets the request that its parent is writing. */
@@ -292,30 +308,21 @@ static void
 a_child_begins_with_no_request(void **state)
 {
     (void)state;
-    int ends[2], saved;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    set_nonblock(ends[0]);
-    djp__transport *transport = console_on(&saved, ends[1]);
-    feed it = {.wish = DJP__SEND_PAUSE};
-    feed_add(&it, large, LARGE);
-    run(transport, &it);
-    transport->ops->abandon(transport);
-    run(transport, &it); /* has nothing to send */
-    unsigned done = it.done;
-    char *got = malloc(LARGE + 100);
-    size_t size = 0;
-    drain(ends[0], got, &size, LARGE + 100);
-    size = 0;
-    feed_add(&it, "{}\n", 3);
-    finish(transport, &it, ends[0], got, &size, LARGE + 100);
-    restore(saved);
+    piped console;
+    piped_open(&console, socket_pair, LARGE + 100);
+    run(console.transport, &console.it);
+    console.transport->ops->abandon(console.transport);
+    run(console.transport, &console.it); /* has nothing to send */
+    unsigned done = console.it.done;
+    piped_drain(&console);
+    console.size = 0;
+    feed_add(&console.it, "{}\n", 3);
+    piped_finish(&console);
+    piped_restore(&console);
     assert_int_equal(done, 0);
-    assert_int_equal(size, 3);
-    assert_memory_equal(got, "{}\n", 3);
-    transport->ops->free(transport);
-    close(ends[0]);
-    close(ends[1]);
-    free(got);
+    assert_int_equal(console.size, 3);
+    assert_memory_equal(console.got, "{}\n", 3);
+    piped_close(&console);
 }
 
 int

@@ -81,6 +81,19 @@ shows(djp_sdk *sdk, const char *line)
     return strstr(exposition(sdk), line) != NULL;
 }
 
+/* The exemplar of the first line that has a text; NULL without one. */
+static inline const char *
+exemplar_of(djp_sdk *sdk, const char *text)
+{
+    size_t size;
+    djp_free(exposed);
+    assert_int_equal(
+        djp_registry_expose(&exposed, &size, djp_sdk_registry(sdk), DJP_OPENMETRICS_1_0_0), 0);
+    const char *at = strstr(exposed, text);
+    assert_non_null(at);
+    return strstr(at, " # {trace_id=");
+}
+
 typedef struct sink {
     char text[1 << 16];
     size_t used;

@@ -304,19 +304,6 @@ test_samplers_see_the_request(void **state)
     sdk_free(sdk);
 }
 
-/* The exemplar of the first line that has a text; NULL without one. */
-static const char *
-exemplar_of(djp_sdk *sdk, const char *text)
-{
-    size_t size;
-    djp_free(exposed);
-    assert_int_equal(
-        djp_registry_expose(&exposed, &size, djp_sdk_registry(sdk), DJP_OPENMETRICS_1_0_0), 0);
-    const char *at = strstr(exposed, text);
-    assert_non_null(at);
-    return strstr(at, " # {trace_id=");
-}
-
 /* The trace of a request below a sampled span will be exported, and its exemplar has the time of
  * its end. */
 static void
