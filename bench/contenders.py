@@ -26,7 +26,8 @@ def best(statement, names=None, count=100, seconds=1.5):
         + f"        {indented}\n" * 10
     )
     space = {}
-    exec(source, space)  # noqa: S102 - names become local variables and the loop is unrolled, so that only the statement is timed
+    # Names become local variables and the loop is unrolled, so that only the statement is timed.
+    exec(source, space)  # noqa: S102
     loop, rounds = space["loop"], range(max(count // 10, 1))
     clock, fastest, end = time.perf_counter_ns, float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:

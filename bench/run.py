@@ -127,7 +127,8 @@ def main():
     url = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
     build = "distribution's build" if sys.base_prefix == "/usr" else "build of its own"
     print(
-        f"CPython {platform.python_version()} ({build}), {platform.machine()}, {os.cpu_count()} cores"
+        f"CPython {platform.python_version()} ({build}), {platform.machine()}, "
+        f"{os.cpu_count()} cores"
     )
     missed = 0
     try:
@@ -146,7 +147,8 @@ def main():
             )
             missed += verdict.endswith("MISSED")
             print(
-                f"{what:40} ours {show(mine)}   {name:40} {show(theirs)}   {ratio:7.1f}x  {verdict}",
+                f"{what:40} ours {show(mine)}   {name:40} {show(theirs)}   "
+                f"{ratio:7.1f}x  {verdict}",
                 flush=True,
             )
         for what, name, unit in ABSOLUTE:

@@ -19,7 +19,8 @@ async def serve(reader, writer):
             )
             await reader.readexactly(size)
             writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
+                b"Content-Length: 0\r\n\r\n"
             )
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

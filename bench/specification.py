@@ -129,13 +129,15 @@ def main():
         sink.stdin.close()
         sink.wait(10)
     print(
-        f"CPython {sys.version.split()[0]}, {REPEATS} repeats of {SECONDS:.0f} s at {RATE} spans/s, mean (deviation)"
+        f"CPython {sys.version.split()[0]}, {REPEATS} repeats of {SECONDS:.0f} s "
+        f"at {RATE} spans/s, mean (deviation)"
     )
     for name, values in rows.items():
         load, lost, rate, memory = zip(*values)
         spread = statistics.stdev(load) if len(load) > 1 else 0.0
         print(
-            f"{name:5} CPU {100 * statistics.mean(load):6.2f} % of a core ({100 * spread:.2f})   lost {100 * statistics.mean(lost):5.1f} %   "
+            f"{name:5} CPU {100 * statistics.mean(load):6.2f} % of a core ({100 * spread:.2f})   "
+            f"lost {100 * statistics.mean(lost):5.1f} %   "
             f"{statistics.mean(rate):9.0f} spans/s/core   peak {statistics.mean(memory):5.1f} MiB"
         )
 

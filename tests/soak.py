@@ -294,7 +294,8 @@ def report(load: Load, samples: list[dict[str, int]]) -> int:
         failed |= grown > limit
         shown = [sample[what] for sample in samples]
         print(
-            f"{what:12}first {shown[0]}, last {shown[-1]}, most {max(shown)}, growth {grown:.0f} of {limit} allowed"
+            f"{what:12}first {shown[0]}, last {shown[-1]}, most {max(shown)}, "
+            f"growth {grown:.0f} of {limit} allowed"
         )
     for fault in load.faults:
         print(f"FAULT       {fault}")

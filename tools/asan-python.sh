@@ -5,8 +5,8 @@ set -euo pipefail
 verb=$1 python=$2 out=$PWD/build/asan-python
 if [ "$verb" = build ]; then
   mkdir -p "$out"
-  sources=$(find setup.py pyproject.toml core bindings/python middleware -type f -not -name '*.pyc' |
-    sort | xargs sha256sum | sha256sum)
+  sources=$(find setup.py pyproject.toml core bindings/python middleware \
+    -type f -not -name '*.pyc' | sort | xargs sha256sum | sha256sum)
   [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ] || exit 0
   # In a copy: setuptools would take the extension that another build left in build/, whatever flags
   # it was made with.

@@ -34,8 +34,8 @@ failures_crash() {
   grep -qE "$pattern" "$1" && echo "a crash"
 }
 
-# failure TEST LOG WHY [COMMAND...]: keeps a failing test. WHY it stands is empty where the log is to
-# show that; a failure without a COMMAND stands, too.
+# failure TEST LOG WHY [COMMAND...]: keeps a failing test. WHY it stands is empty where the log is
+# to show that; a failure without a COMMAND stands, too.
 failure() {
   local name=$1 log=$2 why=$3 folder; shift 3
   folder=$(mktemp -d "$DJP_FAILURES/XXXXXX")
@@ -101,8 +101,8 @@ failures_judge() {
   [ ${#failing[@]} = 0 ] && [ ${#unsteady[@]} -le $UNSTEADY_MAX ]
 }
 
-# failures_end STATUS: the verdict of a script. In a run of parts, the run judges. DJP_REPORTS is the
-# folder of the sanitizers' reports, where they do not go to the output.
+# failures_end STATUS: the verdict of a script. In a run of parts, the run judges. DJP_REPORTS is
+# the folder of the sanitizers' reports, where they do not go to the output.
 failures_end() {
   local status=$1 report
   for report in "${DJP_REPORTS:-/nowhere}"/*; do

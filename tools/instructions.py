@@ -107,7 +107,10 @@ def surroundings(python):
         "compiler": version.partition(" ")[2],
     }  # the first word is the program's name
     if python:
-        code = "import platform, sysconfig; print(platform.python_version(), sysconfig.get_config_var('OPT'))"
+        code = (
+            "import platform, sysconfig;"
+            "print(platform.python_version(), sysconfig.get_config_var('OPT'))"
+        )
         found["python"] = subprocess.check_output([python, "-c", code], text=True).strip()
     return found
 

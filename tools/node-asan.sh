@@ -8,8 +8,9 @@ node=$(tools/node-find.sh)
 tools/node-copy.sh "$out"
 if [ "$verb" = build ]; then
   cd "$out"
-  DJP_TELEMETRY_NATIVE=require \
-    DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
+  flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
+  flags+=" -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE"
+  DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS=$flags \
     DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$node" bindings/node/install.js
   case "$(nm -D build/Release/djp_telemetry.node)" in
     *__asan_init*) exit 0 ;;

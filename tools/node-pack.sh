@@ -7,7 +7,8 @@ rm -rf "$out" && mkdir -p "$out/project"
 npm pack --silent --pack-destination "$out" >/dev/null
 cd "$out/project"
 echo '{"private":true}' > package.json
-DJP_TELEMETRY_NATIVE=require npm install --silent --no-audit --no-fund --no-package-lock --omit=peer --foreground-scripts ../djp-telemetry-*.tgz
+DJP_TELEMETRY_NATIVE=require npm install --silent --no-audit --no-fund --no-package-lock \
+  --omit=peer --foreground-scripts ../djp-telemetry-*.tgz
 cat > use.js <<'JS'
 const assert = require('node:assert');
 const t = require('djp-telemetry');

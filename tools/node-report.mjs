@@ -1,6 +1,6 @@
-// A reporter for `node --test`: prints each test that fails with its error, then the slowest ten and
-// a count. For each file with a failure it writes one into the folder DJP_NODE_FAILURES: a line with
-// the path, what the file printed, and the errors.
+// A reporter for `node --test`: prints each test that fails with its error, then the slowest ten
+// and a count. For each file with a failure it writes one into the folder DJP_NODE_FAILURES: a line
+// with the path, what the file printed, and the errors.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -58,5 +58,6 @@ export default async function* report(source) {
   for (const [ms, name] of times.sort((a, b) => b[0] - a[0]).slice(0, 10)) {
     yield `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}\n`;
   }
-  yield `${process.version}: passed ${count.passed} failed ${count.failed} skipped ${count.skipped}\n`;
+  const { passed, failed, skipped } = count;
+  yield `${process.version}: passed ${passed} failed ${failed} skipped ${skipped}\n`;
 }

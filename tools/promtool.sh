@@ -9,7 +9,8 @@ bin=$cache/prometheus/usr/bin
 if [ ! -x "$bin/promtool" ]; then
   command -v apt-get >/dev/null || exit 0
   mkdir -p "$cache/prometheus" && cd "$cache/prometheus"
-  apt-get download -qq prometheus >/dev/null 2>&1 || { [ "$(id -u)" = 0 ] && apt-get update -qq && apt-get download -qq prometheus >/dev/null 2>&1; } || exit 0
+  download() { apt-get download -qq prometheus >/dev/null 2>&1; }
+  download || { [ "$(id -u)" = 0 ] && apt-get update -qq && download; } || exit 0
   dpkg -x prometheus_*.deb . && rm -f prometheus_*.deb
 fi
 [ -x "$bin/promtool" ] && echo "$bin"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# py-test.sh PYTHON [ARGUMENT...]: pytest with these arguments. A test that failed beside others then
-# runs again (see failures.sh). The output goes to a file, not through a pipe: a process that a test
-# left behind would keep that open, and this script would wait for it.
+# py-test.sh PYTHON [ARGUMENT...]: pytest with these arguments. A test that failed beside others
+# then runs again (see failures.sh). The output goes to a file, not through a pipe: a process that a
+# test left behind would keep that open, and this script would wait for it.
 set -uo pipefail
 . "$(dirname "$0")/failures.sh"
 python=$1; shift

@@ -27,7 +27,8 @@ try() { # MINOR: prints the verdict; fails when the package does not work with i
   mkdir -p "$place/source"
   (cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$place/source") || return 1
   "$python" -m venv "$place/venv" || return 1
-  if ! DJP_TELEMETRY_NATIVE=require "$place/venv/bin/pip" install -q --disable-pip-version-check "$place/source" >"$place/log" 2>&1; then
+  if ! DJP_TELEMETRY_NATIVE=require "$place/venv/bin/pip" install -q \
+    --disable-pip-version-check "$place/source" >"$place/log" 2>&1; then
     cat "$place/log"
     echo "python $minor: does not build"
     return 1

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # run-parts.sh COUNT PART...: runs targets of the Makefile, COUNT of them beside each other, prints
-# the output of each when it ends, and tells how long each took. A part that fails does not stop the
-# others. At the end, when nothing else runs, tests that failed run again (see failures.sh), and each
-# failing one is named with the end of its output. A part that is not done after PART_SECONDS is
-# ended, with the stacks of its processes, and processes that outlive their part are named and ended.
-# Nothing may be left to build: two parts would build the same thing at once.
+# the output of each when it ends, and tells how long each took. A part that fails does not stop
+# the others. At the end, when nothing else runs, tests that failed run again (see failures.sh), and
+# each failing one is named with the end of its output. A part that is not done after PART_SECONDS
+# is ended, with the stacks of its processes, and processes that outlive their part are named and
+# ended. Nothing may be left to build: two parts would build the same thing at once.
 set -uo pipefail
 . "$(dirname "$0")/failures.sh"
 count=$1; shift
@@ -67,7 +67,8 @@ part() {
   local result=good wall user system watch
   part_watch "$1" &
   watch=$!
-  { time "${MAKE:-make}" --no-print-directory "$1" >"$logs/$1.out" 2>&1; } 2>"$logs/$1.time" || result=FAILED
+  { time "${MAKE:-make}" --no-print-directory "$1" >"$logs/$1.out" 2>&1; } 2>"$logs/$1.time" ||
+    result=FAILED
   kill "$watch" 2>/dev/null && wait "$watch"
   part_left "$1" >>"$logs/left"
   read -r wall user system <"$logs/$1.time"

@@ -229,7 +229,8 @@ async function main() {
     for (const name of Object.keys(FORMS)) results[name].push(await child(name));
   }
   console.log(
-    `node ${process.version}, ns per span with 5 attributes, minimum of ${rounds} processes (median)`,
+    `node ${process.version}, ns per span with 5 attributes, ` +
+      `minimum of ${rounds} processes (median)`,
   );
   for (const [name, list] of Object.entries(results)) {
     list.sort((a, b) => a - b);

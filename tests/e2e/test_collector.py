@@ -81,8 +81,10 @@ def test_every_field_arrives_as_it_was_recorded(collector, protocol, compression
     got = attributes(root["attributes"])
     assert got.pop("sampling.reason") == "error"  # a span of the local trace failed
     assert got == {
-        "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62, "negative": -5, "real": 0.1,
-        "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]}, "empty": "", "twice": "last",
+        "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62,
+        "negative": -5, "real": 0.1,
+        "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]},
+        "empty": "", "twice": "last",
     }  # fmt: skip
     assert [(e["name"], attributes(e["attributes"])) for e in root["events"]] == [
         ("began", {"n": 1})

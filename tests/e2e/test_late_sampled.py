@@ -107,7 +107,8 @@ SAMPLERS = {
     "marked": {
         "transform": {
             "trace_statements": [
-                'set(span.attributes["sampling.priority"], 1) where IsMatch(span.trace_state["ot"], "^th:0(;|$)")'
+                'set(span.attributes["sampling.priority"], 1) '
+                'where IsMatch(span.trace_state["ot"], "^th:0(;|$)")'
             ]
         },
         "probabilistic_sampler": {"mode": "proportional", "sampling_percentage": 50},

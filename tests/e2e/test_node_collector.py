@@ -78,8 +78,10 @@ def check_root(root):
     got = attributes(root["attributes"])
     assert got.pop("sampling.reason") == "error"  # a span of the local trace failed
     assert got == {
-        "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62, "negative": -5, "real": 0.1,
-        "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]}, "empty": "", "twice": "last",
+        "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62,
+        "negative": -5, "real": 0.1,
+        "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]},
+        "empty": "", "twice": "last",
         "long": "é" * 5000, "astral": "😀",
     }  # fmt: skip
     assert type(got["zero"]) is int and type(got["real"]) is float

@@ -55,7 +55,10 @@ class Service:
             "OTEL_SERVICE_NAME": service,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{jaeger.grpc}",
             "OTEL_TRACES_SAMPLER": "parentbased_jaeger_remote",
-            "OTEL_TRACES_SAMPLER_ARG": f"endpoint=http://127.0.0.1:{jaeger.sampling},pollingIntervalMs=200,initialSamplingRate=0.001",
+            "OTEL_TRACES_SAMPLER_ARG": (
+                f"endpoint=http://127.0.0.1:{jaeger.sampling},"
+                "pollingIntervalMs=200,initialSamplingRate=0.001"
+            ),
         }
         self.process = subprocess.Popen(
             command,

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("opentelemetry.proto")
 import backends  # noqa: E402
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: E402
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: E402
+    ExportTraceServiceRequest,
+)
 from send_otlp import Sender  # noqa: E402
 
 pytestmark = pytest.mark.e2e

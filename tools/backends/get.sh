@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${DJP_INFRA:-$HOME/.cache/djp-infra}/bin
 needed=1.25
 version=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || version=
-if [ -z "$version" ] || [ "$(printf '%s\n' "$needed" "$version" | sort -V | head -n 1)" != "$needed" ]; then
+older=$(printf '%s\n' "$needed" "$version" | sort -V | head -n 1)
+if [ -z "$version" ] || [ "$older" != "$needed" ]; then
   echo "backends: Go $needed or newer is not on PATH" >&2
   exit 1
 fi
@@ -38,9 +39,12 @@ if [ $# = 0 ]; then
 fi
 for name in "$@"; do
   case $name in
-    collector) build otelcol-djp "$(cat "$here"/collector/{go.mod,main.go} | sha256sum | cut -c1-16)" "$here/collector/build.sh" ;;
+    collector)
+      sources=$(cat "$here"/collector/{go.mod,main.go} | sha256sum | cut -c1-16)
+      build otelcol-djp "$sources" "$here/collector/build.sh" ;;
     jaeger) from_module jaeger github.com/jaegertracing/jaeger@v1.76.0 ./cmd/jaeger ;;
-    prometheus | promtool) from_module "$name" github.com/prometheus/prometheus@v0.315.0 "./cmd/$name" ;;
+    prometheus | promtool)
+      from_module "$name" github.com/prometheus/prometheus@v0.315.0 "./cmd/$name" ;;
     *) echo "backends: no recipe for $name" >&2; exit 1 ;;
   esac
 done

@@ -21,5 +21,7 @@ if [ ${#python[@]} -gt 0 ]; then
   "$bin/ruff" check -q --force-exclude "${python[@]}" || bad=1
   "$bin/ruff" format --check -q --force-exclude "${python[@]}" || bad=1
 fi
-if [ ${#js[@]} -gt 0 ]; then node_modules/.bin/prettier --log-level=warn --check "${js[@]}" || bad=1; fi
+if [ ${#js[@]} -gt 0 ]; then
+  node_modules/.bin/prettier --log-level=warn --check "${js[@]}" || bad=1
+fi
 exit $bad

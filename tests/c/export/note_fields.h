@@ -5,7 +5,8 @@
 
 /* clang-format off */
 #define NOTE_TIME(F) F(time, 1, "timeUnixNano", "time", note->unix_ns)
-#define NOTE_SEVERITY(F) F(word, 2, "severityNumber", "severity", note->severity, note_severities, 3)
+#define NOTE_SEVERITY(F)                                                                           \
+    F(word, 2, "severityNumber", "severity", note->severity, note_severities, 3)
 #define NOTE_BODY(F) F(value, 5, "body", "body", walk, note_body(walk, item))
 #define NOTE_ATTRIBUTES(F, THEN) \
     THEN(F(attributes_begin, 6, "attributes", "attributes"), \
