@@ -86,6 +86,7 @@
 #include "metrics/table.c"
 #include "metrics/handle.c"
 #include "metrics/exemplar.c"
+#include "metrics/exponential.c"
 #include "metrics/spelling.c"
 #include "metrics/family.c"
 #include "metrics/series.c"

@@ -80,6 +80,7 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     point->created_unix_ns = entry->created_unix_ns;
     point->whole = 0;
     point->buckets = NULL;
+    point->exponential = NULL;
     point->pid = 0;
     switch (snapshot->family.type) {
     case DJP_COUNTER:

@@ -5,6 +5,7 @@
 #define DJP_METRICS_SNAPSHOT_H
 
 #include "metrics/exemplar.h"
+#include "metrics/exponential.h"
 #include "metrics/registry.h"
 
 /* A family. All texts lie in the segment permanently. */
@@ -31,6 +32,9 @@ typedef struct djp__snapshot_point {
     uint32_t pid; /* gauges with a point for each process: of that process; otherwise 0 */
     double number; /* gauges: the value; histograms: the sum */
     const uint64_t *buckets; /* histograms: bucket_count + 1 counts, not cumulative */
+    /* histograms that keep base-2 exponential buckets, too; NULL: others. Its count may be below
+     * `whole` by observations of infinity and those in progress */
+    const djp__exponential *exponential;
 } djp__snapshot_point;
 
 typedef struct djp__snapshot {
@@ -38,6 +42,7 @@ typedef struct djp__snapshot {
     djp__snapshot_family family; /* the current one */
     uint32_t next; /* offset of the family after it; 0: none */
     uint64_t buckets[DJP_BUCKETS_MAX + 1];
+    djp__exponential exponential;
 } djp__snapshot;
 
 /* Runs the collectors and starts before the first family. Borrows the registry; needs no
