@@ -28,6 +28,8 @@ typedef struct connection {
 
 struct loopback {
     pthread_mutex_t mutex; /* guards all that follows */
+    pthread_cond_t changed; /* the action, or the end of all connections */
+    int hangs_up;
     int listener, port;
     pthread_t thread;
     char url[256];
@@ -100,7 +102,14 @@ arrive(loopback *server, const char *bytes, size_t size)
     server->last[size] = '\0';
     server->last_size = size;
     server->requests++;
+    while (server->action == LOOPBACK_HOLD && !server->hangs_up) {
+        pthread_cond_wait(&server->changed, &server->mutex);
+    }
     loopback_action action = server->action;
+    if (action == LOOPBACK_CLOSE_ONCE) {
+        server->action = LOOPBACK_REPLY;
+        action = LOOPBACK_CLOSE;
+    }
     pthread_mutex_unlock(&server->mutex);
     return action;
 }
@@ -142,6 +151,7 @@ serve_http1(loopback *server, input *in)
             }
             continue;
         }
+        int is_preface = memcmp(in->data, "PRI ", 4) == 0; /* of HTTP/2: ends the connection */
         loopback_action action = arrive(server, in->data, size);
         input_drop(in, size);
         if (action == LOOPBACK_CLOSE) {
@@ -151,6 +161,9 @@ serve_http1(loopback *server, input *in)
             return;
         }
         if (action == LOOPBACK_REPLY_AND_CLOSE) {
+            return;
+        }
+        if (is_preface) {
             return;
         }
     }
@@ -283,9 +296,9 @@ static void
 serve_http2(loopback *server, input *in)
 {
     h2_body request = {NULL, 0};
-    if (input_fill(in, PREFACE) && memcmp(in->data, "PRI * HTTP/2.0", 14) == 0) {
+    if (send_frame(in->fd, H2_SETTINGS, 0, 0, NULL, 0) && input_fill(in, PREFACE) &&
+        memcmp(in->data, "PRI * HTTP/2.0", 14) == 0) {
         input_drop(in, PREFACE);
-        send_frame(in->fd, H2_SETTINGS, 0, 0, NULL, 0);
         while (take_frame(server, in, &request)) {
             continue;
         }
@@ -308,6 +321,12 @@ serve(void *argument)
         (speaks_http2 ? serve_http2 : serve_http1)(server, &in);
     }
     free(in.data);
+    /* A close with unread bytes would reset the connection, and the response with it. */
+    char rest[4096];
+    shutdown(self->fd, SHUT_WR);
+    while (recv(self->fd, rest, sizeof rest, 0) > 0) {
+        continue;
+    }
     pthread_mutex_lock(&server->mutex);
     close(self->fd);
     self->fd = -1;
@@ -363,6 +382,7 @@ loopback_new(void)
     assert_non_null(server);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->changed, NULL);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         server->places[i].fd = -1;
     }
@@ -380,6 +400,8 @@ static void
 shut_all(loopback *server)
 {
     pthread_mutex_lock(&server->mutex);
+    server->hangs_up = 1;
+    pthread_cond_broadcast(&server->changed);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         if (server->places[i].fd >= 0) {
             shutdown(server->places[i].fd, SHUT_RDWR);
@@ -400,6 +422,7 @@ loopback_free(loopback *server)
             pthread_join(server->places[i].thread, NULL);
         }
     }
+    pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     free(server->reply);
     free(server->last);
@@ -427,6 +450,9 @@ loopback_hang_up(loopback *server)
         pthread_mutex_unlock(&server->mutex);
         pause_ms(open > 0);
     } while (open > 0);
+    pthread_mutex_lock(&server->mutex);
+    server->hangs_up = 0;
+    pthread_mutex_unlock(&server->mutex);
 }
 
 int
@@ -481,6 +507,7 @@ loopback_act(loopback *server, loopback_action action)
 {
     pthread_mutex_lock(&server->mutex);
     server->action = action;
+    pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
 }
 

@@ -13,6 +13,8 @@ typedef enum loopback_action {
     LOOPBACK_REPLY,
     LOOPBACK_REPLY_AND_CLOSE, /* the connection ends after the response */
     LOOPBACK_CLOSE, /* it ends without one */
+    LOOPBACK_CLOSE_ONCE, /* this one does; all later ones are replied to */
+    LOOPBACK_HOLD, /* the response waits until the action changes */
     LOOPBACK_SILENCE /* nothing happens */
 } loopback_action;
 

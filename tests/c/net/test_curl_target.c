@@ -261,42 +261,6 @@ secrets_are_hidden_in_messages(void **state)
     assert_string_equal(empty, "");
 }
 
-static void
-every_allocation_may_fail(void **state)
-{
-    (void)state;
-    djp__destination destination =
-        destination_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
-    destination.headers = "a: b";
-    destination.compress = 1;
-    djp__diagnostics diag;
-    djp__transport *transport = NULL;
-    int failures = 0, code;
-    assert_int_equal(djp__diag_init(&diag, DJP_LOG_NONE, NULL, NULL), 0);
-    do {
-        djp__alloc_fail_after(++failures);
-        code = djp__transport_otlp_new(&transport, &destination, "agent/1", &diag);
-        djp__alloc_fail_after(0);
-        if (code != 0) {
-            assert_int_equal(code, DJP_ENOMEM);
-            assert_null(transport);
-        }
-    } while (code != 0);
-    assert_true(failures > 8);
-    /* A request without memory: nothing is sent, nothing is lost for good. */
-    djp__send_control control = {UINT64_MAX, NULL, NULL};
-    djp__send_result result;
-    djp__alloc_fail_after(1);
-    transport->ops->send(transport, "x", 1, &control, &result);
-    djp__alloc_fail_after(0);
-    assert_int_equal(result.outcome, DJP__SEND_RETRY);
-    assert_string_equal(transport->ops->name, "otlp_grpc");
-    transport->ops->wake(transport);
-    transport->ops->abandon(transport);
-    transport->ops->free(transport);
-    djp__diag_fini(&diag);
-}
-
 int
 main(void)
 {
@@ -309,7 +273,6 @@ main(void)
         cmocka_unit_test(hosts_with_a_port_are_reached_without_a_proxy),
         cmocka_unit_test(headers_are_checked_line_by_line),
         cmocka_unit_test(secrets_are_hidden_in_messages),
-        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
