@@ -95,7 +95,12 @@ span_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->entry.token);
     Py_VISIT(self->entry.below);
-    Py_VISIT(self->context);
+    if (self->context != NULL) {
+        Py_VISIT(self->context);
+        if (Py_REFCNT(self->context) == 1) { /* the collector does not see it, only its type */
+            Py_VISIT(Py_TYPE(self->context));
+        }
+    }
     return 0;
 }
 
@@ -281,6 +286,7 @@ span_part_init(PyObject *module, djp_py_state *state)
     if (noop == NULL || (noop->context = djp_py_span_context_new(state, &none)) == NULL) {
         return -1;
     }
+    PyObject_GC_Track(noop); /* its type refers to the module, which refers to it */
     return PyModule_AddObjectRef(module, "INVALID_SPAN", state->noop_span);
 }
 
