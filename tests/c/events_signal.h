@@ -139,9 +139,10 @@ typedef struct events_encoder {
 } events_encoder;
 
 static inline int
-events_encoder_new(void **out, void *source)
+events_encoder_new(void **out, void *source, int form)
 {
     (void)source;
+    (void)form;
     *out = calloc(1, sizeof(events_encoder));
     return *out ? 0 : DJP_ENOMEM;
 }

@@ -50,9 +50,10 @@ export interface TelemetryOptions {
   resourceAttributes?: Pairs;
   /**
    * Destination of spans: otlp, console (standard output), none, file (OTLP JSON lines) or memory
-   * (for tests). otlp_proto_grpc and otlp_proto_http mean otlp with that protocol. Without a value:
-   * otlp if an endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means
-   * console. Values: otlp, console, none, file, memory. Default: console.
+   * (for tests); or several, separated by commas, which all get each span. otlp_proto_grpc and
+   * otlp_proto_http mean otlp with that protocol. Without a value: otlp if an endpoint is set,
+   * otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means console. Values: otlp,
+   * console, none, file, memory. Default: console.
    */
   exporter?: 'otlp' | 'console' | 'none' | 'file' | 'memory' | (string & {});
   /**

@@ -60,9 +60,9 @@ export interface SettingsStatus {
   resource_attributes: TextSetting;
   /**
    * Destination of spans: otlp, console (standard output), none, file (OTLP JSON lines) or memory
-   * (for tests). otlp_proto_grpc and otlp_proto_http mean otlp with that protocol. Without a value:
-   * otlp if an endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means
-   * console.
+   * (for tests); or several, separated by commas, which all get each span. otlp_proto_grpc and
+   * otlp_proto_http mean otlp with that protocol. Without a value: otlp if an endpoint is set,
+   * otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means console.
    */
   exporter: TextSetting;
   /**
@@ -786,7 +786,9 @@ export interface TelemetryStatus {
   otel_sdk: OtelSdkStatus;
   /**
    * Each signal that the SDK can export, by its name, with the same keys; `traces` is always there.
-   * `books`, `dropped`, `ring`, `queue` and `export` of the status have the same counts of traces.
+   * With several exporters, each further one has another entry with its name, such as
+   * `traces.console`, and all counts elsewhere are those of the first. `books`, `dropped`, `ring`,
+   * `queue` and `export` of the status have the same counts of traces.
    */
   signals: Record<string, SignalStatus>;
   /**

@@ -39,9 +39,10 @@ def init_telemetry(
     # A malformed member is ignored. The option takes precedence key by key.
     resource_attributes: _Pairs = None,
     # Destination of spans: otlp, console (standard output), none, file (OTLP JSON lines) or memory
-    # (for tests). otlp_proto_grpc and otlp_proto_http mean otlp with that protocol. Without a
-    # value: otlp if an endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` without an endpoint
-    # means console. Values: otlp, console, none, file, memory. Default: console.
+    # (for tests); or several, separated by commas, which all get each span. otlp_proto_grpc and
+    # otlp_proto_http mean otlp with that protocol. Without a value: otlp if an endpoint is set,
+    # otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means console. Values: otlp,
+    # console, none, file, memory. Default: console.
     exporter: Union[Literal["otlp", "console", "none", "file", "memory"], str, None] = None,
     # always_on, always_off, traceidratio or jaeger_remote (docs/remote-sampling.md), each also with
     # the prefix parentbased_; or a tree of samplers in the grammar of docs/samplers.md. Default:

@@ -59,9 +59,9 @@ class SettingsStatus(TypedDict):
     # A malformed member is ignored. The option takes precedence key by key.
     resource_attributes: TextSetting
     # Destination of spans: otlp, console (standard output), none, file (OTLP JSON lines) or memory
-    # (for tests). otlp_proto_grpc and otlp_proto_http mean otlp with that protocol. Without a
-    # value: otlp if an endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` without an endpoint
-    # means console.
+    # (for tests); or several, separated by commas, which all get each span. otlp_proto_grpc and
+    # otlp_proto_http mean otlp with that protocol. Without a value: otlp if an endpoint is set,
+    # otherwise console. `OTEL_EXPORTER=otlp` without an endpoint means console.
     exporter: TextSetting
     # always_on, always_off, traceidratio or jaeger_remote (docs/remote-sampling.md), each also with
     # the prefix parentbased_; or a tree of samplers in the grammar of docs/samplers.md.
@@ -719,8 +719,9 @@ class TelemetryStatus(TypedDict):
     # The same counts under the names of the OpenTelemetry SDK metrics; docs/metrics.md.
     otel_sdk: OtelSdkStatus
     # Each signal that the SDK can export, by its name, with the same keys; `traces` is always
-    # there. `books`, `dropped`, `ring`, `queue` and `export` of the status have the same counts of
-    # traces.
+    # there. With several exporters, each further one has another entry with its name, such as
+    # `traces.console`, and all counts elsewhere are those of the first. `books`, `dropped`, `ring`,
+    # `queue` and `export` of the status have the same counts of traces.
     signals: dict[str, SignalStatus]
     # The sampling that is in effect, and the source of each part: `configuration`, `program`,
     # `overrides_file`, `remote`, `target` or `budget`.

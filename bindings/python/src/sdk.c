@@ -137,9 +137,10 @@ sdk_describe(const djp_options *options, int with_status)
                        options->report_json == NULL ? 0 : strlen(options->report_json)};
     djp_text summary = {options->summary, options->summary == NULL ? 0 : strlen(options->summary)};
     const char *path = options->file_path == NULL ? "" : options->file_path;
+    unsigned exporters = options->further_exporters | 1u << options->exporter;
     int on_stdout =
-        options->exporter == DJP_EXPORTER_CONSOLE ||
-        (options->exporter == DJP_EXPORTER_FILE && (path[0] == '\0' || strcmp(path, "-") == 0));
+        (exporters & 1u << DJP_EXPORTER_CONSOLE) != 0 ||
+        ((exporters & 1u << DJP_EXPORTER_FILE) != 0 && (path[0] == '\0' || strcmp(path, "-") == 0));
     return Py_BuildValue(
         "{s:O,s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "on_stdout",
         on_stdout ? Py_True : Py_False, "enabled", options->enabled ? Py_True : Py_False, "backend",

@@ -83,7 +83,9 @@ typedef struct djp_options {
      * have a field above; "" when none */
     char *resource_attributes;
     /* traces */
-    djp_exporter exporter;
+    djp_exporter exporter; /* the first one; DJP_EXPORTER_OTLP if it is among several */
+    /* others that get the same spans: bits 1 << djp_exporter */
+    unsigned further_exporters;
     djp_sampler_kind sampler;
     /* for DJP_SAMPLER_TREE, in the syntax of djp_sampler_parse; else "" */
     char *sampler_text;

@@ -59,11 +59,29 @@ report_source(djp__buf *out, const char *source)
     djp__buf_json(out, text, size);
 }
 
+/* All of them, as in the variable. */
+static void
+report_exporters(djp__buf *out, const djp_options *options)
+{
+    const djp__config_row *row = &djp__config_table[DJP_SETTING_EXPORTER];
+    djp__buf_char(out, '"');
+    djp__buf_text(out, djp__config_word_of(row, (int)options->exporter));
+    for (int i = 0; i < DJP__EXPORTERS; i++) {
+        if (options->further_exporters >> i & 1u) {
+            djp__buf_char(out, ',');
+            djp__buf_text(out, djp__config_word_of(row, i));
+        }
+    }
+    djp__buf_char(out, '"');
+}
+
 static void
 report_word(djp__buf *out, const djp_options *options, djp__setting setting, int word)
 {
     if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
         report_text(out, options->sampler_text);
+    } else if (setting == DJP_SETTING_EXPORTER) {
+        report_exporters(out, options);
     } else {
         report_text(out, djp__config_word_of(&djp__config_table[setting], word));
     }

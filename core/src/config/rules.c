@@ -112,51 +112,80 @@ djp__config_otlp_protocol(djp_text word)
     return -1;
 }
 
-/* The standard variable has a separate value for OTLP JSON on standard output. */
+/* Returns the exporter of a word, or -1. */
 static int
-rules_take_exporter_word(djp__config_state *state, const djp__config_given *given, djp_text word)
+rules_exporter_of(djp_text word)
 {
     djp__config_value value;
     if (djp__text_equal_nocase(word, "otlp/stdout")) {
-        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_FILE, given->name);
-        djp__config_set_text(state, DJP_SETTING_FILE_PATH, djp__text("-"), given->name);
-        return 1;
+        return DJP_EXPORTER_FILE;
     }
     if (djp__config_otlp_protocol(word) >= 0) {
-        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP, given->name);
-        return 1;
+        return DJP_EXPORTER_OTLP;
     }
-    if (!djp__config_parse(&value, &djp__config_table[DJP_SETTING_EXPORTER], DJP_FORM_WORD, word)) {
-        return 0;
-    }
-    djp__config_set_number(state, DJP_SETTING_EXPORTER, value.integer, given->name);
-    return 1;
+    return djp__config_parse(&value, &djp__config_table[DJP_SETTING_EXPORTER], DJP_FORM_WORD, word)
+               ? value.integer
+               : -1;
 }
 
-/* The variable may be a list; the first known word applies. */
+/* Sets the exporters of a list: OTLP is the first of several, otherwise the one named first. With
+ * "none" among them nothing is exported. */
+static void
+rules_set_exporters(djp__config_state *state, const djp__config_given *given, unsigned named,
+                    int named_first)
+{
+    int first = named_first;
+    if (named & 1u << DJP_EXPORTER_NONE) {
+        first = DJP_EXPORTER_NONE;
+    } else if (named & 1u << DJP_EXPORTER_OTLP) {
+        first = DJP_EXPORTER_OTLP;
+    }
+    unsigned further = named & ~(1u << first);
+    if (first == DJP_EXPORTER_NONE && further != 0) {
+        djp__config_warn(state, given,
+                         "%s names none and other exporters, so nothing is exported. Remove none "
+                         "to use the others.",
+                         given->name);
+        further = 0;
+    }
+    djp__config_set_number(state, DJP_SETTING_EXPORTER, first, given->name);
+    state->out->further_exporters = further;
+}
+
+/* One name or several. */
 static int
 rules_take_exporter(djp__config_state *state, const djp__config_given *given)
 {
     djp_text rest = djp__text(given->text);
     djp_text word;
-    size_t words = 0;
-    int taken = 0;
+    unsigned named = 0;
+    int named_first = -1, bad = 0;
     while (djp__text_split(&word, &rest, ',')) {
         word = djp__text_trim(word);
-        words += word.size != 0;
-        taken = taken || rules_take_exporter_word(state, given, word);
+        int exporter = word.size == 0 ? -1 : rules_exporter_of(word);
+        bad |= word.size != 0 && exporter < 0;
+        if (exporter >= 0) {
+            named |= 1u << exporter;
+            named_first = named_first < 0 ? exporter : named_first;
+        }
+        /* The standard variable has a separate value for OTLP JSON on standard output. */
+        if (djp__text_equal_nocase(word, "otlp/stdout")) {
+            djp__config_set_text(state, DJP_SETTING_FILE_PATH, djp__text("-"), given->name);
+        }
     }
-    if (!taken) {
+    if (named == 0) {
         djp__config_warn_value(state, given, "one of otlp, console, none, file, memory");
-    } else if (words > 1) {
-        djp__config_warn(
-            state, given,
-            "%s names several exporters. Only the first one known is used, %s: name one.",
-            given->name,
-            djp__config_word_of(&djp__config_table[DJP_SETTING_EXPORTER],
-                                (int)state->out->exporter));
+        return 0;
     }
-    return taken;
+    rules_set_exporters(state, given, named, named_first);
+    if (bad) {
+        int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+        djp__config_warn(state, given,
+                         "%s is \"%.*s\", where otlp, console, none, file and memory are known. "
+                         "The other names are left out: correct or remove them.",
+                         given->name, shown, given->text);
+    }
+    return 1;
 }
 
 void
@@ -175,6 +204,7 @@ djp__config_rule_exporter(djp__config_state *state)
                              "OTEL_EXPORTER is otlp but no endpoint is set, so spans go to the "
                              "console. Set OTEL_ENDPOINT.");
             djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_CONSOLE, given.name);
+            state->out->further_exporters &= ~(1u << DJP_EXPORTER_CONSOLE);
         }
         return;
     }

@@ -13,10 +13,10 @@ summary_source(djp__buf *out, const djp__config_state *state, djp__setting setti
 }
 
 static void
-summary_target(djp__buf *out, const djp__config_state *state)
+summary_one_target(djp__buf *out, const djp__config_state *state, djp_exporter exporter)
 {
     const djp_options *options = state->out;
-    switch (options->exporter) {
+    switch (exporter) {
     case DJP_EXPORTER_OTLP:
         djp__buf_text(out, "to ");
         djp__config_show_endpoint(out, options->endpoint);
@@ -42,6 +42,19 @@ summary_target(djp__buf *out, const djp__config_state *state)
         break;
     }
     summary_source(out, state, DJP_SETTING_EXPORTER);
+}
+
+static void
+summary_target(djp__buf *out, const djp__config_state *state)
+{
+    const djp_options *options = state->out;
+    summary_one_target(out, state, options->exporter);
+    for (int i = 0; i < DJP__EXPORTERS; i++) {
+        if (options->further_exporters >> i & 1u) {
+            djp__buf_text(out, " and ");
+            summary_one_target(out, state, (djp_exporter)i);
+        }
+    }
 }
 
 static void

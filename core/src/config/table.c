@@ -106,16 +106,16 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
                 "(W3C Baggage). A "
                 "malformed member is ignored. The option takes precedence key by key.",
          .sources = {{"OTEL_RESOURCE_ATTRIBUTES", DJP_FORM_TEXT}}},
-    [DJP_SETTING_EXPORTER] = {TABLE_WORD(exporter, table_exporters), .ruled = 1,
-                              .standard = "console",
-                              .doc = "Destination of spans: otlp, console (standard output), none, "
-                                     "file (OTLP JSON lines) or memory (for "
-                                     "tests). otlp_proto_grpc and otlp_proto_http mean otlp with "
-                                     "that protocol. Without a value: otlp if an "
-                                     "endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` "
-                                     "without an endpoint means console.",
-                              .sources = {{"OTEL_TRACES_EXPORTER", DJP_FORM_WORD},
-                                          {"OTEL_EXPORTER", DJP_FORM_WORD}}},
+    [DJP_SETTING_EXPORTER] =
+        {TABLE_WORD(exporter, table_exporters), .ruled = 1, .standard = "console",
+         .doc = "Destination of spans: otlp, console (standard output), none, "
+                "file (OTLP JSON lines) or memory (for "
+                "tests); or several, separated by commas, which all get "
+                "each span. otlp_proto_grpc and otlp_proto_http mean otlp with "
+                "that protocol. Without a value: otlp if an "
+                "endpoint is set, otherwise console. `OTEL_EXPORTER=otlp` "
+                "without an endpoint means console.",
+         .sources = {{"OTEL_TRACES_EXPORTER", DJP_FORM_WORD}, {"OTEL_EXPORTER", DJP_FORM_WORD}}},
     [DJP_SETTING_SAMPLER] =
         {TABLE_WORD(sampler, table_samplers), .ruled = 1, .standard = "traceidratio",
          .unit = "sampler",

@@ -1,10 +1,10 @@
-/* Drains records into the encoder, builds batches, counts losses and tracks progress. Does not send
- * or wait. */
+/* Drains records into batches, counts losses and tracks progress. Does not send or wait. */
 #include "pipeline/pipeline.h"
 
 #include <string.h>
 
 #include "base/clock.h"
+#include "pipeline/batch.h"
 
 enum { PIPELINE__PAUSE_NS = 1000000000, PIPELINE__UNCOMMITTED_NS = 1000000 };
 
@@ -45,12 +45,6 @@ pipeline_consume(djp__pipeline *pipeline)
     return pipeline->signal->drain->consume(pipeline->source);
 }
 
-static uint64_t
-pipeline_encoded(const djp__pipeline *pipeline)
-{
-    return pipeline->encoder ? pipeline->signal->encode->items(pipeline->encoder) : 0;
-}
-
 /* ---- accounting ---- */
 
 void
@@ -82,8 +76,17 @@ djp__pipeline_complete(djp__pipeline *pipeline, uint64_t position)
 void
 djp__pipeline_complete_if_empty(djp__pipeline *pipeline)
 {
-    if (djp__load_relaxed(&pipeline->queue.count) == 0 && pipeline_encoded(pipeline) == 0) {
+    if (djp__load_relaxed(&pipeline->queue.count) == 0 && djp__batch_encoded(pipeline) == 0) {
         djp__pipeline_complete(pipeline, pipeline_consumed(pipeline));
+    }
+}
+
+/* All destinations of a signal. */
+static void
+pipeline_complete_all(djp__pipeline *first)
+{
+    for (djp__pipeline *one = first; one != NULL; one = one->further) {
+        djp__pipeline_complete_if_empty(one);
     }
 }
 
@@ -121,87 +124,7 @@ djp__pipeline_report_lost(djp__pipeline *pipeline)
 
 /* ---- batches ---- */
 
-static void
-pipeline_lose_oldest(void *user, const djp__request *request)
-{
-    djp__pipeline_lose(user, DJP__LOSS_QUEUE_FULL, request->items, request->end);
-}
-
-/* During an outage newer items replace those that are older than the export timeout. */
-static int
-pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
-{
-    uint64_t timeout = pipeline->options.export_timeout_ns;
-    int is_outage = djp__load_relaxed(&pipeline->stats.consecutive_failures) > 0;
-    if (timeout == 0 || timeout > now || !is_outage) {
-        return djp__queue_has_room(&pipeline->queue, bytes);
-    }
-    return djp__queue_make_room(&pipeline->queue, bytes, now - timeout, pipeline_lose_oldest,
-                                pipeline);
-}
-
-/* Makes a request of the current batch; 0 if the queue has no room. is_full: closed because of its
- * size. */
-static int
-pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
-{
-    const djp__encode *encode = pipeline->signal->encode;
-    uint64_t items = pipeline_encoded(pipeline);
-    if (items == 0) {
-        return 1;
-    }
-    uint64_t bytes = encode->bytes(pipeline->encoder);
-    if (!pipeline_make_room(pipeline, bytes, now)) {
-        return 0;
-    }
-    djp__request *request = djp__queue_take(&pipeline->queue);
-    if (request == NULL) {
-        return 0;
-    }
-    int failed = encode->finish(pipeline->encoder, &request->body) != 0 || request->body.failed;
-    uint64_t left = pipeline_encoded(pipeline);
-    request->items = items - left;
-    request->end = pipeline_consumed(pipeline);
-    request->born = now;
-    request->is_full = is_full || left > 0;
-    if (failed || request->body.size > pipeline->options.max_request_bytes) {
-        djp__pipeline_lose(pipeline, failed ? DJP__LOSS_ENCODE_NO_MEMORY : DJP__LOSS_TOO_LARGE,
-                           request->items, request->end);
-        djp__queue_give(&pipeline->queue, request);
-        return left == 0;
-    }
-    djp__queue_push(&pipeline->queue, request);
-    return 1;
-}
-
-/* 1: the record needs a new batch. */
-static int
-pipeline_is_full(const djp__pipeline *pipeline, size_t size)
-{
-    uint64_t items = pipeline_encoded(pipeline);
-    return items > 0 && (items >= pipeline->options.batch_items ||
-                         pipeline->signal->encode->bytes(pipeline->encoder) + size >
-                             pipeline->options.batch_bytes);
-}
-
-static void
-pipeline_take(djp__pipeline *pipeline, const void *record, size_t size)
-{
-    int code = pipeline->signal->encode->add(pipeline->encoder, record, size);
-    uint64_t items = pipeline_consume(pipeline);
-    if (code != 0) {
-        djp__loss reason = code == DJP_ENOMEM ? DJP__LOSS_ENCODE_NO_MEMORY : DJP__LOSS_DAMAGED;
-        djp__pipeline_lose(pipeline, reason, items, pipeline_consumed(pipeline));
-    }
-}
-
-static void
-pipeline_count_encoded(djp__pipeline *pipeline)
-{
-    djp__store_relaxed(&pipeline->stats.in_encoder, pipeline_encoded(pipeline));
-}
-
-/* Source -> encoder -> queue; `work` is held. Returns the number of records taken. */
+/* Source -> encoders -> queues; `work` is held. Returns the number of records taken. */
 static uint64_t
 pipeline_drain(djp__pipeline *pipeline, uint64_t now)
 {
@@ -215,37 +138,21 @@ pipeline_drain(djp__pipeline *pipeline, uint64_t now)
         if (record == NULL) {
             break;
         }
-        if (pipeline_is_full(pipeline, size) && !pipeline_close(pipeline, now, 1)) {
+        if (djp__batch_is_full(pipeline, size) && !djp__batch_close(pipeline, now, 1)) {
             pipeline->queue_blocked = 1;
             break;
         }
-        pipeline_take(pipeline, record, size);
+        djp__batch_take(pipeline, record, size);
         taken++;
     }
-    if (pipeline_encoded(pipeline) >= pipeline->options.batch_items) {
-        pipeline_close(pipeline, now, 1);
+    if (djp__batch_items(pipeline) >= pipeline->options.batch_items) {
+        djp__batch_close(pipeline, now, 1);
     }
-    pipeline_count_encoded(pipeline);
+    djp__batch_count(pipeline);
     return taken;
 }
 
 /* ---- discarded items ---- */
-
-/* Discards the content of the encoder. Returns its number of items. */
-static uint64_t
-pipeline_empty_encoder(djp__pipeline *pipeline)
-{
-    uint64_t items = pipeline_encoded(pipeline), left = items;
-    djp__buf body;
-    djp__buf_init(&body, 0);
-    while (left > 0 && pipeline->signal->encode->finish(pipeline->encoder, &body) == 0 &&
-           pipeline_encoded(pipeline) < left) {
-        left = pipeline_encoded(pipeline);
-        djp__buf_clear(&body);
-    }
-    djp__buf_fini(&body);
-    return items - left;
-}
 
 static uint64_t
 pipeline_empty_source(djp__pipeline *pipeline)
@@ -258,46 +165,67 @@ pipeline_empty_source(djp__pipeline *pipeline)
     return items;
 }
 
-/* Switched off: all waiting items are lost. `work` is held; nothing is being sent. */
+/* One destination. In a child of a fork, what it has belongs to the parent until it is adopted. */
 static void
-pipeline_drop(djp__pipeline *pipeline)
+pipeline_discard_one(djp__pipeline *pipeline, djp__loss reason, uint64_t source_items)
 {
-    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_empty_encoder(pipeline);
-    lost += pipeline_empty_source(pipeline);
-    if (pipeline->queue.head) {
-        djp__queue_fini(&pipeline->queue);
+    uint64_t encoded = djp__batch_encoded(pipeline);
+    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + source_items;
+    lost += pipeline->is_adopted ? encoded : 0;
+    djp__queue_fini(&pipeline->queue);
+    djp__store_relaxed(&pipeline->stats.in_encoder, (uint64_t)0);
+    djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
+    djp__pipeline_complete(pipeline, pipeline_consumed(pipeline));
+}
+
+/* Takes or releases `work` of all destinations, in their order. */
+static void
+pipeline_lock_all(djp__pipeline *first)
+{
+    for (djp__pipeline *one = first; one != NULL; one = one->further) {
+        djp__mutex_lock(&one->work);
     }
-    pipeline->queue_blocked = 0;
-    pipeline_count_encoded(pipeline);
-    djp__pipeline_lose(pipeline, DJP__LOSS_SWITCHED_OFF, lost, pipeline_consumed(pipeline));
+}
+
+static void
+pipeline_unlock_all(djp__pipeline *first)
+{
+    for (djp__pipeline *one = first; one != NULL; one = one->further) {
+        djp__mutex_unlock(&one->work);
+    }
 }
 
 void
 djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason)
 {
-    djp__mutex_lock(&pipeline->work);
-    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_empty_source(pipeline);
-    if (pipeline->encoder) {
-        /* if not, they belong to the parent */
-        lost += pipeline->is_adopted ? pipeline_encoded(pipeline) : 0;
-        pipeline->signal->encode->free(pipeline->encoder);
-        pipeline->encoder = NULL;
+    if (pipeline->first != pipeline) {
+        return; /* together with the first */
     }
-    djp__queue_fini(&pipeline->queue);
-    djp__store_relaxed(&pipeline->stats.in_encoder, (uint64_t)0);
-    djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
-    djp__pipeline_complete(pipeline, pipeline_consumed(pipeline));
-    djp__mutex_unlock(&pipeline->work);
+    pipeline_lock_all(pipeline);
+    uint64_t source_items = pipeline_empty_source(pipeline);
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        pipeline_discard_one(one, reason, source_items);
+    }
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        one->signal->encode->free(one->encoder);
+        one->encoder = NULL;
+    }
+    pipeline_unlock_all(pipeline);
 }
 
 void
 djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason)
 {
-    djp__mutex_lock(&pipeline->work);
-    uint64_t lost = djp__load_relaxed(&pipeline->queue.items) + pipeline_encoded(pipeline);
-    lost += pipeline_empty_source(pipeline);
-    djp__mutex_unlock(&pipeline->work);
-    djp__pipeline_lose(pipeline, reason, lost, pipeline_consumed(pipeline));
+    if (pipeline->first != pipeline) {
+        return;
+    }
+    pipeline_lock_all(pipeline);
+    uint64_t source_items = pipeline_empty_source(pipeline);
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        uint64_t waiting = djp__load_relaxed(&one->queue.items) + djp__batch_encoded(one);
+        djp__pipeline_lose(one, reason, waiting + source_items, pipeline_consumed(one));
+    }
+    pipeline_unlock_all(pipeline);
 }
 
 /* ---- worker ---- */
@@ -333,30 +261,19 @@ djp__pipeline_is_idle(const djp__pipeline *pipeline)
     return !pipeline->queue_blocked && pipeline->timer.due == 0;
 }
 
-/* Creates encoder and queue in this process. In a forked child the inherited ones belong to the
- * parent and are only freed. 0 without memory. */
+/* Without memory, tries again later. */
 static int
 pipeline_adopt(djp__pipeline *pipeline, uint64_t now)
 {
-    void *encoder = NULL;
-    if (pipeline->is_adopted && pipeline->encoder) {
+    if (djp__batch_is_adopted(pipeline)) {
         return 1;
     }
-    if (now < pipeline->timer.retry_at ||
-        pipeline->signal->encode->create(&encoder, pipeline->source) != 0) {
-        pipeline->timer.retry_at =
-            now < pipeline->timer.retry_at ? pipeline->timer.retry_at : now + PIPELINE__PAUSE_NS;
+    if (now < pipeline->timer.retry_at) {
         return 0;
     }
-    djp__mutex_lock(&pipeline->work);
-    if (!pipeline->is_adopted) {
-        pipeline->signal->encode->free(pipeline->encoder);
-        djp__queue_fini(&pipeline->queue);
-        pipeline->is_adopted = 1;
-    }
-    pipeline->encoder = encoder;
-    djp__mutex_unlock(&pipeline->work);
-    return 1;
+    int adopted = djp__batch_adopt(pipeline);
+    pipeline->timer.retry_at = adopted ? pipeline->timer.retry_at : now + PIPELINE__PAUSE_NS;
+    return adopted;
 }
 
 /* Muted: drops all waiting items, after cancelling requests that are being sent. */
@@ -364,13 +281,16 @@ static void
 pipeline_run_muted(djp__pipeline *pipeline, uint64_t now)
 {
     djp__batch_timer *timer = &pipeline->timer;
-    if (pipeline->queue.sending > 0) {
-        return;
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        if (one->queue.sending > 0) {
+            return;
+        }
     }
     djp__mutex_lock(&pipeline->work);
-    pipeline_drop(pipeline);
+    djp__batch_drop(pipeline, DJP__LOSS_SWITCHED_OFF, pipeline_empty_source(pipeline));
+    pipeline->queue_blocked = 0;
     djp__mutex_unlock(&pipeline->work);
-    djp__pipeline_complete_if_empty(pipeline);
+    pipeline_complete_all(pipeline);
     if (timer->due <= now) {
         timer->due = timer->is_active ? now + pipeline_interval(pipeline) : 0;
         timer->is_active = 0;
@@ -385,8 +305,8 @@ pipeline_close_due(djp__pipeline *pipeline, uint64_t now, int is_flushing)
     if (!is_flushing && !is_due) {
         return;
     }
-    int closed = pipeline_close(pipeline, now, 0);
-    pipeline_count_encoded(pipeline);
+    int closed = djp__batch_close(pipeline, now, 0);
+    djp__batch_count(pipeline);
     if (is_due) {
         timer->due = timer->is_active ? now + pipeline_interval(pipeline) : 0;
         timer->is_active = !closed;
@@ -400,7 +320,10 @@ djp__pipeline_run(void *user, uint64_t now)
     if (!pipeline_adopt(pipeline, now)) {
         return;
     }
-    int is_flushing = djp__pipeline_is_flushing(pipeline);
+    int is_flushing = 0;
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        is_flushing |= djp__pipeline_is_flushing(one);
+    }
     if (djp__pipeline_is_muted(pipeline)) {
         pipeline_run_muted(pipeline, now);
         return;
@@ -411,7 +334,7 @@ djp__pipeline_run(void *user, uint64_t now)
     }
     pipeline_close_due(pipeline, now, is_flushing);
     djp__mutex_unlock(&pipeline->work);
-    djp__pipeline_complete_if_empty(pipeline);
+    pipeline_complete_all(pipeline);
     if (djp__load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING &&
         !pipeline->queue_blocked) {
         /* While a transport waits, a slow receiver must not stall recording. */
@@ -450,7 +373,7 @@ pipeline_next_due(void *user, uint64_t now)
 {
     djp__pipeline *pipeline = user;
     uint64_t interval = pipeline_interval(pipeline), due = UINT64_MAX;
-    if (!pipeline->is_adopted || !pipeline->encoder) {
+    if (!djp__batch_is_adopted(pipeline)) {
         return pipeline->timer.retry_at;
     }
     if (pipeline->queue_blocked) {
@@ -511,10 +434,14 @@ static void
 pipeline_leave(void *user)
 {
     djp__pipeline *pipeline = user;
-    djp__sender_give_up(pipeline);
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        djp__sender_give_up(one);
+    }
     djp__pipeline_discard(pipeline, DJP__LOSS_SHUTDOWN);
-    if (pipeline->transport->ops->leave) {
-        pipeline->transport->ops->leave(pipeline->transport);
+    for (djp__pipeline *one = pipeline; one != NULL; one = one->further) {
+        if (one->transport->ops->leave) {
+            one->transport->ops->leave(one->transport);
+        }
     }
 }
 
@@ -530,6 +457,7 @@ djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *sou
     pipeline->worker = worker;
     pipeline->diag = diag;
     pipeline->options = *options;
+    pipeline->first = pipeline->encodes = pipeline;
     djp__mutex_init(&pipeline->work);
     djp__queue_init(&pipeline->queue, options->queue_bytes);
     pipeline->batch_task =
@@ -537,6 +465,24 @@ djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *sou
                     pipeline_enter, pipeline_leave,   pipeline,          NULL};
     pipeline->send_task = (djp__task){"send", DJP__TASK_SEND, djp__sender_run, djp__sender_next_due,
                                       NULL,   NULL,           pipeline,        NULL};
+}
+
+void
+djp__pipeline_join(djp__pipeline *first, djp__pipeline *further)
+{
+    djp__pipeline **link = &first->further;
+    further->first = first;
+    for (djp__pipeline *one = first; one != NULL; one = one->further) {
+        if (further->encodes == further && one->options.form == further->options.form) {
+            further->encodes = one->encodes;
+        }
+        link = &one->further;
+    }
+    *link = further;
+    /* The first one drains and ends for all. */
+    further->batch_task.run = NULL;
+    further->batch_task.next_due = NULL;
+    further->batch_task.leave = NULL;
 }
 
 void
@@ -563,7 +509,7 @@ djp__pipeline_fork_child(djp__pipeline *pipeline)
     djp__queue_fork_child(&pipeline->queue);
     memset(&pipeline->delivery, 0, sizeof pipeline->delivery);
     djp__store_relaxed(&pipeline->flush_target, (uint64_t)0);
-    if (pipeline->signal->drain->fork_child) {
+    if (pipeline->first == pipeline && pipeline->signal->drain->fork_child) {
         pipeline->signal->drain->fork_child(pipeline->source);
     }
 }

@@ -1,7 +1,8 @@
-/* The export pipeline of one signal: drains items into an encoder, builds requests, queues and
- * sends them, and counts each lost item by reason. signal.h describes a signal. A pipeline does not
- * know its instance. Lock order: `work` of one pipeline, then the worker's `mutex`. No message is
- * logged under either. */
+/* The export pipeline of one signal to one destination: drains items into an encoder, builds
+ * requests, queues and sends them, and counts each lost item by reason. A signal with several
+ * destinations has a pipeline for each, the first of which drains for all (djp__pipeline_join).
+ * signal.h describes a signal. A pipeline does not know its instance. Lock order: `work` of one
+ * pipeline, then the worker's `mutex`. No message is logged under either. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -93,6 +94,7 @@ typedef struct djp__pipeline_options {
     uint64_t max_request_bytes;
     uint64_t flush_interval_ns;
     uint64_t export_timeout_ns; /* 0: none */
+    int form; /* of the body, for the signal's encoder */
     const char *target; /* the destination, for messages; borrowed */
     /* the kind of exporter in names of components: "otlp_http"; NULL: that of the transport */
     const char *exporter;
@@ -111,12 +113,16 @@ typedef struct djp__pipeline {
     djp__pipeline_options options;
     djp__task batch_task, send_task;
     struct djp__pipeline *next; /* of the same instance */
+    /* The destinations of one signal, set by djp__pipeline_join: the one that drains the source,
+     * itself if there is no other; the next one; and the one whose encoder writes the bodies,
+     * itself or an earlier one of the same form. */
+    struct djp__pipeline *first, *further, *encodes;
 
     djp__export_stats stats;
 
     /* Guarded by `work`, which the worker holds while it drains and encodes, not while it sends. */
     djp_mutex work;
-    void *encoder; /* created by the worker */
+    void *encoder; /* created by the worker; NULL if another one encodes */
     djp__queue queue; /* requests are sent without the lock: only the worker removes them */
     /* encoder and queue belong to this process; 0 in a child until its worker starts */
     int is_adopted;
@@ -127,6 +133,11 @@ typedef struct djp__pipeline {
     /* Hints to the worker, written under its `mutex`. Release / acquire. */
     DJP__ATOMIC(uint64_t) flush_target; /* position that a flush waits for */
     DJP__ATOMIC(uint32_t) flush_requests; /* number of flushes; each ends one back-off early */
+
+    /* Of the batch. Worker only. */
+    djp__request *opening; /* for a batch that is being closed */
+    int add_result; /* of the encoder, for the latest record */
+    uint64_t dropping; /* items that the encoder had */
 
     djp__batch_timer timer;
     djp__sender sender;
@@ -140,6 +151,11 @@ typedef struct djp__pipeline {
 void djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source,
                         djp__transport *transport, djp__worker *worker, djp__diagnostics *diag,
                         const djp__pipeline_options *options);
+/* Makes `further` a destination of the signal of `first`, with the same source and worker. A slow
+ * or failing destination delays no other one: where it has no room for a batch that another one
+ * takes, it loses its oldest requests (queue_full). Before the tasks are added; `further` follows
+ * `first` in the list of the instance. */
+void djp__pipeline_join(djp__pipeline *first, djp__pipeline *further);
 /* Accepts zeroed storage. */
 void djp__pipeline_fini(djp__pipeline *pipeline);
 
@@ -155,7 +171,8 @@ int djp__pipeline_is_flushing(djp__pipeline *pipeline);
 
 /* batch_task: drains the source and closes batches that are due. */
 void djp__pipeline_run(void *pipeline, uint64_t now);
-/* Discards all waiting items and counts them as lost. By the worker, or when there is none. */
+/* Discards all waiting items of all destinations and counts them as lost; has no effect for a
+ * further one, as the next. By the worker, or when there is none. */
 void djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason);
 /* The same without freeing memory, for the end of the process: requests may be in transit. */
 void djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason);

@@ -53,9 +53,10 @@ typedef struct djp__drain {
 
 /* How a batch becomes the body of a request. */
 typedef struct djp__encode {
-    /* Creates an encoder with the resource of this process. Returns 0 or DJP_ENOMEM. No lock is
-     * held. */
-    int (*create)(void **out, void *source);
+    /* Creates an encoder with the resource of this process. form: a number of the destination
+     * (djp__pipeline_options), constant for an encoder. Returns 0 or DJP_ENOMEM. No lock is held.
+     */
+    int (*create)(void **out, void *source, int form);
     void (*free)(void *encoder); /* accepts NULL */
     /* Adds one record. Returns 0, DJP_ENOMEM, or DJP_EPROTO for an unreadable one. */
     int (*add)(void *encoder, const void *record, size_t size);

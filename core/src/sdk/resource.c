@@ -180,21 +180,13 @@ resource_build(sdk_resource__list *list, djp_sdk *sdk)
     resource_set_user(list, options->resource_attributes);
 }
 
+/* The console has two forms, of which the settings or standard output choose one. */
 static djp__encoding
-resource_encoding(const djp_options *options)
+resource_encoding(const djp_options *options, djp__encoding encoding)
 {
-    if (options->exporter == DJP_EXPORTER_CONSOLE) {
-        int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
-                        (options->console_format == DJP_CONSOLE_AUTO && isatty(STDOUT_FILENO));
-        return is_pretty ? DJP__ENCODE_PRETTY : DJP__ENCODE_CONSOLE;
-    }
-    if (options->exporter == DJP_EXPORTER_FILE) {
-        return DJP__ENCODE_JSON;
-    }
-    if (options->exporter == DJP_EXPORTER_OTLP && options->protocol == DJP_PROTOCOL_HTTP_JSON) {
-        return DJP__ENCODE_JSON;
-    }
-    return DJP__ENCODE_PROTOBUF;
+    int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
+                    (options->console_format == DJP_CONSOLE_AUTO && isatty(STDOUT_FILENO));
+    return encoding == DJP__ENCODE_CONSOLE && is_pretty ? DJP__ENCODE_PRETTY : encoding;
 }
 
 /* Builds the resource of this process in list, which resource_fini frees in every case. Returns
@@ -220,13 +212,13 @@ resource_fini(sdk_resource__list *list)
 }
 
 int
-djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
+djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, djp__encoding encoding)
 {
     sdk_resource__list list;
     *out = NULL;
     int result = resource_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, &djp__otlp_trace, resource_encoding(&sdk->options),
+        result = djp__encoder_new(out, &djp__otlp_trace, resource_encoding(&sdk->options, encoding),
                                   list.items, list.count);
     }
     resource_fini(&list);

@@ -8,12 +8,9 @@
 #include "base/str.h"
 #include "djp/sampler.h"
 #include "djp/version.h"
-#include "export/destination.h"
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
 #include "sampling/head.h"
-
-enum { SDK__BATCH_BYTES = 1 << 20, SDK__BATCH_LEAST = 64 << 10 };
 
 char *
 djp__sdk_public_endpoint(const char *url)
@@ -97,45 +94,6 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 }
 
 static int
-sdk_make_transport(djp__transport **out, djp_sdk *sdk)
-{
-    djp__destination destination =
-        djp__destination_of_traces(&sdk->options, &djp__signal_traces.route);
-    switch (sdk->options.exporter) {
-    case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
-                                       &sdk->diag);
-    case DJP_EXPORTER_CONSOLE:
-    case DJP_EXPORTER_FILE:
-        if (sdk->options.console_unasked) {
-            djp__diag(
-                &sdk->diag, DJP_LOG_WARN,
-                "No endpoint is set, so spans go to standard output, although the environment is "
-                "%.40s. Set "
-                "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
-                sdk->options.environment ? sdk->options.environment : "not dev");
-        }
-        return sdk->options.exporter == DJP_EXPORTER_CONSOLE
-                   ? djp__transport_console_new(out)
-                   : djp__transport_file_new(out, sdk->options.file_path);
-    case DJP_EXPORTER_MEMORY:
-        return djp__transport_memory_new(out);
-    case DJP_EXPORTER_NONE:
-        break;
-    }
-    return DJP_EINVAL;
-}
-
-static uint64_t
-sdk_batch_bytes(const djp_options *options)
-{
-    uint64_t bytes =
-        options->ring_bytes / 4 > SDK__BATCH_LEAST ? options->ring_bytes / 4 : SDK__BATCH_LEAST;
-    bytes = bytes < SDK__BATCH_BYTES ? bytes : SDK__BATCH_BYTES;
-    return bytes < options->max_request_bytes ? bytes : options->max_request_bytes;
-}
-
-static int
 sdk_make_sampler(djp_sdk *sdk)
 {
     djp_sampler *sampler;
@@ -153,20 +111,6 @@ sdk_add_processors(djp_sdk *sdk)
                : 0;
 }
 
-/* An invalid address disables traces only. */
-static void
-sdk_give_up_traces(djp_sdk *sdk)
-{
-    const char *source = sdk->options.endpoint_source;
-    djp__diag(
-        &sdk->diag, DJP_LOG_WARN,
-        "No span is recorded, because the address in %s cannot be used. Metrics go on: correct it.",
-        source && *source ? source : "endpoint");
-    djp__recorder_free(sdk->recorder);
-    sdk->recorder = NULL;
-    sdk->baggage_attributes = NULL;
-}
-
 const char *
 djp__sdk_target(const djp_sdk *sdk)
 {
@@ -179,50 +123,6 @@ djp__sdk_wake(void *sdk)
     djp__pipeline_wake(&((djp_sdk *)sdk)->traces);
 }
 
-/* The kind of exporter in the names of components, by the OpenTelemetry conventions. */
-static const char *
-sdk_exporter_kind(const djp_options *options)
-{
-    switch (options->exporter) {
-    case DJP_EXPORTER_CONSOLE:
-        return "console";
-    case DJP_EXPORTER_FILE:
-        return "file";
-    case DJP_EXPORTER_MEMORY:
-        return "memory";
-    case DJP_EXPORTER_OTLP:
-    case DJP_EXPORTER_NONE:
-        break;
-    }
-    return options->protocol == DJP_PROTOCOL_GRPC        ? "otlp_grpc"
-           : options->protocol == DJP_PROTOCOL_HTTP_JSON ? "otlp_http_json"
-                                                         : "otlp_http";
-}
-
-/* Takes the transport. */
-static void
-sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
-{
-    const djp_options *options = &sdk->options;
-    strncpy(sdk->transport_name, transport->ops->name, sizeof sdk->transport_name - 1);
-    const djp__pipeline_options limits = {
-        .queue_bytes = options->ring_bytes,
-        .batch_bytes = sdk_batch_bytes(options),
-        .batch_items = options->max_batch_spans,
-        .max_request_bytes = options->max_request_bytes,
-        .flush_interval_ns = options->flush_interval_ns,
-        .export_timeout_ns = options->export_timeout_ns,
-        .target = djp__sdk_target(sdk),
-        .exporter = sdk_exporter_kind(options),
-    };
-    djp__pipeline_init(&sdk->traces, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag,
-                       &limits);
-    sdk->worker.shares_files = transport->ops->shares_files;
-    sdk->pipelines = &sdk->traces;
-    djp__sdk_tasks_add(sdk);
-    djp__recorder_set_wake_level(sdk->recorder, 0);
-}
-
 int
 djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline)
 {
@@ -233,7 +133,8 @@ djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline)
         count++;
     }
     int result = count < DJP__PIPELINES_MAX ? 0 : DJP_EFULL;
-    if (result == 0 && sdk->registry != NULL) {
+    /* The first destination of a signal stands for it in the metrics. */
+    if (result == 0 && sdk->registry != NULL && pipeline->first == pipeline) {
         result = djp__sdk_metrics_add_signal(sdk, pipeline->signal, pipeline->source, pipeline);
     }
     if (result != 0) {
@@ -264,18 +165,7 @@ sdk_make_traces(djp_sdk *sdk, djp__transport **transport)
     if (result == 0 && sdk->options.sampler == DJP_SAMPLER_TREE) {
         result = sdk_make_sampler(sdk);
     }
-    if (result == 0 && !*transport) {
-        result = sdk_make_transport(transport, sdk);
-    }
-    if (result == DJP_EINVAL && sdk->options.exporter == DJP_EXPORTER_OTLP) {
-        sdk_give_up_traces(sdk);
-        return 0;
-    }
-    if (result == 0) {
-        sdk_make_pipeline(sdk, *transport);
-        *transport = NULL;
-    }
-    return result;
+    return result == 0 ? djp__sdk_exporters_make(sdk, transport) : result;
 }
 
 static void
@@ -561,7 +451,11 @@ djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
     djp__buf taken;
     djp__buf_init(&taken, 0);
     int result = DJP_EUNSUPPORTED;
-    if (sdk->pipelines != NULL && djp__transport_memory_take(sdk->traces.transport, &taken)) {
+    djp__pipeline *pipeline = sdk->pipelines;
+    while (pipeline != NULL && !djp__transport_memory_take(pipeline->transport, &taken)) {
+        pipeline = pipeline->next;
+    }
+    if (pipeline != NULL) {
         if (taken.size == 0 && !taken.failed) {
             djp__buf_reserve(&taken, 1);
         }

@@ -167,6 +167,12 @@ void djp__sdk_report_scopes(djp_sdk *sdk);
 /* traces.c: the row of the signal; its source is an instance. */
 extern const djp__signal djp__signal_traces;
 
+/* sdk_exporters.c: creates the pipelines of spans, one for each exporter of the settings, and adds
+ * their tasks. Takes *transport, if there is one, for the first exporter. An OTLP address that
+ * cannot be used is reported, and disables traces if there is no other exporter. Returns 0 or
+ * DJP_ENOMEM. */
+int djp__sdk_exporters_make(djp_sdk *sdk, djp__transport **transport);
+
 /* tasks.c: the tasks of the worker. */
 void djp__sdk_tasks_add(djp_sdk *sdk);
 
@@ -187,7 +193,7 @@ void djp__sigterm_end(djp_sdk *sdk);
 
 /* resource.c: creates an encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The
  * worker's `mutex` is not held. */
-int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
+int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, djp__encoding encoding);
 /* Writes the resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp__buf *out, djp_sdk *sdk);
 

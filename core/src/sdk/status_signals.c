@@ -1,5 +1,7 @@
 /* The status of each signal in one form: its books, losses, queue and exports. The rows of the
  * signals name them; this file knows no signal but the one that is listed even while it is off. */
+#include <stdio.h>
+
 #include "sdk/sdk.h"
 #include "sdk/status.h"
 
@@ -34,7 +36,8 @@ djp__status_losses(djp__buf *out, const djp__signal *signal, const void *source,
     djp__buf_char(out, '}');
 }
 
-/* The pipeline is zeros while the signal is not exported. */
+/* The pipeline is zeros while the signal is not exported. Of several destinations of a signal, the
+ * first has its name, and the others also their transport's. */
 static void
 status_signals_write(djp__buf *out, const djp__signal *signal, const void *source,
                      djp__pipeline *pipeline)
@@ -45,7 +48,11 @@ status_signals_write(djp__buf *out, const djp__signal *signal, const void *sourc
     char error[sizeof pipeline->delivery.error];
     uint64_t error_time;
     djp__sender_error(pipeline, error, &error_time);
-    djp__status_open(out, signal->name);
+    char name[64];
+    int is_further = is_exported && pipeline->first != pipeline;
+    snprintf(name, sizeof name, "%.40s%s%.20s", signal->name, is_further ? "." : "",
+             is_further ? pipeline->transport->ops->name : "");
+    djp__status_open(out, name);
     djp__status_text(out, "item_name", signal->item_name);
     djp__status_text(out, "transport", is_exported ? pipeline->transport->ops->name : "none");
     djp__status_text(out, "receiver", is_exported ? pipeline->options.target : "");

@@ -107,10 +107,10 @@ traces_is_muted(const void *source)
 }
 
 static int
-traces_encoder(void **out, void *source)
+traces_encoder(void **out, void *source, int form)
 {
     djp__encoder *encoder;
-    int result = djp__resource_encoder_new(&encoder, source);
+    int result = djp__resource_encoder_new(&encoder, source, (djp__encoding)form);
     *out = encoder;
     return result;
 }

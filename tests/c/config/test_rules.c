@@ -187,14 +187,10 @@ the_first_known_exporter_applies(void **state)
         {{TRACES, "otlp_proto_http"}, DJP_EXPORTER_OTLP, TRACES, NULL},
         {{TRACES, "otlp_proto_grpc"}, DJP_EXPORTER_OTLP, TRACES, NULL},
         {{TRACES, "console", ENDPOINT}, DJP_EXPORTER_CONSOLE, TRACES, NULL},
-        {{TRACES, "otlp,console"},
-         DJP_EXPORTER_OTLP,
-         TRACES,
-         TRACES " names several exporters. Only the first one known is used, otlp: name one."},
         {{TRACES, "zipkin, console "},
          DJP_EXPORTER_CONSOLE,
          TRACES,
-         "Only the first one known is used, console"},
+         TRACES " is \"zipkin, console\", where otlp, console, none, file and memory are known"},
         {{TRACES, ",console,"}, DJP_EXPORTER_CONSOLE, TRACES, NULL},
         {{TRACES, "zipkin"},
          DJP_EXPORTER_CONSOLE,
@@ -225,6 +221,74 @@ the_first_known_exporter_applies(void **state)
         assert_true(cases[i].warning == NULL || settings_warned(&got, cases[i].warning));
         settings_fini(&got);
     }
+}
+
+/* OTLP comes first, otherwise the one that is named first; names that mean the same count once, and
+ * none excludes the others. */
+static void
+several_exporters_apply_together(void **state)
+{
+    enum { CONSOLE = 1u << DJP_EXPORTER_CONSOLE, FILES = 1u << DJP_EXPORTER_FILE };
+    static const struct {
+        const char *variables[7];
+        djp_exporter first;
+        unsigned further;
+        const char *report, *warning;
+    } cases[] = {
+        {{TRACES, "otlp,console"}, DJP_EXPORTER_OTLP, CONSOLE, "otlp,console", NULL},
+        {{TRACES, " console , OTLP "}, DJP_EXPORTER_OTLP, CONSOLE, "otlp,console", NULL},
+        {{TRACES, "file,console"}, DJP_EXPORTER_FILE, CONSOLE, "file,console", NULL},
+        {{TRACES, "memory,file,console"},
+         DJP_EXPORTER_MEMORY,
+         CONSOLE | FILES,
+         "memory,console,file",
+         NULL},
+        {{TRACES, "console,console"}, DJP_EXPORTER_CONSOLE, 0, "console", NULL},
+        {{TRACES, "otlp,otlp_proto_http"}, DJP_EXPORTER_OTLP, 0, "otlp", NULL},
+        {{TRACES, "console,zipkin,otlp"},
+         DJP_EXPORTER_OTLP,
+         CONSOLE,
+         "otlp,console",
+         "The other names are left out"},
+        {{TRACES, "otlp,none"}, DJP_EXPORTER_NONE, 0, "none", "so nothing is exported"},
+        {{TRACES, "none,none"}, DJP_EXPORTER_NONE, 0, "none", NULL},
+        {{"OTEL_EXPORTER", "otlp,console"},
+         DJP_EXPORTER_CONSOLE,
+         0,
+         "console",
+         "no endpoint is set"},
+        {{"OTEL_EXPORTER", "otlp,file"},
+         DJP_EXPORTER_CONSOLE,
+         FILES,
+         "console,file",
+         "no endpoint is set"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        settings got;
+        settings_resolve(&got, cases[i].variables, ONLY_ON);
+        assert_int_equal(got.options.exporter, cases[i].first);
+        assert_int_equal(got.options.further_exporters, cases[i].further);
+        char expected[64];
+        snprintf(expected, sizeof expected, "\"exporter\":{\"value\":\"%s\"", cases[i].report);
+        assert_non_null(strstr(got.options.report_json, expected));
+        settings_assert_warnings(&got, cases[i].warning != NULL);
+        assert_true(cases[i].warning == NULL || settings_warned(&got, cases[i].warning));
+        settings_fini(&got);
+    }
+}
+
+static void
+the_summary_names_each_exporter(void **state)
+{
+    settings got;
+    (void)state;
+    settings_resolve(&got, PAIRS(TRACES, "console,otlp,file", ENDPOINT),
+                     ON("file_path", "/x/spans"));
+    assert_non_null(strstr(got.options.summary,
+                           "spans to http://h:4317 by grpc (OTEL_ENDPOINT) "
+                           "and to the console (" TRACES ") and to /x/spans (" TRACES ")"));
+    settings_fini(&got);
 }
 
 static void
@@ -376,6 +440,8 @@ main(void)
         cmocka_unit_test(an_invalid_option_gives_no_backend),
         cmocka_unit_test(names_of_exporters_may_contain_a_protocol),
         cmocka_unit_test(the_first_known_exporter_applies),
+        cmocka_unit_test(several_exporters_apply_together),
+        cmocka_unit_test(the_summary_names_each_exporter),
         cmocka_unit_test(standard_output_is_a_file),
         cmocka_unit_test(an_unchosen_console_is_marked),
         cmocka_unit_test(time_outs_in_the_wrong_unit_are_noticed),

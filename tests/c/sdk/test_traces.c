@@ -260,7 +260,7 @@ test_encoder(void **state)
     (void)state;
     void *encoder = NULL;
     size_t size = 0;
-    assert_int_equal(encode->create(&encoder, sdk), 0);
+    assert_int_equal(encode->create(&encoder, sdk, DJP__ENCODE_PROTOBUF), 0);
     assert_int_equal(encode->items(encoder), 0);
     helper_spans(sdk, "span", 3);
     for (uint64_t i = 0; i < 3; i++) {
@@ -295,7 +295,7 @@ test_damaged_records(void **state)
     (void)state;
     void *encoder = NULL;
     size_t size = 0;
-    assert_int_equal(encode->create(&encoder, sdk), 0);
+    assert_int_equal(encode->create(&encoder, sdk, DJP__ENCODE_PROTOBUF), 0);
     helper_span(sdk, "whole");
     const djp__span_record *record = drain->peek(sdk, &size);
     assert_int_equal(encode->add(encoder, record, sizeof *record - 1), DJP_EPROTO);
@@ -319,7 +319,7 @@ test_encoder_without_memory(void **state)
     for (long n = 1; result != 0; n++) {
         void *encoder = &n;
         djp__alloc_fail_after(n);
-        result = encode->create(&encoder, sdk);
+        result = encode->create(&encoder, sdk, DJP__ENCODE_PROTOBUF);
         djp__alloc_fail_after(0);
         assert_true(result == 0 || (result == DJP_ENOMEM && encoder == NULL));
         encode->free(encoder);
