@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import oplog
+import other_agents
 import reasons
 import settings
 import status
@@ -41,6 +42,7 @@ class Contract:
         self.surface = toml("surface.toml")
         self.record = toml("record.toml")
         self.reasons = toml("reasons.toml")
+        self.other_agents = toml("other_agents.toml")
 
     @staticmethod
     def read(path):
@@ -92,7 +94,7 @@ def prettier(outputs):
 def generate():
     contract = Contract(core())
     outputs = {}
-    for part in (oplog, reasons, settings, status, surface):
+    for part in (oplog, other_agents, reasons, settings, status, surface):
         for path, body in part.outputs(contract).items():
             if path in outputs:
                 raise SystemExit(f"gen: two parts write {path}")

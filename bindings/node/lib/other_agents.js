@@ -6,36 +6,56 @@ const API = Symbol.for('opentelemetry.js.api.1');
 const SUPPRESSED = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 const LONGEST_PATH = 1024;
 
-/** User agents. */
-const SENDERS =
-  /^(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)/i;
-
-/** Headers that only agents send. */
+// gen:begin agents
+const USER_AGENTS = [
+  'otel-otlp-exporter', // OpenTelemetry
+  'opentelemetry', // OpenTelemetry
+  'dd-trace', // Datadog
+  'datadog', // Datadog
+  'apm-agent-', // Elastic
+  'elastic-?apm', // Elastic
+  'elastic-otel', // Elastic
+  'sentry', // Sentry
+  'newrelic', // New Relic
+  'honeycomb', // Honeycomb
+  'libhoney', // Honeycomb
+  'appinsights', // Application Insights
+  'dynatrace', // Dynatrace
+  'splunk-otel', // Splunk
+  'zipkin', // Zipkin
+  'jaeger', // Jaeger
+  'prom-client', // Prometheus
+];
 const HEADERS = [
-  'datadog-meta-lang',
-  'datadog-meta-tracer-version',
-  'x-sentry-auth',
-  'x-honeycomb-team',
+  'datadog-meta-lang', // Datadog
+  'datadog-meta-tracer-version', // Datadog
+  'x-sentry-auth', // Sentry
+  'x-honeycomb-team', // Honeycomb
 ];
-
-/** Paths of receivers, for methods with a body. */
 const PATHS = [
-  /\/v1\/traces$/, // OTLP
-  /\/v0\.\d\/(traces|stats)$/, // Datadog's agent
-  /\/telemetry\/proxy\/api\/v2\/apmtelemetry$/,
-  /\/evp_proxy\/v\d\//,
-  /\/profiling\/v1\/input$/,
-  /\/intake\/v2\/(events|rum\/events)$/, // Elastic
-  /\/api\/\d+\/(envelope|store)\/?$/, // Sentry
-  /\/agent_listener\/invoke_raw_method$/, // New Relic
-  /\/api\/v[12]\/spans$/, // Zipkin
-  /\/loki\/api\/v1\/push$/,
-  /\/metrics\/job(@base64)?\//, // a push gateway
-  /\/(GetSamplingRules|SamplingTargets)$/, // X-Ray
-  /\/com\.instana\./,
-  /\/v2(\.1)?\/track$/, // Application Insights
+  '/v1/traces$', // OpenTelemetry
+  '/v0\\.\\d/(traces|stats)$', // Datadog
+  '/telemetry/proxy/api/v2/apmtelemetry$', // Datadog
+  '/evp_proxy/v\\d/', // Datadog
+  '/profiling/v1/input$', // Datadog
+  '/intake/v2/(events|rum/events)$', // Elastic
+  '/api/\\d+/(envelope|store)/?$', // Sentry
+  '/agent_listener/invoke_raw_method$', // New Relic
+  '/v2(\\.1)?/track$', // Application Insights
+  '/api/v[12]/spans$', // Zipkin
+  '/(GetSamplingRules|SamplingTargets)$', // X-Ray
+  '/com\\.instana\\.', // Instana
+  '/metrics/job(@base64)?/', // Prometheus
+  '/loki/api/v1/push$', // Loki
 ];
-const OTLP = /\/v1\/(metrics|logs|profiles)$/; // paths that an application may also use
+const PROTOBUF_PATHS = [
+  '/v1/(metrics|logs|profiles)$', // OpenTelemetry
+];
+// gen:end
+
+const SENDERS = new RegExp(`^(${USER_AGENTS.join('|')})`, 'i');
+const RECEIVERS = new RegExp(PATHS.join('|'));
+const SHARED = new RegExp(PROTOBUF_PATHS.join('|'));
 
 /** Whether the OpenTelemetry SDK suppresses tracing in the current context. */
 function isSuppressed() {
@@ -54,13 +74,13 @@ function isOfAgent(method, path, header) {
   if (isSuppressed()) return true;
   const sender = header('user-agent');
   if (typeof sender === 'string' && SENDERS.test(sender)) return true;
-  if (method !== 'POST' && method !== 'PUT') return false;
+  if (!/^(post|put)$/i.test(method)) return false;
   if (HEADERS.some((name) => header(name) !== undefined)) return true;
   const query = path.indexOf('?');
   const place = query < 0 ? path : path.slice(0, query);
   if (place.length > LONGEST_PATH) return false;
-  if (PATHS.some((pattern) => pattern.test(place))) return true;
-  return OTLP.test(place) && /^application\/x-protobuf/i.test(String(header('content-type')));
+  if (RECEIVERS.test(place)) return true;
+  return SHARED.test(place) && /^application\/x-protobuf/i.test(String(header('content-type')));
 }
 
 module.exports = { isOfAgent };

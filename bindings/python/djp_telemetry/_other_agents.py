@@ -9,22 +9,56 @@ from typing import Callable, Optional
 
 _LONGEST_PATH = 1024
 
-# User agents of exporters.
-_SENDERS = re.compile(
-    r"(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|"
-    r"newrelic|sentry|honeycomb|libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|"
-    r"prom-client)",
-    re.IGNORECASE,
+# gen:begin agents
+_USER_AGENTS = (
+    r"otel-otlp-exporter",  # OpenTelemetry
+    r"opentelemetry",  # OpenTelemetry
+    r"dd-trace",  # Datadog
+    r"datadog",  # Datadog
+    r"apm-agent-",  # Elastic
+    r"elastic-?apm",  # Elastic
+    r"elastic-otel",  # Elastic
+    r"sentry",  # Sentry
+    r"newrelic",  # New Relic
+    r"honeycomb",  # Honeycomb
+    r"libhoney",  # Honeycomb
+    r"appinsights",  # Application Insights
+    r"dynatrace",  # Dynatrace
+    r"splunk-otel",  # Splunk
+    r"zipkin",  # Zipkin
+    r"jaeger",  # Jaeger
+    r"prom-client",  # Prometheus
 )
-# Headers that only exporters send.
-_HEADERS = ("datadog-meta-lang", "datadog-meta-tracer-version", "x-sentry-auth", "x-honeycomb-team")
-# Paths of receivers, for methods with a body.
-_PATHS = re.compile(
-    r"/v1/traces$|/v0\.\d/(traces|stats)$|/telemetry/proxy/api/v2/apmtelemetry$|/evp_proxy/v\d/|"
-    r"/profiling/v1/input$|/intake/v2/(events|rum/events)$|/api/\d+/(envelope|store)/?$|"
-    r"/agent_listener/invoke_raw_method$|/api/v[12]/spans$|/loki/api/v1/push$"
+_HEADERS = (
+    r"datadog-meta-lang",  # Datadog
+    r"datadog-meta-tracer-version",  # Datadog
+    r"x-sentry-auth",  # Sentry
+    r"x-honeycomb-team",  # Honeycomb
 )
-_OTLP = re.compile(r"/v1/(metrics|logs|profiles)$")  # paths that an application may also use
+_PATHS = (
+    r"/v1/traces$",  # OpenTelemetry
+    r"/v0\.\d/(traces|stats)$",  # Datadog
+    r"/telemetry/proxy/api/v2/apmtelemetry$",  # Datadog
+    r"/evp_proxy/v\d/",  # Datadog
+    r"/profiling/v1/input$",  # Datadog
+    r"/intake/v2/(events|rum/events)$",  # Elastic
+    r"/api/\d+/(envelope|store)/?$",  # Sentry
+    r"/agent_listener/invoke_raw_method$",  # New Relic
+    r"/v2(\.1)?/track$",  # Application Insights
+    r"/api/v[12]/spans$",  # Zipkin
+    r"/(GetSamplingRules|SamplingTargets)$",  # X-Ray
+    r"/com\.instana\.",  # Instana
+    r"/metrics/job(@base64)?/",  # Prometheus
+    r"/loki/api/v1/push$",  # Loki
+)
+_PROTOBUF_PATHS = (
+    r"/v1/(metrics|logs|profiles)$",  # OpenTelemetry
+)
+# gen:end
+
+_SENDERS = re.compile("|".join(_USER_AGENTS), re.IGNORECASE)
+_RECEIVERS = re.compile("|".join(_PATHS))
+_SHARED = re.compile("|".join(_PROTOBUF_PATHS))
 
 
 def _is_suppressed() -> bool:
@@ -52,8 +86,8 @@ def is_of_agent(method: str, path: str, header: Callable[[str], Optional[str]]) 
         return True
     if len(path) > _LONGEST_PATH:
         return False
-    if _PATHS.search(path):
+    if _RECEIVERS.search(path):
         return True
-    return bool(_OTLP.search(path)) and str(header("content-type")).lower().startswith(
+    return bool(_SHARED.search(path)) and str(header("content-type")).lower().startswith(
         "application/x-protobuf"
     )
