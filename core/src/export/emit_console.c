@@ -186,6 +186,79 @@ djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text te
     return out;
 }
 
+static void
+emit_console_own(djp__buf *out, djp_text key)
+{
+    djp__json_comma(out);
+    djp__json_text(out, key);
+    djp__buf_char(out, ':');
+}
+
+djp__buf *
+djp__console_own_number(DJP__EMIT_FIELD_PARAMETERS, djp_text key, int64_t value)
+{
+    EMIT_CONSOLE_UNUSED;
+    (void)label;
+    emit_console_own(out, key);
+    djp__buf_i64(out, value);
+    return out;
+}
+
+djp__buf *
+djp__console_own_truth(DJP__EMIT_FIELD_PARAMETERS, djp_text key)
+{
+    EMIT_CONSOLE_UNUSED;
+    (void)label;
+    emit_console_own(out, key);
+    djp__buf_text(out, "true");
+    return out;
+}
+
+djp__buf *
+djp__console_truth(DJP__EMIT_FIELD_PARAMETERS, int value)
+{
+    EMIT_CONSOLE_UNUSED;
+    return djp__otlp_json_truth(out, number, label, NULL, value);
+}
+
+djp__buf *
+djp__console_real(DJP__EMIT_FIELD_PARAMETERS, double value)
+{
+    EMIT_CONSOLE_UNUSED;
+    return djp__otlp_json_real(out, number, label, NULL, value);
+}
+
+djp__buf *
+djp__console_total(DJP__EMIT_FIELD_PARAMETERS, uint64_t value)
+{
+    EMIT_CONSOLE_UNUSED;
+    djp__json_name(out, label);
+    djp__buf_u64(out, value);
+    return out;
+}
+
+djp__buf *
+djp__console_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count)
+{
+    djp__console_list_begin(out, number, name, label);
+    for (size_t i = 0; i < count; i++) {
+        djp__json_comma(out);
+        djp__buf_u64(out, values[i]);
+    }
+    return djp__console_list_end(out, number, name, label);
+}
+
+djp__buf *
+djp__console_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count)
+{
+    djp__console_list_begin(out, number, name, label);
+    for (size_t i = 0; i < count; i++) {
+        djp__json_comma(out);
+        djp__json_double(out, values[i]);
+    }
+    return djp__console_list_end(out, number, name, label);
+}
+
 djp__buf *
 djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item)
 {

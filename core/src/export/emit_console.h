@@ -29,6 +29,14 @@ djp__buf *djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS);
 djp__buf *djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list);
 djp__buf *djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to);
 djp__buf *djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text);
+djp__buf *djp__console_own_number(DJP__EMIT_FIELD_PARAMETERS, djp_text key, int64_t value);
+djp__buf *djp__console_own_truth(DJP__EMIT_FIELD_PARAMETERS, djp_text key);
+djp__buf *djp__console_truth(DJP__EMIT_FIELD_PARAMETERS, int value);
+djp__buf *djp__console_real(DJP__EMIT_FIELD_PARAMETERS, double value);
+/* Numbers, not texts; also zero. */
+djp__buf *djp__console_total(DJP__EMIT_FIELD_PARAMETERS, uint64_t value);
+djp__buf *djp__console_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count);
+djp__buf *djp__console_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count);
 djp__buf *djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item);
 
 #endif

@@ -138,6 +138,83 @@ djp__otlp_json_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text 
     return out;
 }
 
+/* Begins an attribute up to its value; the caller adds one brace for the value and one for the
+ * attribute. */
+static void
+emit_json_own(djp__buf *out, djp_text key, const char *kind)
+{
+    djp__json_comma(out);
+    djp__buf_text(out, "{\"key\":");
+    djp__json_text(out, key);
+    djp__buf_text(out, ",\"value\":{\"");
+    djp__buf_text(out, kind);
+    djp__buf_text(out, "\":");
+}
+
+djp__buf *
+djp__otlp_json_own_number(DJP__EMIT_FIELD_PARAMETERS, djp_text key, int64_t value)
+{
+    EMIT_JSON_UNUSED;
+    (void)name;
+    emit_json_own(out, key, "intValue");
+    djp__buf_char(out, '"');
+    djp__buf_i64(out, value);
+    djp__buf_text(out, "\"}}");
+    return out;
+}
+
+djp__buf *
+djp__otlp_json_own_truth(DJP__EMIT_FIELD_PARAMETERS, djp_text key)
+{
+    EMIT_JSON_UNUSED;
+    (void)name;
+    emit_json_own(out, key, "boolValue");
+    djp__buf_text(out, "true}}");
+    return out;
+}
+
+djp__buf *
+djp__otlp_json_truth(DJP__EMIT_FIELD_PARAMETERS, int value)
+{
+    EMIT_JSON_UNUSED;
+    if (value) {
+        djp__json_name(out, name);
+        djp__buf_text(out, "true");
+    }
+    return out;
+}
+
+djp__buf *
+djp__otlp_json_real(DJP__EMIT_FIELD_PARAMETERS, double value)
+{
+    EMIT_JSON_UNUSED;
+    djp__json_name(out, name);
+    djp__json_double(out, value);
+    return out;
+}
+
+djp__buf *
+djp__otlp_json_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count)
+{
+    djp__otlp_json_list_begin(out, number, name, label);
+    for (size_t i = 0; i < count; i++) {
+        djp__json_comma(out);
+        djp__json_u64_text(out, values[i]);
+    }
+    return djp__otlp_json_list_end(out, number, name, label);
+}
+
+djp__buf *
+djp__otlp_json_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count)
+{
+    djp__otlp_json_list_begin(out, number, name, label);
+    for (size_t i = 0; i < count; i++) {
+        djp__json_comma(out);
+        djp__json_double(out, values[i]);
+    }
+    return djp__otlp_json_list_end(out, number, name, label);
+}
+
 djp__buf *
 djp__otlp_json_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item)
 {

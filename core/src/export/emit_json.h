@@ -33,6 +33,13 @@ djp__otlp_json_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk
 djp__buf *
 djp__otlp_json_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to);
 djp__buf *djp__otlp_json_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text);
+djp__buf *djp__otlp_json_own_number(DJP__EMIT_FIELD_PARAMETERS, djp_text key, int64_t value);
+djp__buf *djp__otlp_json_own_truth(DJP__EMIT_FIELD_PARAMETERS, djp_text key);
+djp__buf *djp__otlp_json_truth(DJP__EMIT_FIELD_PARAMETERS, int value);
+djp__buf *djp__otlp_json_real(DJP__EMIT_FIELD_PARAMETERS, double value);
+#define djp__otlp_json_total djp__otlp_json_time
+djp__buf *djp__otlp_json_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count);
+djp__buf *djp__otlp_json_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count);
 djp__buf *djp__otlp_json_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item);
 
 #endif

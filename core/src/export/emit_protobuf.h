@@ -147,6 +147,65 @@ djp__protobuf_own_attribute(char *at, unsigned number, const char *name, const c
     return djp__protobuf_close(at, number, end);
 }
 
+/* The same with a whole number or true. */
+static inline char *
+djp__protobuf_own_varint(char *at, unsigned number, djp_text key, unsigned tag, uint64_t value)
+{
+    const char *end = at;
+    at = djp__wire_field_varint(at, tag, value);
+    at = djp__protobuf_close(at, 2, end); /* KeyValue.value */
+    at = djp__protobuf_id(at, 1, NULL, NULL, key.data, key.size); /* KeyValue.key */
+    return djp__protobuf_close(at, number, end);
+}
+
+static inline char *
+djp__protobuf_own_number(char *at, unsigned number, const char *name, const char *label,
+                         djp_text key, int64_t value)
+{
+    DJP__EMIT_NO_NAMES; /* AnyValue.int_value */
+    return djp__protobuf_own_varint(at, number, key, DJP__WIRE_TAG(3, DJP__WIRE_VARINT),
+                                    (uint64_t)value);
+}
+
+static inline char *
+djp__protobuf_own_truth(char *at, unsigned number, const char *name, const char *label,
+                        djp_text key)
+{
+    DJP__EMIT_NO_NAMES; /* AnyValue.bool_value */
+    return djp__protobuf_own_varint(at, number, key, DJP__WIRE_TAG(2, DJP__WIRE_VARINT), 1);
+}
+
+#define djp__protobuf_truth djp__protobuf_count
+
+/* A double of a oneof or an optional one, which is written even if it is zero. */
+static inline char *
+djp__protobuf_real(char *at, unsigned number, const char *name, const char *label, double value)
+{
+    uint64_t bits;
+    DJP__EMIT_NO_NAMES;
+    memcpy(&bits, &value, sizeof bits);
+    return djp__wire_fixed64(at, DJP__WIRE_TAG(number, DJP__WIRE_FIXED64), bits);
+}
+
+#define djp__protobuf_total djp__protobuf_time
+
+/* Packed numbers of eight bytes. */
+static inline char *
+djp__protobuf_totals(char *at, unsigned number, const char *name, const char *label,
+                     const uint64_t *values, size_t count)
+{
+    return count != 0 ? djp__protobuf_id(at, number, name, label, values, count * sizeof *values)
+                      : at;
+}
+
+static inline char *
+djp__protobuf_reals(char *at, unsigned number, const char *name, const char *label,
+                    const double *values, size_t count)
+{
+    return count != 0 ? djp__protobuf_id(at, number, name, label, values, count * sizeof *values)
+                      : at;
+}
+
 /* An AnyValue; NULL: none. */
 static inline char *
 djp__protobuf_value(char *at, unsigned number, const char *name, const char *label, djp__walk *walk,

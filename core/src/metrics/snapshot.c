@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "metrics/fold.h"
 #include "metrics/gauge.h"
+#include "metrics/handle.h"
 #include "metrics/key.h"
 
 enum { SNAPSHOT_BATCH = 128 };
@@ -19,7 +20,15 @@ djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
         djp__registry_unlock(registry);
     }
     snapshot->registry = registry;
+    snapshot->is_own = 0;
     snapshot->next = djp__load_acquire(&registry->segment.header->family_first);
+}
+
+void
+djp__snapshot_begin_own(djp__snapshot *snapshot, djp_registry *registry)
+{
+    djp__snapshot_begin(snapshot, registry);
+    snapshot->is_own = 1;
 }
 
 int
@@ -58,13 +67,51 @@ djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_po
     return (djp_text){text.data + name + 1, text.size - name - 3};
 }
 
+/* A word of a counter or histogram. */
+static uint64_t
+snapshot_u64(const djp__snapshot *snapshot, const djp__series_entry *entry, uint32_t index)
+{
+    const djp__segment *segment = &snapshot->registry->segment;
+    return snapshot->is_own
+               ? djp__load_relaxed(
+                     &djp__segment_values(segment, segment->own, entry->values_at)[index])
+               : djp__series_u64(snapshot->registry, snapshot->family.entry, entry, index);
+}
+
+static double
+snapshot_double(const djp__snapshot *snapshot, const djp__series_entry *entry, uint32_t index)
+{
+    return snapshot->is_own
+               ? djp__bits_to_double(snapshot_u64(snapshot, entry, index))
+               : djp__series_double(snapshot->registry, snapshot->family.entry, entry, index);
+}
+
+static int
+snapshot_read_gauge(double *out, const djp__snapshot *snapshot, const djp__series_entry *entry)
+{
+    djp__gauge_sample sample;
+    if (!snapshot->is_own) {
+        return djp__gauge_read(out, snapshot->registry, snapshot->family.entry, entry);
+    }
+    djp__gauge_sample_of(&sample, snapshot->registry, entry, snapshot->registry->segment.own);
+    *out = sample.value;
+    return sample.time_ns != 0;
+}
+
+/* 1: this process uses the series, so that a zero is its zero. */
+static int
+snapshot_has_handle(const djp__snapshot *snapshot, const djp__series_entry *entry)
+{
+    return djp__handle_get(snapshot->registry, entry, djp__load_relaxed(&entry->generation)) !=
+           NULL;
+}
+
 static void
 snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
 {
-    point->number = djp__series_double(snapshot->registry, snapshot->family.entry, point->entry, 0);
+    point->number = snapshot_double(snapshot, point->entry, 0);
     for (uint32_t i = 0; i <= snapshot->family.bucket_count; i++) {
-        snapshot->buckets[i] =
-            djp__series_u64(snapshot->registry, snapshot->family.entry, point->entry, 1 + i);
+        snapshot->buckets[i] = snapshot_u64(snapshot, point->entry, 1 + i);
         point->whole += snapshot->buckets[i];
     }
     point->buckets = snapshot->buckets;
@@ -84,16 +131,17 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     point->pid = 0;
     switch (snapshot->family.type) {
     case DJP_COUNTER:
-        point->whole = djp__series_u64(snapshot->registry, snapshot->family.entry, entry, 0);
-        point->number = djp__series_double(snapshot->registry, snapshot->family.entry, entry, 1);
+        point->whole = snapshot_u64(snapshot, entry, 0);
+        point->number = snapshot_double(snapshot, entry, 1);
         break;
     case DJP_GAUGE:
-        return djp__gauge_read(&point->number, snapshot->registry, snapshot->family.entry, entry);
+        return snapshot_read_gauge(&point->number, snapshot, entry);
     case DJP_HISTOGRAM:
         snapshot_read_histogram(snapshot, point);
         break;
     }
-    return 1;
+    return !snapshot->is_own || point->whole != 0 || point->number != 0 ||
+           snapshot_has_handle(snapshot, entry);
 }
 
 /* 1: the family shows a point for each process, so that its series keep their labels when a second
@@ -102,8 +150,8 @@ static int
 snapshot_is_apart(const djp__snapshot *snapshot)
 {
     const djp__segment *segment = &snapshot->registry->segment;
-    return snapshot->family.type == DJP_GAUGE && djp__gauge_is_apart(snapshot->family.mode) &&
-           !snapshot->family.entry->per_process &&
+    return !snapshot->is_own && snapshot->family.type == DJP_GAUGE &&
+           djp__gauge_is_apart(snapshot->family.mode) && !snapshot->family.entry->per_process &&
            (segment->kind == DJP__SEGMENT_NAMED ||
             (segment->kind == DJP__SEGMENT_INHERITED && djp__segment_stripes_in_use(segment) > 2));
 }
@@ -141,7 +189,8 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
             int has_point = snapshot_read(snapshot, &point, entry);
             if (is_apart) {
                 snapshot_visit_processes(snapshot, &point, visit, user);
-            } else if (has_point || !djp__segment_is_shared(&registry->segment)) {
+            } else if (has_point ||
+                       (!snapshot->is_own && !djp__segment_is_shared(&registry->segment))) {
                 visit(user, snapshot, &point);
             }
         }

@@ -41,6 +41,7 @@ typedef struct djp__snapshot {
     djp_registry *registry;
     djp__snapshot_family family; /* the current one */
     uint32_t next; /* offset of the family after it; 0: none */
+    int is_own; /* only the values of this process */
     uint64_t buckets[DJP_BUCKETS_MAX + 1];
     djp__exponential exponential;
 } djp__snapshot;
@@ -48,6 +49,10 @@ typedef struct djp__snapshot {
 /* Runs the collectors and starts before the first family. Borrows the registry; needs no
  * release. */
 void djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry);
+/* The same with the values that this process has recorded, without those of other processes that
+ * share the registry: its counters and histograms that are not zero or that it has handles of, and
+ * its gauges that it has set. */
+void djp__snapshot_begin_own(djp__snapshot *snapshot, djp_registry *registry);
 /* Goes to the next family; 0 after the last. */
 int djp__snapshot_next(djp__snapshot *snapshot);
 /* Calls visit for every live series of the family in order of creation, with the segment locked for

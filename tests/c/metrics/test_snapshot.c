@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,12 +70,13 @@ snapshot_see(void *user, const djp__snapshot *snapshot, const djp__snapshot_poin
 
 /* All families of a registry; the caller frees. */
 static char *
-snapshot_all(djp_registry *registry, size_t *points)
+snapshot_read_all(djp_registry *registry, size_t *points,
+                  void (*begin)(djp__snapshot *snapshot, djp_registry *registry))
 {
     djp__snapshot snapshot;
     snapshot_seen seen = {.points = 0};
     djp__buf_init(&seen.out, 0);
-    djp__snapshot_begin(&snapshot, registry);
+    begin(&snapshot, registry);
     while (djp__snapshot_next(&snapshot)) {
         djp__snapshot_points(&snapshot, snapshot_see, &seen);
     }
@@ -85,6 +88,12 @@ snapshot_all(djp_registry *registry, size_t *points)
     char *text = djp__buf_take(&seen.out, NULL);
     assert_non_null(text);
     return text;
+}
+
+static char *
+snapshot_all(djp_registry *registry, size_t *points)
+{
+    return snapshot_read_all(registry, points, djp__snapshot_begin);
 }
 
 static void
@@ -177,6 +186,52 @@ all_live_series_are_shown_once(void **state)
     djp_registry_free(registry);
 }
 
+/* The child of a fork: its own share of what all processes have. */
+static int
+own_values_in_child(djp_registry *registry, djp_series *calls, djp_family *levels)
+{
+    djp_text value = DJP_TEXT("child");
+    djp_counter_add(calls, 2);
+    djp_gauge_set(djp_family_series(levels, &value), 7);
+    char *text = snapshot_read_all(registry, NULL, djp__snapshot_begin_own);
+    int is_good =
+        strcmp(text, "calls|path|a|path=\"a\"|2|0\nlevel|path|child|path=\"child\"|0|7\n") == 0;
+    djp_free(text);
+    return is_good ? 0 : 1;
+}
+
+static void
+own_values_leave_out_other_processes(void **state)
+{
+    djp_registry *registry;
+    const djp_registry_options options = {.sharing = DJP_SHARE_FORK};
+    int status = -1;
+    (void)state;
+    assert_int_equal(djp_registry_new(&registry, &options), 0);
+    djp_text values[] = {DJP_TEXT("a"), DJP_TEXT("parent")};
+    djp_family *levels = NULL;
+    djp_series *calls =
+        djp_family_series(snapshot_family(registry, DJP_COUNTER, "calls", 1), &values[0]);
+    levels = snapshot_family(registry, DJP_GAUGE, "level", 1);
+    djp_counter_add(calls, 3);
+    djp_gauge_set(djp_family_series(levels, &values[1]), 5);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(own_values_in_child(registry, calls, levels));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    char *text = snapshot_read_all(registry, NULL, djp__snapshot_begin_own);
+    assert_string_equal(text,
+                        "calls|path|a|path=\"a\"|3|0\nlevel|path|parent|path=\"parent\"|0|5\n");
+    djp_free(text);
+    text = snapshot_all(registry, NULL);
+    assert_non_null(strstr(text, "calls|path|a|path=\"a\"|5|0\n"));
+    djp_free(text);
+    djp_registry_free(registry);
+}
+
 int
 main(void)
 {
@@ -185,6 +240,7 @@ main(void)
         cmocka_unit_test(every_type_says_its_values),
         cmocka_unit_test(families_say_what_they_are),
         cmocka_unit_test(all_live_series_are_shown_once),
+        cmocka_unit_test(own_values_leave_out_other_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
