@@ -101,6 +101,8 @@
 #include "metrics/convention.c"
 #include "metrics/reader.c"
 #include "metrics/exposition.c"
+#include "metrics/openmetrics2.c"
+#include "metrics/metric_family.c"
 #include "metrics/negotiate.c"
 #include "metrics/process.c"
 #include "metrics/builtin_table.c"

@@ -1,4 +1,4 @@
-/* Prints expositions for the Python tests: `tool_exposition text|openmetrics [created]` writes a
+/* Prints expositions for the Python tests: `tool_exposition FORMAT [created]` writes a
  * registry that holds every kind of family, awkward labels and values, exemplars and the documented
  * families; `listen` serves it on a free port, which it prints, until standard input ends. */
 #include <math.h>
@@ -124,6 +124,25 @@ tool_listen(djp_registry *registry)
     return 0;
 }
 
+static djp_exposition
+tool_format(const char *name)
+{
+    static const struct {
+        const char *name;
+        djp_exposition format;
+    } formats[] = {{"text", DJP_TEXT_0_0_4},
+                   {"text1", DJP_TEXT_1_0_0},
+                   {"openmetrics", DJP_OPENMETRICS_1_0_0},
+                   {"openmetrics2", DJP_OPENMETRICS_2_0_0},
+                   {"protobuf", DJP_PROTOBUF_DELIMITED}};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i].name) == 0) {
+            return formats[i].format;
+        }
+    }
+    exit(2);
+}
+
 int
 main(int count, char **arguments)
 {
@@ -141,9 +160,7 @@ main(int count, char **arguments)
     } else {
         char *text;
         size_t size;
-        if (djp_registry_expose(&text, &size, registry,
-                                strcmp(command, "openmetrics") == 0 ? DJP_OPENMETRICS_1_0_0
-                                                                    : DJP_TEXT_0_0_4) < 0) {
+        if (djp_registry_expose(&text, &size, registry, tool_format(command)) < 0) {
             return 1;
         }
         fwrite(text, 1, size, stdout);

@@ -13,7 +13,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char out[300], again[300];
     const char *text = (const char *)data;
     djp_exposition format = djp_exposition_negotiate((djp_text){text, size});
-    if (format != DJP_TEXT_0_0_4 && format != DJP_OPENMETRICS_1_0_0) {
+    unsigned number = (unsigned)format & DJP_EXPOSITION_FORMAT;
+    if (number > DJP_OPENMETRICS_0_0_1 || strlen(djp_exposition_content_type(format)) < 20) {
         abort();
     }
     size_t room = size ? data[0] + 1u : 1;

@@ -545,17 +545,6 @@ on('exemplars come from the current span', () => {
   assert.equal(histogram.labels(1).count, 204);
 });
 
-on('the format follows the Accept header', () => {
-  assert.match(metrics.metricsContentType(), /^text\/plain; version=0\.0\.4/);
-  assert.match(
-    metrics.metricsContentType(OPENMETRICS),
-    /^application\/openmetrics-text; version=1\.0\.0/,
-  );
-  assert.match(metricsText(OPENMETRICS), /# EOF\n$/);
-  for (const accept of [null, 7, {}, '\ud800', 'x'.repeat(100000), '*/*'])
-    assert.ok(metricsText(accept).length > 0);
-});
-
 on('ones are exact beyond 2^32', () => {
   const counter = new Counter('wrap', '');
   counter.inc();

@@ -7,11 +7,13 @@ import gzip
 import math
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 
+import metric_family
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,9 +39,13 @@ def built() -> None:
         pytest.skip(f"{PROGRAM} was not built: run make tools-c")
 
 
-def expose(*arguments: str) -> str:
+def expose_bytes(*arguments: str) -> bytes:
     done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60, check=True)
-    return done.stdout.decode("utf-8")
+    return done.stdout
+
+
+def expose(*arguments: str) -> str:
+    return expose_bytes(*arguments).decode("utf-8")
 
 
 def families(kind: str, *arguments: str) -> dict:
@@ -93,20 +99,115 @@ def test_histograms_agree_with_themselves(kind: str) -> None:
 
 
 def test_both_formats_hold_the_same_samples() -> None:
-    def samples(kind: str) -> dict:
-        result = {}
-        for family in families(kind).values():
-            for sample in family.samples:
-                if not sample.name.startswith("process_"):
-                    result[sample.name, tuple(sorted(sample.labels.items()))] = repr(sample.value)
-        return result
-
-    text, opened = samples("text"), samples("openmetrics")
+    text, opened = (by_name_and_labels(families(kind)) for kind in ("text", "openmetrics"))
     only_text = {name for name, _ in set(text) - set(opened)}
     # OpenMetrics knows no gauge called _total and no sum where observations may be negative.
     assert only_text == {"queue_depth_total", "awkward_signed_sum", "awkward_signed_count"}
     assert set(opened) <= set(text)
     assert all(text[key] == value for key, value in opened.items())
+
+
+def by_name_and_labels(found: dict) -> dict:
+    result = {}
+    for family in found.values():
+        for sample in family.samples:
+            if not sample.name.startswith("process_"):
+                key = sample.name, tuple(sorted(sample.labels.items()))
+                result[key] = repr(float(sample.value))
+    return result
+
+
+def test_text_1_0_0_is_that_of_0_0_4() -> None:
+    assert by_name_and_labels(families("text")) == by_name_and_labels(
+        {f.name: f for f in text_string_to_metric_families(expose("text1"))}
+    )
+
+
+def test_protobuf_holds_the_same_samples() -> None:
+    decoded = metric_family.decode(expose_bytes("protobuf"))
+    names = [family.name for family in decoded]
+    assert len(set(names)) == len(names)
+    found = {
+        key: value
+        for key, value in metric_family.samples(decoded).items()
+        if not key[0].startswith("process_")
+    }
+    text = by_name_and_labels(families("text"))
+    only_text = {name for name, _ in set(text) - set(found)}
+    assert only_text == {"queue_depth_total"}
+    assert set(found) <= set(text)
+    assert {key: text[key] for key in found} == found
+
+
+def test_protobuf_has_help_units_times_and_exemplars() -> None:
+    by_name = {family.name: family for family in metric_family.decode(expose_bytes("protobuf"))}
+    seconds = by_name["awkward_seconds"]
+    assert seconds.help == 'Help with "quotes", a \\ and a\nline end'
+    assert seconds.unit == "seconds" and seconds.type == metric_family.HISTOGRAM
+    exemplars = [
+        bucket.exemplar
+        for metric in by_name["http_request_duration_seconds"].metric
+        for bucket in metric.histogram.bucket
+        if bucket.HasField("exemplar")
+    ]
+    assert exemplars
+    for exemplar in exemplars:
+        labels = {pair.name: pair.value for pair in exemplar.label}
+        assert labels == {"trace_id": "01" + "0" * 30, "span_id": "02" + "0" * 14}
+        assert exemplar.timestamp.seconds > 1.6e9
+    for metric in by_name["awkward_total"].metric:
+        assert metric.counter.created.seconds > 1.6e9
+        assert metric.counter.created.nanos < 10**9
+
+
+LABELS = r'(?:\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*\})?'
+NUMBER = r"[+-]?(?:Inf|NaN|\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
+EXEMPLARS = rf"(?: # {LABELS} {NUMBER} \d+\.\d+)*"
+COMPOSITE = rf"\{{count:(\d+),sum:({NUMBER}),bucket:\[((?:{NUMBER}:\d+,)*\+Inf:\d+)\]\}}"
+SAMPLE = re.compile(rf"(\w+)({LABELS}) (?:({NUMBER})|{COMPOSITE})( st@\d+\.\d+)?{EXEMPLARS}")
+META = re.compile(r"# (TYPE|HELP|UNIT) (\w+) ?(.*)")
+
+
+def test_openmetrics_2_holds_the_same_samples() -> None:
+    lines = expose("openmetrics2").split("\n")
+    assert lines[-2:] == ["# EOF", ""]
+    types: dict = {}
+    found: dict = {}
+    for line in lines[:-2]:
+        meta = META.fullmatch(line)
+        if meta:
+            if meta[1] == "TYPE":
+                assert meta[2] not in types
+                types[meta[2]] = meta[3]
+            elif meta[1] == "UNIT":
+                assert meta[3] in meta[2]
+            continue
+        sample = SAMPLE.fullmatch(line)
+        assert sample, line
+        name, labels, number, count, total, bounds, start = sample.groups()
+        assert (start is not None) == (types[name] in ("counter", "histogram"))
+        if number is not None:
+            found[name + labels] = float(number)
+            continue
+        found[f"{name}_count{labels}"] = int(count)
+        found[f"{name}_sum{labels}"] = float(total)
+        for item in bounds.split(","):
+            bound, _, below = item.partition(":")
+            inner = labels[1:-1] + "," if labels else ""
+            found[f'{name}_bucket{{{inner}le="{bound}"}}'] = int(below)
+    assert set(types.values()) == {"counter", "gauge", "histogram"}
+    expected = {}
+    for line in expose("text").split("\n"):
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            expected[name] = float(value)
+    assert {name for name in set(expected) - set(found)} == {
+        name for name in expected if name.startswith("queue_depth_total")
+    }
+    assert set(found) <= set(expected)
+    for name, value in found.items():
+        if not name.startswith("process_"):
+            assert repr(float(value)) == repr(expected[name]), name
 
 
 def test_openmetrics_units_exemplars_and_created() -> None:

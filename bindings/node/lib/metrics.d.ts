@@ -201,8 +201,8 @@ export class Histogram<T extends string = string> extends Metric<T> {
 
 /**
  * Returns the exposition of all metrics of the process; empty while metrics are off.
- * @param accept Value of the Accept header that selects the format: Prometheus text 0.0.4 (the
- * default), OpenMetrics 1.0 or Prometheus protobuf.
+ * @param accept Value of the Accept header that selects the format of text: Prometheus text 0.0.4
+ * (the default) or 1.0.0, OpenMetrics 1.0 or 2.0.
  */
 export function metricsText(accept?: string): string;
 
@@ -214,10 +214,12 @@ export function metricsContentType(accept?: string): string;
 
 /**
  * Returns the exposition after all collect functions are done. It is made outside of the event
- * loop. Never rejects.
+ * loop; Prometheus protobuf is a Buffer. Never rejects.
  * @param accept Value of the Accept header.
  */
-export function exposeMetrics(accept?: string): Promise<{ contentType: string; body: string }>;
+export function exposeMetrics(
+  accept?: string,
+): Promise<{ contentType: string; body: string | Buffer }>;
 
 /**
  * Opens a Prometheus endpoint that serves GET /metrics until `shutdown`. Telemetry must be started

@@ -436,8 +436,8 @@ function acceptOf(accept) {
 
 /**
  * Returns the metrics of the process as text in the format that the Accept header selects (default:
- * Prometheus text 0.0.4; else OpenMetrics 1.0); '' while metrics are off. Values of promises appear
- * in the next call.
+ * Prometheus text 0.0.4; else text 1.0.0 or OpenMetrics); '' while metrics are off. Values of
+ * promises appear in the next call.
  */
 function metricsText(accept) {
   try {
@@ -451,15 +451,15 @@ function metricsText(accept) {
 
 /** Returns the content type of metricsText(accept). */
 function metricsContentType(accept) {
-  return impl.negotiate(acceptOf(accept));
+  return impl.negotiate(acceptOf(accept), true);
 }
 
 /**
- * Returns { contentType, body } of the same text, made outside of the event loop, after all
- * callbacks or their time limit. Never rejects.
+ * Returns { contentType, body } of the same metrics, made outside of the event loop, after all
+ * callbacks or their time limit. Prometheus protobuf is a Buffer. Never rejects.
  */
 async function exposeMetrics(accept) {
-  const contentType = metricsContentType(accept);
+  const contentType = impl.negotiate(acceptOf(accept), false);
   try {
     await settled(prepareExposition());
     const exposition = await impl.exposeAsync(acceptOf(accept));

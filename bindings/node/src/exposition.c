@@ -1,5 +1,5 @@
-/* The exposition of all metrics as text, made on the thread of the event loop or on one of the
- * libuv pool. */
+/* The exposition of all metrics, as text or as a Buffer of protobuf, made on the thread of the
+ * event loop or on one of the libuv pool. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,20 +15,21 @@ typedef struct exposition_job {
 } exposition_job;
 
 static djp_exposition
-exposition_format(napi_env env, napi_value accept)
+exposition_format(napi_env env, napi_value accept, int text_only)
 {
     djp_node_text text;
     int given = djp_node_text_get(&text, env, accept);
+    djp_text header = {given ? text.text.data : NULL, text.text.size};
     djp_exposition format =
-        djp_exposition_negotiate((djp_text){given ? text.text.data : NULL, text.text.size});
+        text_only ? djp_exposition_negotiate_text(header) : djp_exposition_negotiate(header);
     djp_node_text_release(&text);
     return format;
 }
 
 static void
-exposition_begin(exposition_job *job, napi_env env, napi_value accept)
+exposition_begin(exposition_job *job, napi_env env, napi_value accept, int text_only)
 {
-    job->format = exposition_format(env, accept);
+    job->format = exposition_format(env, accept, text_only);
     job->sdk = djp_node_sdk_acquire();
 }
 
@@ -44,6 +45,18 @@ exposition_run(napi_env env, void *data)
 }
 
 static napi_value
+exposition_body(napi_env env, const exposition_job *job)
+{
+    napi_value body;
+    if (((unsigned)job->format & DJP_EXPOSITION_FORMAT) != DJP_PROTOBUF_DELIMITED) {
+        return djp_node_string(env, (djp_text){job->text, job->size});
+    }
+    return djp_node_ok(env, napi_create_buffer_copy(env, job->size, job->text, NULL, &body))
+               ? body
+               : djp_node_null(env);
+}
+
+static napi_value
 exposition_result(napi_env env, const exposition_job *job)
 {
     if (job->text == NULL) {
@@ -51,7 +64,7 @@ exposition_result(napi_env env, const exposition_job *job)
     }
     napi_value result = djp_node_object(env);
     djp_node_put_text(env, result, "contentType", djp_exposition_content_type(job->format));
-    djp_node_put(env, result, "body", djp_node_string(env, (djp_text){job->text, job->size}));
+    djp_node_put(env, result, "body", exposition_body(env, job));
     return result;
 }
 
@@ -86,7 +99,7 @@ exposition_complete(napi_env env, napi_status status, void *data)
     exposition_resolve(env, data);
 }
 
-/* expose(accept): {contentType, body}, or null while metrics are off. */
+/* expose(accept): {contentType, body} of a format of text, or null while metrics are off. */
 static napi_value
 exposition_expose(napi_env env, napi_callback_info info)
 {
@@ -96,14 +109,14 @@ exposition_expose(napi_env env, napi_callback_info info)
         free(job);
         return NULL;
     }
-    exposition_begin(job, env, given[0]);
+    exposition_begin(job, env, given[0], 1);
     exposition_run(env, job);
     napi_value result = exposition_result(env, job);
     exposition_job_free(env, job);
     return result;
 }
 
-/* exposeAsync(accept): a promise of the same. */
+/* exposeAsync(accept): a promise of the same in any format. */
 static napi_value
 exposition_expose_async(napi_env env, napi_callback_info info)
 {
@@ -114,7 +127,7 @@ exposition_expose_async(napi_env env, napi_callback_info info)
         free(job);
         return NULL;
     }
-    exposition_begin(job, env, given[0]);
+    exposition_begin(job, env, given[0], 0);
     if (job->sdk != NULL &&
         djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
         djp_node_ok(env, napi_create_async_work(env, NULL, name, exposition_run,
@@ -127,15 +140,17 @@ exposition_expose_async(napi_env env, napi_callback_info info)
     return promise;
 }
 
-/* negotiate(accept): the content type of the exposition that the header selects. */
+/* negotiate(accept, textOnly): the content type of the exposition that the header selects. */
 static napi_value
 exposition_negotiate(napi_env env, napi_callback_info info)
 {
-    napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1)) {
+    napi_value given[2];
+    bool text_only = false;
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
     }
-    const char *type = djp_exposition_content_type(exposition_format(env, given[0]));
+    (void)napi_get_value_bool(env, given[1], &text_only);
+    const char *type = djp_exposition_content_type(exposition_format(env, given[0], text_only));
     return djp_node_string(env, (djp_text){type, strlen(type)});
 }
 

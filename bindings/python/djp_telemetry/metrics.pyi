@@ -269,8 +269,8 @@ class Histogram:
         """Returns a context manager and decorator that observes its duration in seconds."""
 
 def expose(accept: Optional[Union[str, bytes]] = None) -> tuple[Optional[bytes], str]:
-    """Returns the exposition of all metrics and its content type: Prometheus text 0.0.4,
-    OpenMetrics 1.0 or Prometheus protobuf.
+    """Returns the exposition of all metrics and its content type: Prometheus text 0.0.4 or
+    1.0.0, OpenMetrics 1.0 or 2.0, or Prometheus protobuf.
 
     Args:
         accept: Value of the Accept header that selects the format; text 0.0.4 by default.

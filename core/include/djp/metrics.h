@@ -166,18 +166,33 @@ int djp_series_is_overflow(const djp_series *series);
 size_t djp_series_bounds(const double **out, const djp_series *series);
 uint64_t djp_series_count(const djp_series *series); /* observations of a histogram */
 
+/* A format, and with all but DJP_TEXT_0_0_4 and DJP_OPENMETRICS_0_0_1 how it writes a
+ * name with characters outside of [a-zA-Z0-9_:]; both values added. */
 typedef enum djp_exposition {
     DJP_TEXT_0_0_4 = 0,
-    DJP_OPENMETRICS_1_0_0 = 1
+    DJP_OPENMETRICS_1_0_0 = 1,
+    DJP_TEXT_1_0_0 = 2,
+    DJP_PROTOBUF_DELIMITED = 3, /* io.prometheus.client.MetricFamily, with lengths */
+    DJP_OPENMETRICS_2_0_0 = 4, /* the release candidate of March 2026 */
+    DJP_OPENMETRICS_0_0_1 = 5,
+    DJP_EXPOSITION_FORMAT = 0xff, /* mask of the format */
+
+    DJP_ESCAPE_UNDERSCORES = 0, /* a.b as a_b */
+    DJP_ESCAPE_DOTS = 0x100, /* a_dot_b */
+    DJP_ESCAPE_VALUES = 0x200, /* U__a_2e_b */
+    DJP_ALLOW_UTF_8 = 0x300 /* as it is, quoted in text */
 } djp_exposition;
 
 /* Selects a format by the q-values of an Accept header; DJP_TEXT_0_0_4 for an empty
  * one. */
 djp_exposition djp_exposition_negotiate(djp_text accept);
+/* The same among the formats of text, for a program that keeps it as text. */
+djp_exposition djp_exposition_negotiate_text(djp_text accept);
 /* Returns the Content-Type header of a format, static. */
 const char *djp_exposition_content_type(djp_exposition format);
-/* Writes all metrics into memory that the caller frees with djp_free. Returns 0 or
- * DJP_ENOMEM. Needs no lock of the language runtime; may run during recording calls. */
+/* Writes all metrics into memory that the caller frees with djp_free. Returns 0,
+ * DJP_EINVAL or DJP_ENOMEM. Needs no lock of the language runtime; may run during
+ * recording calls. */
 int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry,
                         djp_exposition format);
 /* Replaces text, a result of djp_registry_expose, with its gzip form and sets size, if

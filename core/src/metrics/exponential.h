@@ -12,6 +12,10 @@
 #define DJP__EXPONENTIAL_SCALE_MAX 20
 #define DJP__EXPONENTIAL_SCALE_MIN (-10)
 
+/* Values of at most this distance from zero are zero: a constant, so that histograms of several
+ * processes have the same zero bucket. */
+#define DJP__EXPONENTIAL_ZERO_THRESHOLD 1e-128
+
 typedef struct djp__exponential_side {
     int32_t offset; /* index of the first bucket */
     uint32_t size; /* buckets in use */
@@ -20,7 +24,7 @@ typedef struct djp__exponential_side {
 
 typedef struct djp__exponential {
     int32_t scale;
-    uint64_t zero_count; /* observations of zero */
+    uint64_t zero_count; /* within the threshold */
     djp__exponential_side positive, negative; /* negative: of the absolute values */
 } djp__exponential;
 

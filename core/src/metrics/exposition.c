@@ -1,20 +1,21 @@
-/* Writes every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a snapshot, copies
- * the text rendered at a series' creation, and formats only numbers. */
+/* Writes every live series in one of the formats. Those of text and OpenMetrics 1.0 are here: they
+ * copy the text rendered at a series' creation, and format only numbers. */
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "metrics/exposition.h"
 #include "metrics/number.h"
-#include "metrics/snapshot.h"
 
 #define EXPOSITION_EXEMPLAR_SIZE 256u
+enum { EXPOSITION_SCHEMA_MAX = 8, EXPOSITION_SCHEMA_MIN = -4 };
 
 typedef struct exposition {
-    djp__buf buf;
+    djp__buf *buf; /* borrowed */
     const djp_registry *registry;
     const djp__snapshot_family *family;
-    djp_exposition format;
+    int is_open; /* OpenMetrics */
     int alias; /* writing a gauge under its second name */
     djp_text name;
 } exposition;
@@ -61,8 +62,7 @@ static char *
 exposition_end_line(const exposition *e, char *end, const djp__snapshot_point *point, uint32_t slot)
 {
     djp__exemplar exemplar;
-    if (e->format == DJP_OPENMETRICS_1_0_0 &&
-        djp__exemplar_load(&exemplar, e->registry, point->entry, slot)) {
+    if (e->is_open && djp__exemplar_load(&exemplar, e->registry, point->entry, slot)) {
         end = exposition_copy(end, " # {trace_id=\"", 14);
         end = exposition_hex(end, exemplar.trace_id, sizeof exemplar.trace_id);
         end = exposition_copy(end, "\",span_id=\"", 11);
@@ -94,24 +94,24 @@ exposition_prefix(const exposition *e, char *end, const char *suffix, djp_text l
 static void
 exposition_created(exposition *e, const djp__snapshot_point *point)
 {
-    if (e->format != DJP_OPENMETRICS_1_0_0 || !e->registry->created) {
+    if (!e->is_open || !e->registry->created) {
         return;
     }
     djp_text labels = djp__snapshot_escaped(e->family, point);
-    char *end = djp__buf_reserve(&e->buf, e->name.size + labels.size + 64);
+    char *end = djp__buf_reserve(e->buf, e->name.size + labels.size + 64);
     if (end != NULL) {
         end = exposition_prefix(e, end, "_created", labels);
         end = exposition_time(end, point->created_unix_ns);
         *end++ = '\n';
-        e->buf.size = (size_t)(end - e->buf.data);
+        e->buf->size = (size_t)(end - e->buf->data);
     }
 }
 
 static void
 exposition_counter(exposition *e, const djp__snapshot_point *point)
 {
-    char *end = djp__buf_reserve(&e->buf, point->rendered.size + DJP__NUMBER_SIZE +
-                                              EXPOSITION_EXEMPLAR_SIZE);
+    char *end = djp__buf_reserve(e->buf, point->rendered.size + DJP__NUMBER_SIZE +
+                                             EXPOSITION_EXEMPLAR_SIZE);
     if (end == NULL) {
         return;
     }
@@ -119,7 +119,7 @@ exposition_counter(exposition *e, const djp__snapshot_point *point)
     end += point->number == 0 ? djp__number_u64(end, point->whole)
                               : djp__number_double(end, (double)point->whole + point->number);
     end = exposition_end_line(e, end, point, 0);
-    e->buf.size = (size_t)(end - e->buf.data);
+    e->buf->size = (size_t)(end - e->buf->data);
     exposition_created(e, point);
 }
 
@@ -143,7 +143,7 @@ static void
 exposition_gauge(exposition *e, const djp__snapshot_point *point)
 {
     char *end =
-        djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + 2 * DJP__NUMBER_SIZE + 32);
+        djp__buf_reserve(e->buf, point->rendered.size + e->name.size + 2 * DJP__NUMBER_SIZE + 32);
     if (end == NULL) {
         return;
     }
@@ -152,15 +152,14 @@ exposition_gauge(exposition *e, const djp__snapshot_point *point)
                           : exposition_put(end, point->rendered);
     end += djp__number_double(end, point->number);
     *end++ = '\n';
-    e->buf.size = (size_t)(end - e->buf.data);
+    e->buf->size = (size_t)(end - e->buf->data);
 }
 
 /* In OpenMetrics, a histogram with negative observations has no sum and no count. */
 static int
 exposition_has_sum(const exposition *e, double sum)
 {
-    return e->format == DJP_TEXT_0_0_4 ||
-           (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
+    return !e->is_open || (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
 }
 
 /* Formats the first line; the others copy its beginning, which all lines of the series share. */
@@ -192,11 +191,10 @@ exposition_buckets(exposition *e, char *end, const djp__snapshot_point *point)
 static void
 exposition_histogram(exposition *e, const djp__snapshot_point *point)
 {
-    int has_exemplars =
-        e->format == DJP_OPENMETRICS_1_0_0 && djp__load_relaxed(&point->entry->exemplars) != 0;
+    int has_exemplars = e->is_open && djp__load_relaxed(&point->entry->exemplars) != 0;
     size_t line = e->name.size + point->rendered.size + 64 + 2 * DJP__NUMBER_SIZE +
                   (has_exemplars ? EXPOSITION_EXEMPLAR_SIZE : 0);
-    char *end = djp__buf_reserve(&e->buf, line * (e->family->bucket_count + 3u));
+    char *end = djp__buf_reserve(e->buf, line * (e->family->bucket_count + 3u));
     if (end == NULL) {
         return;
     }
@@ -209,7 +207,7 @@ exposition_histogram(exposition *e, const djp__snapshot_point *point)
         end += djp__number_u64(end, point->whole);
         *end++ = '\n';
     }
-    e->buf.size = (size_t)(end - e->buf.data);
+    e->buf->size = (size_t)(end - e->buf->data);
     exposition_created(e, point);
 }
 
@@ -236,50 +234,115 @@ static void
 exposition_head(exposition *e, const djp__snapshot *snapshot, djp__segment_text head)
 {
     djp_text text = djp__snapshot_text(snapshot, head);
-    djp__buf_append(&e->buf, text.data, text.size);
+    djp__buf_append(e->buf, text.data, text.size);
 }
 
 static void
-exposition_family(exposition *e, djp__snapshot *snapshot)
+exposition_text(djp__buf *out, djp__snapshot *snapshot, int is_open)
 {
-    e->family = &snapshot->family;
-    e->alias = 0;
-    e->name = e->family->name;
-    exposition_head(e, snapshot, e->family->entry->head[e->format]);
-    djp__snapshot_points(snapshot, exposition_point, e);
-    if (e->family->alias.size > 0 && e->format == DJP_TEXT_0_0_4) {
-        e->alias = 1;
-        e->name = e->family->alias;
-        exposition_head(e, snapshot, e->family->entry->alias_head);
-        djp__snapshot_points(snapshot, exposition_point, e);
+    exposition e = {.buf = out,
+                    .registry = snapshot->registry,
+                    .family = &snapshot->family,
+                    .is_open = is_open,
+                    .name = snapshot->family.name};
+    exposition_head(&e, snapshot, e.family->entry->head[is_open]);
+    djp__snapshot_points(snapshot, exposition_point, &e);
+    if (e.family->alias.size > 0 && !is_open) {
+        e.alias = 1;
+        e.name = e.family->alias;
+        exposition_head(&e, snapshot, e.family->entry->alias_head);
+        djp__snapshot_points(snapshot, exposition_point, &e);
     }
+}
+
+static void
+exposition_plain_family(djp__buf *out, djp__snapshot *snapshot, djp_exposition format)
+{
+    (void)format;
+    exposition_text(out, snapshot, 0);
+}
+
+static void
+exposition_open_family(djp__buf *out, djp__snapshot *snapshot, djp_exposition format)
+{
+    (void)format;
+    exposition_text(out, snapshot, 1);
+}
+
+static void
+exposition_put_target(djp__buf *out, const char *head, djp_text labels)
+{
+    djp__buf_text(out, head);
+    djp__buf_text(out, "target_info{");
+    djp__buf_append(out, labels.data, labels.size);
+    djp__buf_text(out, "} 1\n");
+}
+
+static void
+exposition_plain_target(djp__buf *out, djp_text labels)
+{
+    exposition_put_target(out, "# HELP target_info Target metadata\n# TYPE target_info gauge\n",
+                          labels);
+}
+
+static void
+exposition_open_target(djp__buf *out, djp_text labels)
+{
+    exposition_put_target(out, "# TYPE target info\n# HELP target Target metadata\n", labels);
+}
+
+static const djp__exposition_form exposition_plain = {exposition_plain_family,
+                                                      exposition_plain_target, ""};
+static const djp__exposition_form exposition_open = {exposition_open_family, exposition_open_target,
+                                                     "# EOF\n"};
+
+static const djp__exposition_form *
+exposition_form(djp_exposition format)
+{
+    static const djp__exposition_form *const forms[] = {
+        [DJP_TEXT_0_0_4] = &exposition_plain,
+        [DJP_OPENMETRICS_1_0_0] = &exposition_open,
+        [DJP_TEXT_1_0_0] = &exposition_plain,
+        [DJP_PROTOBUF_DELIMITED] = &djp__exposition_protobuf,
+        [DJP_OPENMETRICS_2_0_0] = &djp__exposition_openmetrics2,
+        [DJP_OPENMETRICS_0_0_1] = &exposition_open,
+    };
+    unsigned number = (unsigned)format & DJP_EXPOSITION_FORMAT;
+    return number < sizeof forms / sizeof forms[0] ? forms[number] : NULL;
 }
 
 /* target_info, unless the application has a family of that name. */
 static void
-exposition_target(exposition *e, djp_registry *registry)
+exposition_target(djp__buf *out, djp_registry *registry, const djp__exposition_form *form)
 {
-    static const char *const heads[] = {
-        "# HELP target_info Target metadata\n# TYPE target_info gauge\n",
-        "# TYPE target info\n# HELP target Target metadata\n"};
     if (djp__family_find(registry, "target_info", 11) || djp__family_find(registry, "target", 6)) {
         return;
     }
     djp__mutex_lock(&registry->collect_mutex);
     if (registry->target.size > 0) {
-        djp__buf_text(&e->buf, heads[e->format]);
-        djp__buf_text(&e->buf, "target_info{");
-        djp__buf_append(&e->buf, registry->target.data, registry->target.size);
-        djp__buf_text(&e->buf, "} 1\n");
+        form->target(out, (djp_text){registry->target.data, registry->target.size});
     }
     djp__mutex_unlock(&registry->collect_mutex);
 }
 
 int
+djp__exposition_native(djp__exponential *out, const djp__exponential *histogram)
+{
+    if (histogram->scale < EXPOSITION_SCHEMA_MIN) {
+        return 0;
+    }
+    *out = *histogram;
+    if (out->scale > EXPOSITION_SCHEMA_MAX) {
+        djp__exponential_downscale(out, (uint32_t)(out->scale - EXPOSITION_SCHEMA_MAX));
+    }
+    return 1;
+}
+
+int
 djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format)
 {
-    if (out == NULL || out_size == NULL || registry == NULL ||
-        (format != DJP_TEXT_0_0_4 && format != DJP_OPENMETRICS_1_0_0)) {
+    const djp__exposition_form *form = exposition_form(format);
+    if (out == NULL || out_size == NULL || registry == NULL || form == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
@@ -287,22 +350,17 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     uint64_t start = registry->expositions != NULL ? djp__clock_monotonic() : 0;
     djp__snapshot snapshot;
     djp__snapshot_begin(&snapshot, registry);
-    exposition e;
-    memset(&e, 0, sizeof e);
-    e.registry = registry;
-    e.format = format;
-    djp__buf_init(&e.buf, 0);
+    djp__buf buf;
+    djp__buf_init(&buf, 0);
     /* Reserves the size of the last exposition and some more, to avoid copies. */
     uint64_t last = djp__load_relaxed(&registry->last_size);
-    djp__buf_reserve(&e.buf, (size_t)(last + last / 8 + 1024));
-    exposition_target(&e, registry);
+    djp__buf_reserve(&buf, (size_t)(last + last / 8 + 1024));
+    exposition_target(&buf, registry, form);
     while (djp__snapshot_next(&snapshot)) {
-        exposition_family(&e, &snapshot);
+        form->family(&buf, &snapshot, format);
     }
-    if (format == DJP_OPENMETRICS_1_0_0) {
-        djp__buf_text(&e.buf, "# EOF\n");
-    }
-    *out = djp__buf_take(&e.buf, out_size);
+    djp__buf_text(&buf, form->end);
+    *out = djp__buf_take(&buf, out_size);
     if (!*out) {
         return DJP_ENOMEM;
     }

@@ -199,14 +199,14 @@ djp__family_head(djp__buf *out, const djp_family_options *options, djp_text name
     djp__buf_append(out, name.data, name.size);
     djp__buf_text(out, suffix);
     djp__buf_char(out, ' ');
-    djp__text_escape(out, help, format == DJP_OPENMETRICS_1_0_0);
+    djp__text_escape(out, help, format != DJP_TEXT_0_0_4);
     djp__buf_text(out, "\n# TYPE ");
     djp__buf_append(out, name.data, name.size);
     djp__buf_text(out, suffix);
     djp__buf_char(out, ' ');
     djp__buf_text(out, types[options->type]);
     djp__buf_char(out, '\n');
-    if (format == DJP_OPENMETRICS_1_0_0 && options->unit && options->unit[0]) {
+    if (format != DJP_TEXT_0_0_4 && options->unit && options->unit[0]) {
         djp__buf_text(out, "# UNIT ");
         djp__buf_append(out, name.data, name.size);
         djp__buf_char(out, ' ');

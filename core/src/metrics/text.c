@@ -1,6 +1,8 @@
 /* Escapes of the exposition formats: no label value can break a line. */
 #include "metrics/text.h"
 
+#include <string.h>
+
 #include "base/str.h"
 
 static void
@@ -40,4 +42,28 @@ djp__text_escape(djp__buf *out, djp_text text, int quote)
         out->failed = 1;
     }
     djp__buf_fini(&repaired);
+}
+
+int
+djp__text_next_label(djp_text *name, djp__buf *value, djp_text *labels)
+{
+    const char *at = labels->data, *end = at + labels->size;
+    const char *equals = labels->size > 0 ? memchr(at, '=', labels->size) : NULL;
+    if (equals == NULL || end - equals < 3 || equals[1] != '"') {
+        return 0;
+    }
+    *name = (djp_text){at, (size_t)(equals - at)};
+    djp__buf_clear(value);
+    for (at = equals + 2; at < end && *at != '"'; at++) {
+        char c = *at;
+        if (c == '\\' && at + 1 < end) {
+            c = *++at;
+            c = c == 'n' ? '\n' : c;
+        }
+        djp__buf_char(value, c);
+    }
+    at += at < end;
+    at += at < end && *at == ',';
+    *labels = (djp_text){at, (size_t)(end - at)};
+    return 1;
 }

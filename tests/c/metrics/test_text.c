@@ -57,11 +57,37 @@ memory_that_fails_is_told(void **state)
     djp__buf_fini(&out);
 }
 
+static void
+labels_are_read_back(void **state)
+{
+    (void)state;
+    djp_text labels = DJP_TEXT("a=\"x\\\"\\\\\\n,=\",b_2=\"\""), name;
+    djp__buf value;
+    djp__buf_init(&value, 0);
+    assert_int_equal(djp__text_next_label(&name, &value, &labels), 1);
+    assert_int_equal(name.size, 1);
+    assert_int_equal(value.size, 6);
+    assert_memory_equal(value.data, "x\"\\\n,=", 6);
+    assert_int_equal(djp__text_next_label(&name, &value, &labels), 1);
+    assert_memory_equal(name.data, "b_2", name.size);
+    assert_int_equal(value.size, 0);
+    assert_int_equal(djp__text_next_label(&name, &value, &labels), 0);
+    static const char *const others[] = {"a", "a=", "a=\"", "a=b", "=\"", "a=\"x", "a=\"x\\"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        labels = djp_text_of(others[i]);
+        while (djp__text_next_label(&name, &value, &labels)) {
+        }
+        assert_true(labels.size <= strlen(others[i]));
+    }
+    djp__buf_fini(&value);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_stay_lines),
+        cmocka_unit_test(labels_are_read_back),
         cmocka_unit_test(bad_bytes_are_repaired),
         cmocka_unit_test(memory_that_fails_is_told),
     };

@@ -1,0 +1,22 @@
+/* The forms of an exposition, each in a file. All read the same snapshot. */
+#ifndef DJP_METRICS_EXPOSITION_H
+#define DJP_METRICS_EXPOSITION_H
+
+#include "metrics/snapshot.h"
+
+typedef struct djp__exposition_form {
+    /* Writes the current family with all its series. */
+    void (*family)(djp__buf *out, djp__snapshot *snapshot, djp_exposition format);
+    /* Writes target_info; labels are escaped, without braces. */
+    void (*target)(djp__buf *out, djp_text labels);
+    const char *end;
+} djp__exposition_form;
+
+extern const djp__exposition_form djp__exposition_protobuf; /* metric_family.c */
+extern const djp__exposition_form djp__exposition_openmetrics2; /* openmetrics2.c */
+
+/* The schema of Prometheus that holds the histogram; scales above the highest schema are lowered.
+ * Returns 0 if its scale is below the lowest one. */
+int djp__exposition_native(djp__exponential *out, const djp__exponential *histogram);
+
+#endif
