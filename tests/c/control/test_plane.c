@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#include "control/plane.h"
+#include "control/plane.c"
 #include "sampling/threshold.h"
 #include "span_reader.h"
 
@@ -293,6 +293,32 @@ a_budget_lowers_and_never_raises(void **state)
     assert_true(djp__control_next(&control) != UINT64_MAX);
 }
 
+/* A target of bytes alone is none of spans: the account is still given the load without a
+ * reduction. */
+static void
+the_account_is_given_the_wanted_load(void **state)
+{
+    (void)state;
+    options.target_bytes_per_second = 1000000000;
+    options.budget_per_month = 1e6;
+    options.price_per_million_spans = 1;
+    start();
+    djp__control_tick(&control, SECOND);
+    for (uint64_t second = 2; second < 8; second++) {
+        record(100);
+        exported.spans += 100;
+        djp__control_tick(&control, second * SECOND);
+    }
+    double wanted = plane_wanted(&control);
+    assert_true(wanted > 50 && wanted < 200);
+    options.target_spans_per_second = 20;
+    assert_true(plane_wanted(&control) == 20);
+    options.target_spans_per_second = 1000;
+    assert_true(plane_wanted(&control) == wanted);
+    control.targeted = 0; /* the configured ratio is the highest one */
+    assert_true(fabs(plane_wanted(&control) - wanted / 2) < wanted / 100);
+}
+
 static void
 a_forked_child_may_use_its_locks(void **state)
 {
@@ -313,7 +339,8 @@ main(void)
         ONE(without_a_target_there_is_no_step), ONE(what_makes_it_steer),
         ONE(steps_are_a_second_apart),          ONE(a_target_lowers_the_ratio),
         ONE(bytes_are_those_of_the_wire),       ONE(before_an_export_the_ring_tells_the_size),
-        ONE(a_budget_lowers_and_never_raises),  ONE(a_forked_child_may_use_its_locks),
+        ONE(a_budget_lowers_and_never_raises),  ONE(the_account_is_given_the_wanted_load),
+        ONE(a_forked_child_may_use_its_locks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

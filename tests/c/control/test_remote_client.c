@@ -1,13 +1,15 @@
-/* The client of a sampling server without a network: to whom credentials go, which address is
- * asked, and what an answer is taken for. Compiled in, so that answers can be put in its hand. */
+/* The client of a sampling server: to whom credentials go, which address is asked, what stands in a
+ * request, and what an answer is taken for. Compiled in, so that answers can be put in its hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "control/remote_client.c"
+#include "loopback.h"
 
 static djp_options
 options_of(const char *sampling, const char *endpoint)
@@ -180,6 +182,57 @@ answers_are_judged(void **state)
     djp__strategy_client_free(client);
 }
 
+/* Steps until the response is there. */
+static djp__strategy_response
+asked(djp__strategy_client *client)
+{
+    djp__strategy_response response;
+    uint64_t deadline = djp__clock_monotonic() + 60ull * 1000000000;
+    djp__strategy_client_ask(client);
+    while (djp__strategy_client_step(client, &response)) {
+        assert_true(djp__clock_monotonic() < deadline);
+        djp__curl_session_wait(client->session, deadline);
+    }
+    assert_false(client->asking);
+    return response;
+}
+
+static void
+a_request_has_its_headers(void **state)
+{
+    (void)state;
+    loopback *server = loopback_new();
+    char url[64], other[64];
+    snprintf(url, sizeof url, "%s", loopback_url(server, "/sampling"));
+    snprintf(other, sizeof other, "http://elsewhere:%d/", loopback_port(server));
+    loopback_respond(server, "HTTP/1.1 200 OK\r\n", 3);
+    for (int trusted = 0; trusted < 2; trusted++) {
+        djp__strategy_client *client = client_of(url, trusted ? url : other);
+        djp__strategy_response response = asked(client);
+        assert_false(response.good);
+        assert_non_null(strstr(response.message, "its response is refused"));
+        assert_null(client->exchange.response.data); /* its memory is not kept */
+        char *request = loopback_last(server, NULL);
+        assert_int_equal(strncmp(request, "GET /sampling?service=a%20shop HTTP/1.1\r\n", 41), 0);
+        assert_non_null(strstr(request, "\r\nAccept: application/json\r\n"));
+        assert_non_null(strstr(request, "\r\nUser-Agent: agent\r\n"));
+        assert_int_equal(strstr(request, "secret-token") != NULL, trusted);
+        free(request);
+        djp__strategy_client_free(client);
+    }
+    loopback_respond(server, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n", 0);
+    djp__strategy_client *client = client_of(url, url);
+    djp__strategy_response response = asked(client);
+    assert_string_equal(response.message, "it responded 503");
+    assert_int_equal(response.retry_after_ns, 7ull * 1000000000);
+    loopback_free(server); /* the next one cannot be sent */
+    response = asked(client);
+    assert_false(response.good);
+    assert_int_equal(response.retry_after_ns, 0);
+    assert_int_not_equal(response.message[0], '\0');
+    djp__strategy_client_free(client);
+}
+
 static void
 a_forked_child_begins_without_a_question(void **state)
 {
@@ -205,6 +258,7 @@ main(void)
         cmocka_unit_test(the_address_has_the_name_of_the_service),
         cmocka_unit_test(no_memory_leaves_no_client),
         cmocka_unit_test(answers_are_judged),
+        cmocka_unit_test(a_request_has_its_headers),
         cmocka_unit_test(a_forked_child_begins_without_a_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
