@@ -56,6 +56,29 @@ a_batch_is_closed_by_its_bytes(void **state)
 }
 
 static void
+a_batch_may_be_as_large_as_the_limit(void **state)
+{
+    (void)state;
+    hand hand;
+    char text[2000];
+    for (unsigned more = 0; more < 2; more++) {
+        hand_init(&hand);
+        memset(text, 'x', sizeof text);
+        text[1000] = '\0';
+        hand_add(&hand, text, 1);
+        hand_batch(&hand, 1);
+        text[1000] = 'x';
+        size_t left = 2048 - events_bytes(hand.pipeline.encoder) - sizeof(event_record);
+        text[left + more] = '\0';
+        hand_add(&hand, text, 1);
+        hand_batch(&hand, 2);
+        assert_int_equal(hand_queued(&hand), more);
+        assert_int_equal(hand.pipeline.stats.in_encoder, 2 - more);
+        hand_end(&hand);
+    }
+}
+
+static void
 a_flush_closes_it_at_once(void **state)
 {
     (void)state;
@@ -192,6 +215,7 @@ main(void)
         cmocka_unit_test(a_batch_is_closed_when_it_is_due),
         cmocka_unit_test(a_batch_is_closed_by_its_items),
         cmocka_unit_test(a_batch_is_closed_by_its_bytes),
+        cmocka_unit_test(a_batch_may_be_as_large_as_the_limit),
         cmocka_unit_test(a_flush_closes_it_at_once),
         cmocka_unit_test(a_full_queue_leaves_records_in_the_source),
         cmocka_unit_test(what_is_too_large_is_lost),

@@ -294,7 +294,7 @@ a_task_that_is_due_is_the_last_one_asked(void **state)
     bench_end(&self);
 }
 
-/* What a request came to is looked at before the next sleep. */
+/* What a request came to is looked at before the next sleep, and once is enough. */
 static void
 a_round_follows_each_send(void **state)
 {
@@ -306,6 +306,10 @@ a_round_follows_each_send(void **state)
     wait_for(&self.sends, 1);
     wait_for(&self.runs[0], 2);
     assert_int_equal(self.sends, 1);
+    wait_for(&self.asked[0], 1);
+    int runs = self.runs[0];
+    wait_ms(50);
+    assert_true(self.runs[0] <= runs + 1);
     bench_end(&self);
 }
 
