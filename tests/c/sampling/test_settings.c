@@ -33,6 +33,11 @@ a_sampler_is_read(void **state)
         {"Parent_Threshold(probability(0.5))", "parent_threshold(probability(0.5))", 1, 1, 0.5},
         {"always_off", "always_off", 1, 0, 0},
         {"always_on", "always_on", 0, 0, 0},
+        {"probability(0)", "probability(0)", 1, 0, 0},
+        {"drop", "drop", 1, 0, 0},
+        {"annotating({\"a\"=1}, probability(0.5))", "annotating({\"a\"=1}, probability(0.5))", 0, 0,
+         0.5},
+        {"annotating({\"a\"=1}, always_off)", "annotating({\"a\"=1}, always_off)", 1, 0, 0},
         {"parent_threshold(rate_limited(5))", "parent_threshold(rate_limited(5))", 0, 1, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -402,6 +402,19 @@ lack_of_memory_is_told(void **state)
         djp_sampler_free(tree);
     }
     assert_true(failed > 10);
+    for (int n = 1; n <= failed; n++) { /* no part of a tree is left out */
+        djp_sampler *tree = NULL;
+        djp__alloc_fail_once(n);
+        result = djp_sampler_parse(&tree, (djp_text){text, strlen(text)}, NULL);
+        djp__alloc_fail_after(0);
+        assert_int_equal(result == DJP_ENOMEM, tree == NULL);
+        if (result == 0) {
+            char *whole = djp_sampler_text(NULL, tree);
+            assert_string_equal(whole, text);
+            djp_free(whole);
+        }
+        djp_sampler_free(tree);
+    }
 }
 
 int

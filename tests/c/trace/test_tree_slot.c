@@ -108,6 +108,34 @@ the_tree_decides(void **state)
     assert_null(head.state);
 }
 
+/* The attributes that a tree adds are given back by each span, recorded or not. */
+static void
+notes_are_given_back(void **state)
+{
+    static const char *const texts[] = {"drop", "always_off", "always_on", "probability(0.5)"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        for (int tail = 0; tail < 2; tail++) {
+            char text[64];
+            use(1);
+            recorder->tail_rules = tail;
+            snprintf(text, sizeof text, "annotating({\"o\"=1}, %s)", texts[i]);
+            assert_int_equal(replace(text), 0);
+            djp__sampler_notes *notes = slot()->tree->notes;
+            djp__add_relaxed(&notes->refs, 1u); /* of the test */
+            for (int turn = 0; turn < 20; turn++) {
+                djp_span *span = djp_span_start(recorder, DJP_TEXT("s"), NULL);
+                djp_span_end(span, 0);
+                djp_span_release(span);
+                assert_int_equal(djp__load_relaxed(&notes->refs), 2);
+            }
+            span_reader_drain(recorder);
+            djp__sampler_notes_unref(notes);
+            tear_down(state);
+        }
+    }
+}
+
 /* The share of traces that is recorded bounds the tree, too. */
 static void
 the_canary_bounds_the_tree(void **state)
@@ -379,6 +407,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(the_tree_decides),
+        CASE(notes_are_given_back),
         CASE(the_canary_bounds_the_tree),
         CASE(without_a_tree_the_options_decide),
         CASE(needs_are_those_of_the_active_policy),
