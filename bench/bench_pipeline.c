@@ -131,7 +131,7 @@ make_sdk(int port)
         {"endpoint", endpoint}, {"sample_ratio", "1.0"}, {"protocol", "http/protobuf"}};
     djp_options options;
     djp_sdk *sdk = NULL;
-    djp_sdk_language language = {"c", "", ""};
+    djp_sdk_language language = {"c", "", "", 0};
     if (djp_config_resolve(&options, no_environment, NULL, overrides,
                            sizeof overrides / sizeof overrides[0], "bench", print_warning,
                            NULL) != 0 ||

@@ -83,6 +83,7 @@
 #include "metrics/number.c"
 #include "metrics/text.c"
 #include "metrics/key.c"
+#include "metrics/stripe.c"
 #include "metrics/table.c"
 #include "metrics/handle.c"
 #include "metrics/exemplar.c"

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "djp/djp.h"
 #include "metrics/registry.h"
+#include "metrics/stripe.h"
 
 static inline djp_registry *
 fixture_registry(uint64_t bytes, uint32_t limit)
@@ -51,6 +52,15 @@ fixture_numbered(djp_family *family, int number)
     char value[32];
     snprintf(value, sizeof value, "v%d", number);
     return fixture_series(family, value);
+}
+
+/* A word of a counter or histogram, summed over all stripes. */
+__attribute__((unused)) static uint64_t
+fixture_word(const djp_series *series, uint32_t index)
+{
+    uint64_t words[DJP__SEGMENT_FOLD_MAX];
+    djp__stripe_sum(words, series->family->registry, series->family->entry, series->entry);
+    return words[index];
 }
 
 /* The caller frees with djp_free. Not inlined: compilers then take the text for the local that

@@ -550,10 +550,11 @@ on('ones are exact beyond 2^32', () => {
   counter.inc();
   let expected = 1;
   for (let i = 0; i < 12; i++) {
-    const quarter = 0x40000000 - 2; // the value after as many inc()
-    counter._ints[counter._int] = (counter._ints[counter._int] + quarter) | 0;
+    const low = counter._ints[counter._int];
+    const most = 0x3fffffff - (low & 0x3fffffff); // the value after as many inc()
+    counter._ints[counter._int] = (low + most) | 0;
     for (let j = 0; j < 4; j++) counter.inc();
-    expected += quarter + 4;
+    expected += most + 4;
     assert.equal(counter.value, expected);
   }
 });

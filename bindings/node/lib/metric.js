@@ -136,10 +136,11 @@ class Metric {
   /** @hideconstructor */
   constructor(definition, values) {
     this._seen = -1; // control[0] at the binding
+    this._row = shards.OFF;
     this._doubles = shards.OFF.doubles;
-    this._at = 0;
+    this._at = 0; // of the first word, in doubles
     this._ints = shards.OFF.ints;
-    this._int = 0;
+    this._int = 0; // of the word with the mark, in ints
     this._bounds = shards.NO_BOUNDS;
     // Nested maps from label values to metrics; null without labels or while metrics are off
     this._look = null;
@@ -193,10 +194,7 @@ class Metric {
   clear() {
     const family = this._values === null ? familyOf(this._definition) : 0;
     if (this._values !== null) return;
-    if (family !== 0) {
-      impl.familyClear(family);
-      impl.shardsFold();
-    }
+    if (family !== 0) impl.familyClear(family);
     discardAll(this);
     if (this._depth === 0) rebind(this);
   }
@@ -209,13 +207,11 @@ class Metric {
   /** The current value over all threads; the sum of a histogram; 0 while metrics are off. */
   get value() {
     fresh(this);
-    if (this._series === 0) return 0;
-    impl.shardsFold();
-    return impl.seriesValue(this._series);
+    return this._series === 0 ? 0 : impl.seriesValue(this._series);
   }
 }
 
-const isOff = (metric) => metric._doubles === shards.OFF.doubles;
+const isOff = (metric) => metric._row === shards.OFF;
 
 /** Binds the metric again if the SDK has started or ended since. */
 function fresh(metric) {
@@ -229,7 +225,7 @@ function rebind(metric) {
   metric._look = null;
   metric._bounds = shards.NO_BOUNDS;
   const family = familyOf(definition);
-  shards.point(metric, family === 0 ? shards.OFF : shards.POISON, 0);
+  shards.setTarget(metric, family === 0 ? shards.OFF : shards.POISON);
   if (family === 0) return;
   if (metric._values === NOWHERE || metric._depth > 0) {
     metric._look = metric._trie;
@@ -243,7 +239,8 @@ function bindSeries(metric, series) {
   const { type } = metric._definition;
   if (series === 0) return;
   if (type === HISTOGRAM) metric._bounds = boundsOf(metric._definition, series);
-  if (type === GAUGE || shards.bind(metric, series)) metric._series = series;
+  if (type !== GAUGE) shards.bind(metric, series, type === HISTOGRAM ? 1 : 0);
+  metric._series = series;
 }
 
 function boundsOf(definition, series) {
@@ -394,7 +391,7 @@ function alive(metric) {
   return (
     metric._definition.type === GAUGE ||
     metric._seen !== control[0] ||
-    metric._ints[metric._int + 1] === 0
+    (metric._ints[metric._int + 1] & shards.REMOVED) === 0
   );
 }
 
@@ -412,11 +409,7 @@ function remove(metric, given) {
   const family = familyOf(metric._definition);
   if (values === null || values.length !== metric._depth || values.includes(undefined)) return;
   const texts = values.map(textOf);
-  if (family !== 0) {
-    impl.familyRemove(family, texts);
-    impl.shardsFold();
-    shards.noteRemoval();
-  }
+  if (family !== 0) impl.familyRemove(family, texts);
   if (metric._depth === 0) return;
   metric._overflow = null;
   discard(metric, values);

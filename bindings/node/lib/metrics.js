@@ -1,7 +1,7 @@
 'use strict';
 // Counter, Gauge and Histogram. A counter or histogram writes into memory that the core reads,
 // without a call, lock or allocation; a gauge is one call. A recording never throws, and does
-// nothing while telemetry is off.
+// nothing while telemetry is off. The form of the memory is that of djp/shard.h.
 
 const { impl } = require('./loader.js');
 const shards = require('./shards.js');
@@ -12,11 +12,12 @@ const { currentWords, wordsOf } = require('./exemplar.js');
 const { control } = shards;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
 const CALLBACK_MS = 2000; // time limit of gauge callbacks per exposition
-const EXEMPLAR_TRIES = 64; // recordings that look for a sampled span until the next fold
+const EXEMPLAR_TRIES = 64; // recordings that look for a sampled span until the next exposition
 const SET = 0;
 const ADD = 1;
 const NOW = 2;
 const QUARTER = 0x3fffffff;
+const STOP = shards.REMOVED | shards.ENDED | shards.REQUEST;
 
 // ---- exemplars ---------------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ function offerExemplar(metric, value) {
   if (words !== undefined) impl.shardsExemplar(metric._series, value, words);
   if (++metric._tries < EXEMPLAR_TRIES) return;
   metric._tries = 0;
-  metric._ints[metric._int] = 0;
+  impl.shardsDecline(metric._series);
 }
 
 function giveExemplar(metric, value, exemplar) {
@@ -55,19 +56,19 @@ function add(metric, amount) {
   const array = metric._doubles;
   const at = metric._at + 1;
   const sum = array[at] + amount;
-  if (amount >= 0 && sum < Infinity && metric._ints[metric._int + 1] === 0) {
+  if (amount >= 0 && sum < Infinity && (metric._ints[metric._int + 1] & STOP) === 0) {
     array[at] = sum;
     return 1;
   }
   return addSlowly(metric, amount);
 }
 
-/** As add(metric, 1), but integers are faster. The core must fold the count before it overflows. */
+/** As add(metric, 1), but integers are faster. The core carries into the high half. */
 function addOne(metric) {
   const ints = metric._ints;
   const at = metric._int;
   const ones = (ints[at] + 1) | 0;
-  if (ints[at + 1] === 0 && (ones & QUARTER) !== 0) {
+  if ((ints[at + 1] & STOP) === 0 && (ones & QUARTER) !== 0) {
     ints[at] = ones;
     return 1;
   }
@@ -82,15 +83,16 @@ function addSlowly(metric, amount) {
   if (isOff(metric)) return 1;
   if (metric._series !== 0 && amount >= 0 && amount < Infinity) {
     if (!alive(metric)) return 0;
-    if (amount === 1) return addQuarter(metric);
+    if (metric._row === shards.CALLS) return impl.shardsRecord(metric._series, amount, 0) ? 1 : 0;
+    if (amount === 1) return carry(metric, metric._at);
   }
   drop(metric);
   return 1;
 }
 
-function addQuarter(metric) {
-  metric._ints[metric._int] += 1;
-  impl.shardsFold();
+/** Adds 1 to the count at this word of the row. */
+function carry(metric, at) {
+  impl.shardsCarry(metric._row.first + at);
   return 1;
 }
 
@@ -255,19 +257,23 @@ function bucketOf(bounds, value) {
 
 /** Returns 1 if it was observed, 0 if the series was removed. */
 function observe(metric, value) {
-  const array = metric._doubles;
-  const at = metric._at;
-  if (array[at] !== 0 || value !== value) {
-    const done = observeFlagged(metric, value);
+  const ints = metric._ints;
+  const at = metric._int;
+  if ((ints[at + 1] & STOP) !== 0 || value !== value) {
+    const done = observeMarked(metric, value);
     if (done !== 2) return done;
   }
-  array[at + 2 + bucketOf(metric._bounds, value)] += 1;
-  if (value - value === 0) array[at + 1] += value; // an infinity would make the sum unusable
+  const bucket = at + 2 * bucketOf(metric._bounds, value);
+  const count = (ints[bucket] + 1) | 0;
+  if ((count & QUARTER) !== 0) ints[bucket] = count;
+  else carry(metric, bucket >> 1);
+  // an infinity would make the sum unusable
+  if (value - value === 0) metric._doubles[metric._at] += value;
   return 1;
 }
 
 /** As observe; 2: the caller continues. */
-function observeFlagged(metric, value) {
+function observeMarked(metric, value) {
   if (metric._seen !== control[0]) {
     rebind(metric);
     return observe(metric, value);
@@ -278,7 +284,8 @@ function observeFlagged(metric, value) {
     return 1;
   }
   if (!alive(metric)) return 0;
-  offerExemplar(metric, value);
+  if (metric._row === shards.CALLS) return impl.shardsRecord(metric._series, value, 1) ? 1 : 0;
+  if ((metric._ints[metric._int + 1] & shards.REQUEST) !== 0) offerExemplar(metric, value);
   return 2;
 }
 
@@ -331,9 +338,7 @@ class Histogram extends Metric {
   /** The number of observations over all threads. */
   get count() {
     base.fresh(this);
-    if (this._series === 0) return 0;
-    impl.shardsFold();
-    return impl.seriesCount(this._series);
+    return this._series === 0 ? 0 : impl.seriesCount(this._series);
   }
 }
 

@@ -6,21 +6,25 @@
 const { native } = require('./loader.js');
 const one = require('./one.js');
 
-const CHUNK = 8192; // doubles
-const SWEEP_AFTER = 64;
+const ROW = 2048; // words
+// High halves of the marks of djp/shard.h
+const REMOVED = 1 << 31;
+const ENDED = 1 << 30;
+const REQUEST = 1 << 29;
 
 /**
- * The target of a metric while metrics are off (OFF), or without a series (POISON): marked as
- * removed, never written.
+ * The target of a metric while metrics are off (OFF), without a series (POISON), or with one but
+ * without a stripe (CALLS): marked, never written.
  */
-const OFF = removedSeries();
-const POISON = removedSeries();
+const OFF = target(REMOVED);
+const POISON = target(REMOVED);
+const CALLS = target(ENDED);
 const NO_BOUNDS = new Float64Array(0);
 
-function removedSeries() {
+function target(mark) {
   const ints = new Int32Array(4);
-  ints[1] = 1;
-  return { doubles: new Float64Array(ints.buffer), ints };
+  ints[1] = mark;
+  return { doubles: new Float64Array(ints.buffer), ints, first: 0 };
 }
 
 function openControl() {
@@ -38,8 +42,7 @@ const control = opened === null ? new Int32Array(1) : opened;
 
 let seen = -1;
 let epoch = 0;
-let removals = 0;
-let chunks = [];
+let rows = [];
 let owners = new Map(); // place -> WeakRefs of metrics
 
 /** Returns the epoch of the running SDK, 0 without one. */
@@ -50,52 +53,45 @@ function currentEpoch() {
   const running = opened === null ? 0 : native.sdkEpoch();
   if (running !== epoch) {
     epoch = running;
-    chunks = [];
+    rows = [];
     owners = new Map();
   }
   return epoch;
 }
 
-function chunkAt(index) {
-  if (chunks[index] === undefined) {
-    const memory = native.shardsChunk(index, epoch);
+function rowAt(index) {
+  if (rows[index] === undefined) {
+    const memory = native.shardsRow(index, epoch);
     if (memory === null || memory === undefined) return undefined;
-    chunks[index] = { doubles: new Float64Array(memory), ints: new Int32Array(memory) };
-    sweep();
+    rows[index] = {
+      doubles: new Float64Array(memory),
+      ints: new Int32Array(memory),
+      first: index * ROW,
+    };
   }
-  return chunks[index];
+  return rows[index];
 }
 
-/** Frees the places of removed series, before the memory grows again. */
-function sweep() {
-  for (
-    let places = native.shardsSweep(epoch);
-    places && places.length > 0;
-    places = native.shardsSweep(epoch)
-  ) {
-    for (const place of places) {
-      for (const reference of owners.get(place) || []) poison(reference.deref());
-      owners.delete(place);
-    }
-  }
-}
-
-/** Counts a removal; every 64 removals, the places are freed. */
-function noteRemoval() {
-  removals = (removals + 1) % SWEEP_AFTER;
-  if (removals === 0 && currentEpoch() !== 0) sweep();
-}
-
-/** Points a metric at a place: doubles from _at, the two words of the first one from _int. */
-function point(metric, chunk, at) {
-  metric._doubles = chunk.doubles;
+/** Points a metric at a place of a row; mark is the offset of the word with the mark. */
+function point(metric, row, at, mark) {
+  metric._row = row;
+  metric._doubles = row.doubles;
   metric._at = at;
-  metric._ints = chunk.ints;
-  metric._int = 2 * at;
+  metric._ints = row.ints;
+  metric._int = 2 * (at + mark);
 }
 
-function poison(metric) {
-  if (metric !== undefined) point(metric, POISON, 0);
+/** Points a metric at OFF, POISON or CALLS. */
+function setTarget(metric, to) {
+  point(metric, to, 0, 0);
+}
+
+function disown(place) {
+  for (const reference of owners.get(place) || []) {
+    const metric = reference.deref();
+    if (metric !== undefined) setTarget(metric, POISON);
+  }
+  owners.delete(place);
 }
 
 function own(place, metric) {
@@ -113,25 +109,30 @@ function own(place, metric) {
   list.push(new WeakRef(metric));
 }
 
-/** Binds the metric to the place of a series. Returns false on failure. */
-function bind(metric, series) {
-  const place = native.shardsBind(series);
-  if (!(place >= 0)) return false;
-  const chunk = chunkAt(Math.floor(place / CHUNK));
-  if (chunk === undefined) return false;
+/** Binds the metric to the place of a series; mark as for point. */
+function bind(metric, series, mark) {
+  const bound = native.shardsBind(series);
+  const place = bound < 0 ? -1 - bound : bound;
+  const row = place >= 0 ? rowAt(Math.floor(place / ROW)) : undefined;
+  if (bound < 0) disown(place);
+  if (row === undefined) {
+    setTarget(metric, CALLS);
+    return;
+  }
   own(place, metric);
-  point(metric, chunk, place % CHUNK);
-  return true;
+  point(metric, row, place % ROW, mark);
 }
 
 module.exports = one('shards', {
+  CALLS,
+  ENDED,
   NO_BOUNDS,
   OFF,
   POISON,
+  REMOVED,
+  REQUEST,
+  setTarget,
   bind,
   control,
   currentEpoch,
-  noteRemoval,
-  point,
-  poison,
 });

@@ -114,7 +114,7 @@ static int
 instance_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version,
              uint32_t epoch)
 {
-    djp_sdk_language language = {"nodejs", "nodejs", runtime_version};
+    djp_sdk_language language = {"nodejs", "nodejs", runtime_version, 1};
     djp_node_sdk *self = calloc(1, sizeof *self);
     int error = self == NULL ? DJP_ENOMEM : djp_sdk_new(&self->sdk, options, &language, NULL, NULL);
     if (error == 0 && (self->table = djp_node_table_new(epoch)) == NULL) {

@@ -1,6 +1,6 @@
 /* Metric shards for JavaScript. Each copy of the package in an environment writes counters and
- * histograms through Float64Arrays over the memory of its shard. A control word changes when an SDK
- * starts or ends. Only look-ups of series, gauges and rare calls enter C. */
+ * histograms through typed arrays over its stripe of the metrics memory. A control word changes
+ * when an SDK starts or ends. Only look-ups of series, gauges and rare calls enter C. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "binding.h"
 #include "djp/shard.h"
 
-enum { SHARDS_CONTROL_BYTES = 64, SHARDS_SWEEP = 256 };
+enum { SHARDS_CONTROL_BYTES = 64 };
 
 /* Lives as long as the ArrayBuffer over its words and its environment. */
 typedef struct shards_control {
@@ -21,8 +21,9 @@ typedef struct shards_control {
 typedef struct shards_env {
     shards_control *control; /* a reference */
     pthread_mutex_t mutex;
-    djp_shard *shard; /* a reference, or NULL; under the mutex, as sdk */
-    djp_node_sdk *sdk; /* a reference while shard is set: the shard must end before its registry */
+    /* a reference; NULL without one, or if no stripe was free; under the mutex, as sdk */
+    djp_shard *shard;
+    djp_node_sdk *sdk; /* a reference, or NULL: the shard must end before its registry */
     struct shards_env *next; /* under shards_list_mutex */
 } shards_env;
 
@@ -38,12 +39,17 @@ shards_control_unref(shards_control *control)
     }
 }
 
-/* Ends the shard. Returns the SDK, for release without locks. */
+/* Ends the shard; is_over 1: no code writes to it any more. Returns the SDK, for release without
+ * locks. */
 static djp_node_sdk *
-shards_env_detach(shards_env *self)
+shards_env_detach(shards_env *self, int is_over)
 {
     djp_node_sdk *sdk = self->sdk;
-    djp_shard_end(self->shard);
+    if (is_over) {
+        djp_shard_finish(self->shard);
+    } else {
+        djp_shard_end(self->shard);
+    }
     djp_shard_unref(self->shard);
     self->shard = NULL;
     self->sdk = NULL;
@@ -72,7 +78,7 @@ djp_node_shards_before_stop(djp_node_sdk *sdk)
         pthread_mutex_lock(&item->mutex);
         atomic_fetch_add_explicit(&item->control->words[0], 1, memory_order_acq_rel);
         if (item->sdk == sdk) {
-            (void)shards_env_detach(item);
+            (void)shards_env_detach(item, 0);
             held++;
         }
         pthread_mutex_unlock(&item->mutex);
@@ -95,7 +101,7 @@ shards_env_end(void *data)
         }
     }
     pthread_mutex_unlock(&shards_list_mutex);
-    djp_node_sdk *sdk = shards_env_detach(self);
+    djp_node_sdk *sdk = shards_env_detach(self, 1);
     djp_node_sdk_release(sdk);
     self->control->owner = NULL;
     shards_control_unref(self->control);
@@ -114,7 +120,7 @@ shards_control_gone(napi_env env, void *data, void *hint)
     if (self != NULL && atomic_load_explicit(&control->references, memory_order_acquire) ==
                             2) { /* this one and the environment's */
         pthread_mutex_lock(&self->mutex);
-        djp_node_sdk *sdk = shards_env_detach(self);
+        djp_node_sdk *sdk = shards_env_detach(self, 1);
         pthread_mutex_unlock(&self->mutex);
         djp_node_sdk_release(sdk);
     }
@@ -152,8 +158,8 @@ shards_open(napi_env env, napi_callback_info info)
 
 /* ---- places ---- */
 
-/* Creates the shard of *sdk and takes that reference; *sdk becomes the SDK to release without
- * locks. Mutex held. */
+/* Creates the shard of *sdk, if a stripe is free, and takes that reference; *sdk becomes the SDK to
+ * release without locks. Mutex held. */
 static int
 shards_attach(shards_env *self, djp_node_sdk **sdk)
 {
@@ -165,50 +171,48 @@ shards_attach(shards_env *self, djp_node_sdk **sdk)
     if (atomic_load_explicit(&(*sdk)->shards_over, memory_order_acquire) != 0) {
         return 0;
     }
-    if (djp_shard_new(&shard, (*sdk)->registry, (*sdk)->recorder != NULL) != 0) {
-        return 0;
-    }
-    djp_node_sdk *old = shards_env_detach(self);
+    (void)djp_shard_new(&shard, (*sdk)->registry, (*sdk)->recorder != NULL);
+    djp_node_sdk *old = shards_env_detach(self, 0);
     self->sdk = *sdk;
     self->shard = shard;
     *sdk = old;
     return 1;
 }
 
-/* shardsBind(series): the place of the series, chunk * 8192 + index; -1 for an unknown number or
- * without memory. */
+/* shardsBind(series): the place of the series; -1 - place if a removed series had it; NaN without a
+ * place. */
 static napi_value
 shards_bind(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    size_t chunk = 0, index = 0;
-    double place = -1;
+    size_t place = 0;
+    int result = -1;
     shards_env *self = shards_arguments(env, info, given, 1);
     djp_node_sdk *sdk = self == NULL ? NULL : djp_node_sdk_acquire();
     djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL) {
         pthread_mutex_lock(&self->mutex);
-        if (shards_attach(self, &sdk) && djp_shard_bind(&chunk, &index, self->shard, series) == 0) {
-            place = (double)(chunk * DJP_SHARD_CHUNK_DOUBLES + index);
+        if (shards_attach(self, &sdk) && self->shard != NULL) {
+            result = djp_shard_bind(&place, self->shard, series);
         }
         pthread_mutex_unlock(&self->mutex);
     }
     djp_node_sdk_release(sdk);
-    return djp_node_double(env, place);
+    return djp_node_double(env, result < 0 ? NAN : result > 0 ? -1 - (double)place : (double)place);
 }
 
 static void
-shards_chunk_gone(napi_env env, void *data, void *hint)
+shards_row_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
     djp_shard_unref(hint);
 }
 
-/* shardsChunk(chunk, epoch): the memory of a chunk of the shard of that SDK, or null. At most one
- * call per chunk. */
+/* shardsRow(row, epoch): the memory of a row of the shard of that SDK, or null. At most one call
+ * per row. */
 static napi_value
-shards_chunk(napi_env env, napi_callback_info info)
+shards_row(napi_env env, napi_callback_info info)
 {
     napi_value given[2], buffer = NULL;
     double *memory = NULL;
@@ -217,11 +221,11 @@ shards_chunk(napi_env env, napi_callback_info info)
     if (self == NULL) {
         return NULL;
     }
-    int chunk = djp_node_int(env, given[0], -1);
+    int row = djp_node_int(env, given[0], -1);
     double epoch = djp_node_number(env, given[1], 0);
     pthread_mutex_lock(&self->mutex);
-    if (self->sdk != NULL && (double)self->sdk->epoch == epoch && chunk >= 0) {
-        memory = djp_shard_chunk(self->shard, (size_t)chunk);
+    if (self->sdk != NULL && (double)self->sdk->epoch == epoch && row >= 0) {
+        memory = djp_shard_row(self->shard, (size_t)row);
         shard = memory == NULL ? NULL : djp_shard_ref(self->shard);
     }
     pthread_mutex_unlock(&self->mutex);
@@ -229,38 +233,29 @@ shards_chunk(napi_env env, napi_callback_info info)
         return djp_node_null(env);
     }
     if (djp_node_ok(env, napi_create_external_arraybuffer(env, memory,
-                                                          DJP_SHARD_CHUNK_DOUBLES * sizeof(double),
-                                                          shards_chunk_gone, shard, &buffer))) {
+                                                          DJP_SHARD_ROW_WORDS * sizeof(double),
+                                                          shards_row_gone, shard, &buffer))) {
         return buffer;
     }
     djp_shard_unref(shard);
     return djp_node_null(env);
 }
 
-/* shardsSweep(epoch): places of removed series, which JavaScript must discard now. */
+/* shardsCarry(place): adds 1 to the count there. */
 static napi_value
-shards_sweep(napi_env env, napi_callback_info info)
+shards_carry(napi_env env, napi_callback_info info)
 {
-    napi_value given[1], list = NULL;
-    uint32_t places[SHARDS_SWEEP];
-    size_t count = 0;
+    napi_value given[1];
     shards_env *self = shards_arguments(env, info, given, 1);
-    double epoch = self == NULL ? 0 : djp_node_number(env, given[0], 0);
-    if (self == NULL || !djp_node_ok(env, napi_create_array(env, &list))) {
-        return NULL;
-    }
-    pthread_mutex_lock(&self->mutex);
-    if (self->sdk != NULL && (double)self->sdk->epoch == epoch) {
-        count = djp_shard_sweep(places, SHARDS_SWEEP, self->shard);
-    }
-    pthread_mutex_unlock(&self->mutex);
-    for (uint32_t i = 0; i < count; i++) {
-        napi_value place = djp_node_double(env, places[i]);
-        if (place != NULL) {
-            (void)djp_node_ok(env, napi_set_element(env, list, i, place));
+    if (self != NULL) {
+        double place = djp_node_number(env, given[0], -1);
+        pthread_mutex_lock(&self->mutex);
+        if (place >= 0) {
+            djp_shard_carry(self->shard, (size_t)place);
         }
+        pthread_mutex_unlock(&self->mutex);
     }
-    return list;
+    return NULL;
 }
 
 /* ---- what is not hot ---- */
@@ -288,17 +283,43 @@ shards_bounds(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* shardsFold(): adds everything that was recorded to the registry. */
+/* shardsRecord(series, value, isHistogram): adds to a counter, or observes, without a shard.
+ * Returns whether the series exists. */
 static napi_value
-shards_fold(napi_env env, napi_callback_info info)
+shards_record(napi_env env, napi_callback_info info)
 {
-    (void)env;
-    (void)info;
+    napi_value given[3];
+    int done = 0;
+    if (shards_arguments(env, info, given, 3) == NULL) {
+        return NULL;
+    }
+    double value = djp_node_number(env, given[1], NAN);
     djp_node_sdk *sdk = djp_node_sdk_acquire();
-    if (sdk != NULL) {
-        djp_registry_fold(sdk->registry);
+    djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
+    if (djp_series_is_live(series)) {
+        done = 1;
+        if (djp_node_int(env, given[2], 0)) {
+            djp_histogram_observe(series, value);
+        } else {
+            djp_counter_add(series, value);
+        }
     }
     djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, done);
+}
+
+/* shardsDecline(series): withdraws the request for an exemplar. */
+static napi_value
+shards_decline(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    shards_env *self = shards_arguments(env, info, given, 1);
+    if (self != NULL) {
+        pthread_mutex_lock(&self->mutex);
+        djp_shard_decline(self->shard,
+                          djp_node_series_at(self->sdk, djp_node_number(env, given[0], 0)));
+        pthread_mutex_unlock(&self->mutex);
+    }
     return NULL;
 }
 
@@ -418,10 +439,10 @@ djp_node_shards_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
         {"shardsOpen", shards_open},         {"shardsBind", shards_bind},
-        {"shardsChunk", shards_chunk},       {"shardsSweep", shards_sweep},
-        {"shardsBounds", shards_bounds},     {"shardsFold", shards_fold},
+        {"shardsRow", shards_row},           {"shardsCarry", shards_carry},
+        {"shardsBounds", shards_bounds},     {"shardsRecord", shards_record},
         {"shardsDropped", shards_dropped},   {"shardsGauge", shards_gauge},
-        {"shardsExemplar", shards_exemplar},
+        {"shardsExemplar", shards_exemplar}, {"shardsDecline", shards_decline},
     };
     shards_env *self = shards_env_new(env);
     for (size_t i = 0; self != NULL && i < sizeof functions / sizeof functions[0]; i++) {

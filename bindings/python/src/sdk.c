@@ -177,7 +177,7 @@ sdk_activate(djp_py_state *state, const djp_options *options)
 {
     char version[32];
     sdk_language_version(version, sizeof version);
-    djp_sdk_language language = {"python", "cpython", version};
+    djp_sdk_language language = {"python", "cpython", version, 0};
     djp_py_sdk *self = PyObject_New(djp_py_sdk, state->sdk_type);
     if (self == NULL) {
         return -1;

@@ -69,10 +69,11 @@ typedef struct djp_registry_options {
     /* DJP_SHARE_DIR: a directory of a local file system, created if its parent exists.
      * Borrowed */
     const char *shared_dir;
+    int writers; /* 1: private memory has room for shards, too (djp/shard.h) */
 } djp_registry_options;
-#define DJP_REGISTRY_OPTIONS_INIT     \
-    {                                 \
-        0, 0, 0, DJP_SHARE_NONE, NULL \
+#define DJP_REGISTRY_OPTIONS_INIT        \
+    {                                    \
+        0, 0, 0, DJP_SHARE_NONE, NULL, 0 \
     }
 
 /* Creates a registry. With sharing, one exposition of any process shows the numbers of

@@ -22,6 +22,7 @@ typedef struct djp_sdk_language {
     const char *language; /* telemetry.sdk.language */
     const char *runtime_name; /* process.runtime.name */
     const char *runtime_version; /* process.runtime.version */
+    int has_shards; /* 1: metrics are recorded through shards (djp/shard.h) */
 } djp_sdk_language;
 
 /* Receives the SDK's messages (level as in djp_options.log_level), in any thread

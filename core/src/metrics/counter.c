@@ -2,6 +2,7 @@
  * counted and change nothing. */
 #include "metrics/exemplar.h"
 #include "metrics/gauge.h"
+#include "metrics/stripe.h"
 
 /* Whole amounts up to this are counted as integers: exact, with one atomic addition. */
 #define COUNTER_WHOLE_MAX 9007199254740992.0
@@ -65,26 +66,25 @@ djp_series_value(const djp_series *series)
         return 0;
     }
     const djp_registry *registry = series->family->registry;
-    if (series->type == DJP_COUNTER) {
-        return (double)djp__series_u64(registry, series->family->entry, series->entry, 0) +
-               djp__series_double(registry, series->family->entry, series->entry, 1);
-    }
     if (series->type == DJP_GAUGE) {
         double value;
         djp__gauge_read(&value, registry, series->family->entry, series->entry);
         return value;
     }
-    return djp__series_double(registry, series->family->entry, series->entry, 0);
+    uint64_t words[DJP__SEGMENT_FOLD_MAX];
+    djp__stripe_sum(words, registry, series->family->entry, series->entry);
+    return series->type == DJP_COUNTER ? (double)words[0] + djp__bits_to_double(words[1])
+                                       : djp__bits_to_double(words[0]);
 }
 
 uint64_t
 djp_series_count(const djp_series *series)
 {
-    uint64_t count = 0;
+    uint64_t count = 0, words[DJP__SEGMENT_FOLD_MAX];
     if (series != NULL && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
+        djp__stripe_sum(words, series->family->registry, series->family->entry, series->entry);
         for (uint32_t i = 0; i <= series->bucket_count; i++) {
-            count += djp__series_u64(series->family->registry, series->family->entry, series->entry,
-                                     1 + i);
+            count += words[1 + i];
         }
     }
     return count;

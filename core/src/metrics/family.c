@@ -66,7 +66,7 @@ family_check_labels(const djp_family_options *options)
 static int
 family_check_buckets(const djp_family_options *options)
 {
-    if (options->type != DJP_HISTOGRAM || !options->buckets) {
+    if (options->type != DJP_HISTOGRAM || options->buckets == NULL) {
         return 0;
     }
     if (options->bucket_count > DJP_BUCKETS_MAX) {
@@ -150,7 +150,7 @@ family_buckets(const djp_family_options *options, const double **bounds, size_t 
     *count = options->bucket_count;
     if (options->type != DJP_HISTOGRAM) {
         *count = 0;
-    } else if (!options->buckets) {
+    } else if (options->buckets == NULL) {
         *bounds = family_default_buckets;
         *count = sizeof family_default_buckets / sizeof family_default_buckets[0];
     } else if (*count > 0 && isinf(options->buckets[*count - 1])) {
@@ -485,7 +485,7 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
             spelled->unit = documented->unit;
             spelled->bucket_count =
                 spelled->buckets ? spelled->bucket_count : documented->bucket_count;
-            spelled->buckets = spelled->buckets ? spelled->buckets : documented->buckets;
+            spelled->buckets = spelled->buckets != NULL ? spelled->buckets : documented->buckets;
         }
         result =
             family_check(spelled) < 0 ? DJP_EINVAL : family_get(out, registry, spelled, documented);

@@ -3,25 +3,21 @@
  * next owner of the lock carries out again, with the same result. */
 #include "metrics/fold.h"
 
+#include <string.h>
+
 #include "metrics/gauge.h"
 #include "metrics/slot.h"
+#include "metrics/stripe.h"
 
-static uint64_t
-fold_add_double(uint64_t a, uint64_t b)
-{
-    return djp__double_to_bits(djp__bits_to_double(a) + djp__bits_to_double(b));
-}
-
-/* Sums the words of a counter or histogram: which of them is a double depends on the type. The
- * values of a per-process family end with it. */
+/* Sums the words of a counter or histogram. The values of a per-process family end with it. */
 static void
 fold_words(uint64_t *out, const djp__family_entry *family, DJP__ATOMIC(uint64_t) * base,
            DJP__ATOMIC(uint64_t) * values)
 {
-    uint32_t the_double = family->type == DJP_COUNTER ? 1 : 0;
-    for (uint32_t i = 0; i < family->value_count; i++) {
-        uint64_t a = djp__load_relaxed(&base[i]), b = djp__load_relaxed(&values[i]);
-        out[i] = family->per_process ? 0 : i == the_double ? fold_add_double(a, b) : a + b;
+    memset(out, 0, family->value_count * sizeof *out);
+    if (!family->per_process) {
+        djp__stripe_add(out, family, base);
+        djp__stripe_add(out, family, values);
     }
 }
 

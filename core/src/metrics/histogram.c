@@ -64,22 +64,6 @@ djp_histogram_observe_with_context(djp_series *series, double value,
 }
 
 void
-djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum)
-{
-    if (series->type != DJP_HISTOGRAM || bucket > series->bucket_count ||
-        !djp__series_is_live(series)) {
-        djp__add_relaxed(&series->family->registry->dropped, count);
-        return;
-    }
-    if (count > 0) {
-        djp__add_relaxed(&series->values[1 + bucket], count);
-    }
-    if (sum != 0) {
-        djp__value_add_double(&series->values[0], sum);
-    }
-}
-
-void
 djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context)
 {
     if (series != NULL && series->type == DJP_HISTOGRAM && !isnan(value) &&

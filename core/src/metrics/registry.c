@@ -17,6 +17,7 @@
 #define REGISTRY_CARDINALITY 2000u
 #define REGISTRY_REUSE_NS 5000000000u
 #define REGISTRY_PROCESSES 128u
+#define REGISTRY_WRITERS 32u /* slots of private memory */
 #define REGISTRY_FORK_NS 2000000000u /* a child waits that long for its parent */
 
 /* The end of what the heap holds for a family: a process that died while it added a series leaves
@@ -174,6 +175,16 @@ registry_share(djp_registry *registry, const djp_registry_options *options, uint
 }
 
 static int
+registry_open_private(djp__segment *segment, uint64_t bytes, int writers)
+{
+    if (!writers || djp__segment_new_striped(segment, bytes, REGISTRY_WRITERS) < 0) {
+        return djp__segment_new(segment, bytes, 1);
+    }
+    djp__slot_claim_alone(segment);
+    return 0;
+}
+
+static int
 registry_open(djp_registry *registry, const djp_registry_options *options)
 {
     uint64_t bytes = options && options->reserve_bytes ? options->reserve_bytes : REGISTRY_BYTES;
@@ -182,8 +193,9 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     registry->created = options != NULL ? options->created_samples : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
     int shared = options != NULL && options->sharing != DJP_SHARE_NONE;
+    int writers = options != NULL && options->writers;
     if ((!shared || registry_share(registry, options, bytes) < 0) &&
-        djp__segment_new(&registry->segment, bytes, 1) < 0) {
+        registry_open_private(&registry->segment, bytes, writers) < 0) {
         return DJP_ENOMEM;
     }
     registry->handle_capacity =
@@ -303,7 +315,6 @@ void
 djp__registry_collect(djp_registry *registry)
 {
     djp__mutex_lock(&registry->collect_mutex);
-    djp__shards_fold_all(registry);
     for (size_t i = 0; i < registry->collector_count; i++) {
         registry->collectors[i].collect(registry->collectors[i].user);
     }

@@ -121,7 +121,7 @@ struct djp_registry {
     } collectors[DJP__COLLECTORS_MAX];
     size_t collector_count;
     djp__buf target; /* labels of target_info, without braces; under collect_mutex */
-    struct djp_shard *shards; /* attached ones of writers, under collect_mutex; borrowed */
+    struct djp_shard *shards; /* of writers, under collect_mutex; borrowed */
     djp__process *process; /* owned, or NULL */
     djp__fork_hook fork_hook;
     DJP__ATOMIC(uint64_t) dropped; /* invalid recordings, or ones after removal; relaxed */
@@ -165,22 +165,13 @@ uint32_t djp__series_prepare(djp_family *family);
 void djp__series_repair(djp_registry *registry, djp__family_entry *entry);
 void djp__series_kill(djp_family *family, djp__series_entry *entry);
 
-/* Adds observations counted elsewhere: `count` to a bucket (the last one is +Inf), `sum` to the
- * sum. */
-void djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum);
 /* Adds an exemplar to the bucket of value, without an observation. context may be NULL. */
 void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
-/* shard.c: with collect_mutex held, and at the registry's end. */
-void djp__shards_fold_all(djp_registry *registry);
+/* shard.c: at the end of the registry, and in a forked child. */
 void djp__shards_detach_all(djp_registry *registry);
 
 /* Sets a counter that is counted elsewhere (processor time). */
 void djp__counter_set(djp_series *series, double value);
-/* A 64-bit word of a counter or histogram, summed over all stripes. */
-uint64_t djp__series_u64(const djp_registry *registry, const djp__family_entry *family,
-                         const djp__series_entry *entry, uint32_t index);
-double djp__series_double(const djp_registry *registry, const djp__family_entry *family,
-                          const djp__series_entry *entry, uint32_t index);
 /* The stripes that count for a family: [first, return value). */
 static inline uint32_t
 djp__family_stripes(uint32_t *first, const djp_registry *registry, const djp__family_entry *family)

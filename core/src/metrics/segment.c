@@ -7,13 +7,14 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
 #include "djp/error.h"
 #include "metrics/segment_file.h"
 
 #define SEGMENT_MAGIC 0x31676573706a6400u
-#define SEGMENT_VERSION 2u
+#define SEGMENT_VERSION 3u
 #define SEGMENT_PAGE 4096u
 
 /* Heap blocks start on a cache line, so that no field used in a recording crosses two. */
@@ -66,7 +67,8 @@ djp__segment_plan(djp__segment *out, djp__segment_kind kind, uint64_t bytes, uin
     out->heap_size = half;
     out->stripe_size = half;
     out->stripes = slots;
-    if (kind != DJP__SEGMENT_PRIVATE) {
+    out->is_striped = kind != DJP__SEGMENT_PRIVATE;
+    if (out->is_striped) {
         /* An entry of the heap is more than four times as large as its values. */
         uint32_t rows = half / 4 / DJP__SEGMENT_ROW;
         out->stripes = 1 + (slots < DJP__SEGMENT_SLOTS_MAX ? slots : DJP__SEGMENT_SLOTS_MAX);
@@ -82,7 +84,7 @@ int
 djp__segment_format(djp__segment *segment)
 {
     djp__segment_header *header = segment->header;
-    uint32_t slots = djp__segment_is_shared(segment) ? segment->stripes - 1 : 0;
+    uint32_t slots = segment->is_striped ? segment->stripes - 1 : 0;
     if (djp__segment_init_mutex(&header->mutex) != 0) {
         return DJP_ENOMEM;
     }
@@ -131,6 +133,14 @@ djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
 }
 
 int
+djp__segment_new_striped(djp__segment *out, uint64_t bytes, uint32_t slots)
+{
+    size_t size = djp__segment_plan(out, DJP__SEGMENT_INHERITED, bytes, slots);
+    out->kind = DJP__SEGMENT_PRIVATE;
+    return segment_map(out, size, MAP_PRIVATE);
+}
+
+int
 djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots)
 {
     size_t size = djp__segment_plan(out, DJP__SEGMENT_INHERITED, bytes, slots);
@@ -141,15 +151,46 @@ void
 djp__segment_fini(djp__segment *segment)
 {
     if (segment->base) {
-        if (!djp__segment_is_shared(segment)) {
+        if (!djp__segment_is_shared(segment) && segment->mapping == NULL) {
             pthread_mutex_destroy(&segment->header->mutex);
         }
         size_t kept = segment->header_is_held ? djp__segment_heap_start(segment) : 0;
         kept = (kept + SEGMENT_PAGE - 1) & ~(size_t)(SEGMENT_PAGE - 1);
-        munmap(segment->base + kept, segment->size - kept);
+        if (segment->mapping != NULL) {
+            segment->mapping->base = segment->base + kept;
+            segment->mapping->size = segment->size - kept;
+            djp__segment_release(segment->mapping);
+        } else {
+            munmap(segment->base + kept, segment->size - kept);
+        }
     }
     djp__segment_file_free(segment->file);
     memset(segment, 0, sizeof *segment);
+}
+
+djp__segment_mapping *
+djp__segment_hold(djp__segment *segment)
+{
+    if (segment->mapping == NULL) {
+        segment->mapping = djp__calloc(1, sizeof *segment->mapping);
+        if (segment->mapping == NULL) {
+            return NULL;
+        }
+        djp__store_relaxed(&segment->mapping->references, 1);
+    }
+    djp__add_relaxed(&segment->mapping->references, 1);
+    return segment->mapping;
+}
+
+void
+djp__segment_release(djp__segment_mapping *mapping)
+{
+    if (mapping != NULL && djp__sub_acq_rel(&mapping->references, 1) == 1) {
+        if (mapping->base != NULL) {
+            munmap(mapping->base, mapping->size);
+        }
+        djp__free(mapping);
+    }
 }
 
 int
@@ -167,7 +208,7 @@ djp__segment_detach(djp__segment *segment)
         return DJP_ENOMEM;
     }
     /* The layout of the stripes stays; this process uses the first one of a process. */
-    segment->kind = DJP__SEGMENT_INHERITED;
+    segment->kind = DJP__SEGMENT_PRIVATE;
     segment->own = 1;
     segment->keeper = NULL;
     djp__store_relaxed(&segment->header->stripes_top, 2);
@@ -279,8 +320,7 @@ segment_place(const djp__segment *segment, uint32_t at, size_t count)
     if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
         at = (at + 63) & ~63u;
     }
-    if (djp__segment_is_shared(segment) &&
-        at / DJP__SEGMENT_ROW != (at + count * 8 - 1) / DJP__SEGMENT_ROW) {
+    if (segment->is_striped && at / DJP__SEGMENT_ROW != (at + count * 8 - 1) / DJP__SEGMENT_ROW) {
         at = (at + DJP__SEGMENT_ROW - 1) & ~(DJP__SEGMENT_ROW - 1);
     }
     return at;

@@ -6,8 +6,9 @@
  *   shared    [header, slots | heap ... | row 0: stripe 0, stripe 1, ... | row 1: stripe 0, ... ]
  *
  * A value has the same offset in every stripe. In a shared segment stripe 0 is the base, which
- * holds the values of ended processes; stripe 1 + s belongs to the process that holds slot s.
- * Stripes are cut into rows, so that a file grows with the values in use. */
+ * holds the values of ended processes; stripe 1 + s belongs to the holder of slot s: a process, or
+ * a writer of one (djp/shard.h). Stripes are cut into rows, so that a file grows with the values in
+ * use. Private memory with room for writers has the layout of shared memory. */
 #ifndef DJP_METRICS_SEGMENT_H
 #define DJP_METRICS_SEGMENT_H
 
@@ -23,13 +24,16 @@
 #define DJP__SEGMENT_SLOTS_MAX 256u
 #define DJP__SEGMENT_FOLD_MAX 168u /* words of one series */
 
-/* The place of one process in a shared segment (metrics/slot.h). */
+/* The place of a process or a writer (metrics/slot.h). */
 typedef struct djp__segment_slot {
     pthread_mutex_t owner; /* robust; held by a thread of the process until its end */
     DJP__ATOMIC(uint32_t) state; /* djp__slot_state; written under the lock */
     uint32_t pid; /* of the owner, for readers of the file */
     uint64_t process; /* random number of the owner */
     uint32_t committed; /* bytes of the stripe that have memory */
+    uint32_t process_stripe; /* writers: of their process */
+    uint32_t thread; /* writers: the number of their thread */
+    uint32_t exemplars; /* writers: 1 if their histograms request exemplars */
 } djp__segment_slot;
 
 /* The fold of one series of an ended process into the base, which the next owner of the lock
@@ -61,6 +65,7 @@ typedef struct djp__segment_header {
     uint32_t family_count;
     uint32_t series_count; /* series entries ever created; also the next index */
     DJP__ATOMIC(uint32_t) stripes_top; /* stripes ever in use; relaxed */
+    uint32_t joined; /* processes that ever took a slot */
     uint64_t used_unix_ns; /* when a process last took or left a slot */
     uint64_t boot; /* named: hash of the boot id; the mutexes of another boot mean nothing */
     djp__segment_fold fold;
@@ -73,14 +78,23 @@ typedef enum djp__segment_kind {
     DJP__SEGMENT_NAMED = 2 /* shared by all processes that name the same directory */
 } djp__segment_kind;
 
+/* A mapping that writers still see after its segment was closed. */
+typedef struct djp__segment_mapping {
+    DJP__ATOMIC(uint32_t) references;
+    char *base; /* owned; NULL while the segment is open */
+    size_t size;
+} djp__segment_mapping;
+
 typedef struct djp__segment {
     char *base; /* owned mapping; NULL when not open */
     size_t size;
     djp__segment_header *header; /* == base */
     djp__segment_kind kind;
+    int is_striped; /* has slots, and its stripes are cut into rows */
+    djp__segment_mapping *mapping; /* a reference, or NULL without writers */
     /* copies of the header's, which other processes may damage */
     uint32_t stripes, heap_size, stripe_size;
-    uint32_t own; /* this process's stripe; 0 in a shared segment: none */
+    uint32_t own; /* this process's stripe; 0 in a striped segment: none */
     int header_is_held; /* a thread that goes on holds a mutex of the header */
     struct djp__slot_keeper *keeper; /* owned by metrics/slot.c, or NULL */
     struct djp__segment_file *file; /* named: owned; otherwise NULL */
@@ -89,6 +103,8 @@ typedef struct djp__segment {
 /* Maps private memory; pages are used when touched. bytes is for one stripe, clamped to the limits
  * above. 0 or DJP_ENOMEM. */
 int djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes);
+/* Maps private memory with the layout of shared memory. */
+int djp__segment_new_striped(djp__segment *out, uint64_t bytes, uint32_t slots);
 /* Maps memory that forked children share, with a slot for each of up to `slots` processes. */
 int djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots);
 /* Sets kind and sizes, without a mapping; returns the bytes to map. */
@@ -97,8 +113,11 @@ size_t djp__segment_plan(djp__segment *out, djp__segment_kind kind, uint64_t byt
 int djp__segment_format(djp__segment *segment);
 /* 1 if the header is one that this build writes. */
 int djp__segment_header_is_good(const djp__segment_header *header);
-/* Header and slots stay mapped if header_is_held. */
+/* Header and slots stay mapped if header_is_held, and the rest until writers release it. */
 void djp__segment_fini(djp__segment *segment);
+/* Takes a reference to the mapping, or returns NULL without memory. The segment's lock is held. */
+djp__segment_mapping *djp__segment_hold(djp__segment *segment);
+void djp__segment_release(djp__segment_mapping *mapping); /* accepts NULL; any thread */
 /* Replaces shared memory by a private copy of header and heap at the same address, with values
  * that are zero. In a forked child. Returns 0 or DJP_ENOMEM. */
 int djp__segment_detach(djp__segment *segment);
@@ -130,7 +149,7 @@ djp__segment_at(const djp__segment *segment, uint32_t offset)
 static inline size_t
 djp__segment_value_offset(const djp__segment *segment, uint32_t stripe, uint32_t at)
 {
-    if (segment->kind == DJP__SEGMENT_PRIVATE) {
+    if (!segment->is_striped) {
         return segment->heap_size + (size_t)stripe * segment->stripe_size + at;
     }
     size_t row = at / DJP__SEGMENT_ROW;
@@ -142,7 +161,7 @@ djp__segment_value_offset(const djp__segment *segment, uint32_t stripe, uint32_t
 static inline uint32_t
 djp__segment_heap_start(const djp__segment *segment)
 {
-    size_t slots = segment->kind == DJP__SEGMENT_PRIVATE ? 0 : segment->stripes - 1;
+    size_t slots = segment->is_striped ? segment->stripes - 1 : 0;
     return (uint32_t)(sizeof(djp__segment_header) + slots * sizeof(djp__segment_slot));
 }
 
@@ -157,9 +176,8 @@ djp__segment_is_shared(const djp__segment *segment)
 static inline uint32_t
 djp__segment_stripes_in_use(const djp__segment *segment)
 {
-    uint32_t top = djp__segment_is_shared(segment)
-                       ? djp__load_relaxed(&segment->header->stripes_top)
-                       : segment->stripes;
+    uint32_t top =
+        segment->is_striped ? djp__load_relaxed(&segment->header->stripes_top) : segment->stripes;
     return top < segment->stripes ? top : segment->stripes;
 }
 

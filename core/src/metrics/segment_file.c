@@ -235,6 +235,7 @@ segment_file_adopt(djp__segment *segment, const char **why)
         return 0;
     }
     segment->kind = DJP__SEGMENT_NAMED;
+    segment->is_striped = 1;
     segment->stripes = header.stripes;
     segment->heap_size = header.heap_size;
     segment->stripe_size = header.stripe_size;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "metrics/exemplar.h"
 #include "metrics/handle.h"
+#include "metrics/stripe.h"
 #include "metrics/table.h"
 #include "metrics/text.h"
 
@@ -160,18 +161,6 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
     return 0;
 }
 
-static void
-series_reset_values(djp_family *family, const djp__series_entry *entry)
-{
-    const djp__segment *segment = &family->registry->segment;
-    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(segment); stripe++) {
-        DJP__ATOMIC(uint64_t) *values = djp__segment_values(segment, stripe, entry->values_at);
-        for (uint32_t i = 0; i < family->entry->value_count; i++) {
-            djp__store_relaxed(&values[i], 0);
-        }
-    }
-}
-
 /* Makes a written entry visible, with all values zero. */
 static int
 series_publish(djp_family *family, djp__series_entry *entry)
@@ -182,7 +171,7 @@ series_publish(djp_family *family, djp__series_entry *entry)
     if (!entry->linked && djp__table_reserve(registry, owner) < 0) {
         return DJP_EFULL;
     }
-    series_reset_values(family, entry);
+    djp__stripe_reset(&registry->segment, owner, entry);
     djp__exemplar_clear(registry, owner, entry);
     entry->created_unix_ns = djp__clock_realtime();
     if (!entry->linked) {
@@ -206,6 +195,7 @@ void
 djp__series_kill(djp_family *family, djp__series_entry *entry)
 {
     djp__store_release(&entry->generation, djp__load_relaxed(&entry->generation) + 1);
+    djp__stripe_remove(&family->registry->segment, family->entry, entry);
     if (entry->is_overflow) {
         return;
     }
@@ -432,30 +422,4 @@ djp__series_repair(djp_registry *registry, djp__family_entry *entry)
     }
     djp__store_relaxed(&entry->live, live);
     djp__table_rebuild(registry, entry);
-}
-
-uint64_t
-djp__series_u64(const djp_registry *registry, const djp__family_entry *family,
-                const djp__series_entry *entry, uint32_t index)
-{
-    uint64_t sum = 0;
-    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
-    for (; stripe < end; stripe++) {
-        sum += djp__load_relaxed(
-            &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]);
-    }
-    return sum;
-}
-
-double
-djp__series_double(const djp_registry *registry, const djp__family_entry *family,
-                   const djp__series_entry *entry, uint32_t index)
-{
-    double sum = 0;
-    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
-    for (; stripe < end; stripe++) {
-        sum += djp__bits_to_double(djp__load_relaxed(
-            &djp__segment_values(&registry->segment, stripe, entry->values_at)[index]));
-    }
-    return sum;
 }

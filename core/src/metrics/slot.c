@@ -206,6 +206,7 @@ slot_take(djp__segment *segment, uint32_t stripe)
     }
     slot_set(slot, DJP__SLOT_USED);
     slot_count(segment, stripe);
+    segment->header->joined += !is_left;
     segment->own = stripe;
     segment->header_is_held |= is_left;
     return 1;
@@ -222,6 +223,78 @@ djp__slot_claim(djp__segment *segment)
         }
     }
     return taken > 0 ? 0 : DJP_EFULL;
+}
+
+void
+djp__slot_claim_alone(djp__segment *segment)
+{
+    slot_set(slot_of(segment, 1), DJP__SLOT_USED);
+    slot_count(segment, 1);
+    segment->header->joined++;
+    segment->own = 1;
+}
+
+static int
+slot_is_writer(uint32_t state)
+{
+    return state == DJP__SLOT_WRITER || state == DJP__SLOT_WRITER_LEFT;
+}
+
+/* The slot that this thread left, or where another writer stopped; else the first free one; 0
+ * without either. */
+static uint32_t
+slot_find_writer(const djp__segment *segment)
+{
+    uint32_t free = 0, thread = (uint32_t)djp__thread_number();
+    for (uint32_t stripe = 1; stripe < segment->stripes; stripe++) {
+        const djp__segment_slot *slot = slot_of(segment, stripe);
+        djp__slot_state state = djp__slot_state_of(segment, stripe);
+        if (state == DJP__SLOT_WRITER_LEFT && slot->process == slot_process() &&
+            (slot->thread == thread || slot->thread == 0)) {
+            return stripe;
+        }
+        if (state == DJP__SLOT_FREE && free == 0) {
+            free = stripe;
+        }
+    }
+    return free;
+}
+
+uint32_t
+djp__slot_claim_writer(djp__segment *segment, int exemplars)
+{
+    uint32_t stripe = segment->own != 0 ? slot_find_writer(segment) : 0;
+    if (stripe == 0 || djp__segment_commit_stripe(segment, stripe) < 0) {
+        return 0;
+    }
+    djp__segment_slot *slot = slot_of(segment, stripe);
+    slot->process_stripe = segment->own;
+    slot->thread = (uint32_t)djp__thread_number();
+    slot->exemplars = exemplars != 0;
+    slot_set(slot, DJP__SLOT_WRITER);
+    slot_count(segment, stripe);
+    return stripe;
+}
+
+void
+djp__slot_leave_writer(djp__segment *segment, uint32_t stripe, int is_over)
+{
+    if (is_over) {
+        slot_of(segment, stripe)->thread = 0;
+    }
+    djp__store_release(&slot_of(segment, stripe)->state, DJP__SLOT_WRITER_LEFT);
+}
+
+static int
+slot_has_writers(const djp__segment *segment)
+{
+    for (uint32_t stripe = 1; stripe < segment->stripes; stripe++) {
+        if (slot_is_writer(djp__slot_state_of(segment, stripe)) &&
+            slot_of(segment, stripe)->process == slot_process()) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 void
@@ -242,6 +315,12 @@ djp__slot_leave(djp__segment *segment)
     djp__segment_slot *slot = slot_of(segment, segment->own);
     segment->header->used_unix_ns = djp__clock_realtime();
     segment->own = 0;
+    if (slot_has_writers(segment)) {
+        segment->keeper = NULL; /* it holds the mutex until the process ends */
+        segment->header_is_held = 1;
+        slot_set(slot, DJP__SLOT_LEFT);
+        return;
+    }
     if (segment->keeper != NULL) {
         slot_keeper_end(segment->keeper);
         segment->keeper = NULL;
@@ -256,11 +335,29 @@ djp__slot_leave(djp__segment *segment)
     djp__store_release(&slot->state, DJP__SLOT_FREE);
 }
 
+/* A writer ends with its process: with the slot of that one, or at the next owner of it. */
+static int
+slot_writer_is_dead(djp__segment *segment, const djp__segment_slot *writer)
+{
+    uint32_t stripe = writer->process_stripe;
+    if (stripe == 0 || stripe >= segment->stripes) {
+        return 1;
+    }
+    const djp__segment_slot *slot = slot_of(segment, stripe);
+    uint32_t state = djp__load_relaxed(&slot->state);
+    return slot->process != writer->process ||
+           (state != DJP__SLOT_USED && state != DJP__SLOT_LEFT) ||
+           djp__slot_is_dead(segment, stripe);
+}
+
 int
 djp__slot_is_dead(djp__segment *segment, uint32_t stripe)
 {
     djp__segment_slot *slot = slot_of(segment, stripe);
     uint32_t state = djp__load_relaxed(&slot->state);
+    if (slot_is_writer(state)) {
+        return slot_writer_is_dead(segment, slot);
+    }
     if (stripe == segment->own || (state != DJP__SLOT_USED && state != DJP__SLOT_LEFT)) {
         return 0;
     }

@@ -1,6 +1,7 @@
-/* Slots of a shared segment: which process owns which stripe, and whether it still lives. Each
- * owner holds a robust mutex in its slot, which the kernel releases when the process ends, however
- * it ends. All calls need the segment's lock. */
+/* Slots of a striped segment: which process owns which stripe, and whether it still lives. Each
+ * process holds a robust mutex in its slot, which the kernel releases when the process ends,
+ * however it ends. Its writers (djp/shard.h) have slots that end with that of the process. All
+ * calls need the segment's lock. */
 #ifndef DJP_METRICS_SLOT_H
 #define DJP_METRICS_SLOT_H
 
@@ -10,7 +11,9 @@
 typedef enum djp__slot_state {
     DJP__SLOT_FREE = 0,
     DJP__SLOT_USED = 1,
-    DJP__SLOT_LEFT = 2 /* folded; a thread of the process still holds the mutex */
+    DJP__SLOT_LEFT = 2, /* folded; a thread of the process still holds the mutex */
+    DJP__SLOT_WRITER = 3,
+    DJP__SLOT_WRITER_LEFT = 4 /* its shard has ended; its values count until the process ends */
 } djp__slot_state;
 
 /* Takes a free slot and sets segment->own. Returns 0, DJP_EFULL (no free slot, or no memory for its
@@ -18,11 +21,20 @@ typedef enum djp__slot_state {
 int djp__slot_claim(djp__segment *segment);
 /* In a forked child: the slot that the segment names is the parent's. */
 void djp__slot_discard(djp__segment *segment);
-/* Gives the own slot up. Its stripe is zero by now. */
+/* In private memory, which has one process: takes the first slot. */
+void djp__slot_claim_alone(djp__segment *segment);
+/* Gives the own slot up. Its stripe is zero by now. The process keeps the mutex if it has writers
+ * whose slots are not free. */
 void djp__slot_leave(djp__segment *segment);
+/* Takes a slot for a writer of this process: the calling thread. It may be one that this thread
+ * left or where another stopped, with its values. Returns the stripe, or 0 if none is free or there
+ * is no memory for it. */
+uint32_t djp__slot_claim_writer(djp__segment *segment, int exemplars);
+/* The shard has ended. is_over 0: the writer may still store. */
+void djp__slot_leave_writer(djp__segment *segment, uint32_t stripe, int is_over);
 
-/* 1: the stripe belongs to a process that has ended, and is to be folded; the caller then calls
- * djp__slot_free. */
+/* 1: the stripe belongs to a process that has ended, or a writer of one, and is to be folded; the
+ * caller then calls djp__slot_free. */
 int djp__slot_is_dead(djp__segment *segment, uint32_t stripe);
 void djp__slot_free(djp__segment *segment, uint32_t stripe);
 /* 1 while a process that lives owns any slot. */
@@ -32,6 +44,20 @@ static inline djp__slot_state
 djp__slot_state_of(const djp__segment *segment, uint32_t stripe)
 {
     return (djp__slot_state)djp__load_relaxed(&segment->header->slots[stripe - 1].state);
+}
+
+/* 1: the stripe belongs to a writer of this process, or did until it stopped. */
+static inline int
+djp__slot_is_own_writer(const djp__segment *segment, uint32_t stripe)
+{
+    if (stripe == 0 || !segment->is_striped) {
+        return 0;
+    }
+    djp__slot_state state = djp__slot_state_of(segment, stripe);
+    const djp__segment_slot *slots = segment->header->slots;
+    return (state == DJP__SLOT_WRITER || state == DJP__SLOT_WRITER_LEFT) &&
+           slots[stripe - 1].process_stripe == segment->own && segment->own != 0 &&
+           slots[stripe - 1].process == slots[segment->own - 1].process;
 }
 
 #endif

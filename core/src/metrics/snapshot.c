@@ -7,6 +7,7 @@
 #include "metrics/gauge.h"
 #include "metrics/handle.h"
 #include "metrics/key.h"
+#include "metrics/stripe.h"
 
 enum { SNAPSHOT_BATCH = 128 };
 
@@ -67,23 +68,16 @@ djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_po
     return (djp_text){text.data + name + 1, text.size - name - 3};
 }
 
-/* A word of a counter or histogram. */
-static uint64_t
-snapshot_u64(const djp__snapshot *snapshot, const djp__series_entry *entry, uint32_t index)
+/* Reads the words of a counter or histogram. */
+static void
+snapshot_sum(djp__snapshot *snapshot, const djp__series_entry *entry)
 {
-    const djp__segment *segment = &snapshot->registry->segment;
-    return snapshot->is_own
-               ? djp__load_relaxed(
-                     &djp__segment_values(segment, segment->own, entry->values_at)[index])
-               : djp__series_u64(snapshot->registry, snapshot->family.entry, entry, index);
-}
-
-static double
-snapshot_double(const djp__snapshot *snapshot, const djp__series_entry *entry, uint32_t index)
-{
-    return snapshot->is_own
-               ? djp__bits_to_double(snapshot_u64(snapshot, entry, index))
-               : djp__series_double(snapshot->registry, snapshot->family.entry, entry, index);
+    const djp__family_entry *family = snapshot->family.entry;
+    if (snapshot->is_own) {
+        djp__stripe_sum_own(snapshot->words, snapshot->registry, family, entry);
+    } else {
+        djp__stripe_sum(snapshot->words, snapshot->registry, family, entry);
+    }
 }
 
 static int
@@ -109,12 +103,13 @@ snapshot_has_handle(const djp__snapshot *snapshot, const djp__series_entry *entr
 static void
 snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
 {
-    point->number = snapshot_double(snapshot, point->entry, 0);
+    snapshot_sum(snapshot, point->entry);
+    djp__stripe_request(&snapshot->registry->segment, snapshot->family.entry, point->entry);
+    point->number = djp__bits_to_double(snapshot->words[0]);
+    point->buckets = &snapshot->words[1];
     for (uint32_t i = 0; i <= snapshot->family.bucket_count; i++) {
-        snapshot->buckets[i] = snapshot_u64(snapshot, point->entry, 1 + i);
-        point->whole += snapshot->buckets[i];
+        point->whole += point->buckets[i];
     }
-    point->buckets = snapshot->buckets;
 }
 
 /* Returns 0 if the series has no point. */
@@ -131,8 +126,9 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     point->pid = 0;
     switch (snapshot->family.type) {
     case DJP_COUNTER:
-        point->whole = snapshot_u64(snapshot, entry, 0);
-        point->number = snapshot_double(snapshot, entry, 1);
+        snapshot_sum(snapshot, entry);
+        point->whole = snapshot->words[0];
+        point->number = djp__bits_to_double(snapshot->words[1]);
         break;
     case DJP_GAUGE:
         return snapshot_read_gauge(&point->number, snapshot, entry);
@@ -153,7 +149,7 @@ snapshot_is_apart(const djp__snapshot *snapshot)
     return !snapshot->is_own && snapshot->family.type == DJP_GAUGE &&
            djp__gauge_is_apart(snapshot->family.mode) && !snapshot->family.entry->per_process &&
            (segment->kind == DJP__SEGMENT_NAMED ||
-            (segment->kind == DJP__SEGMENT_INHERITED && djp__segment_stripes_in_use(segment) > 2));
+            (segment->kind == DJP__SEGMENT_INHERITED && segment->header->joined > 1));
 }
 
 static void

@@ -42,7 +42,7 @@ typedef struct djp__snapshot {
     djp__snapshot_family family; /* the current one */
     uint32_t next; /* offset of the family after it; 0: none */
     int is_own; /* only the values of this process */
-    uint64_t buckets[DJP_BUCKETS_MAX + 1];
+    uint64_t words[DJP__SEGMENT_FOLD_MAX]; /* the values of the current series */
     djp__exponential exponential;
 } djp__snapshot;
 

@@ -196,7 +196,7 @@ sdk_check_sharing(djp_sdk *sdk)
 }
 
 static int
-sdk_make_metrics(djp_sdk *sdk)
+sdk_make_metrics(djp_sdk *sdk, const djp_sdk_language *language)
 {
     const djp_options *options = &sdk->options;
     if (!options->enabled || !options->metrics_enabled) {
@@ -209,6 +209,7 @@ sdk_make_metrics(djp_sdk *sdk)
                        : options->share_with_children ? DJP_SHARE_FORK
                                                       : DJP_SHARE_NONE;
     registry.shared_dir = options->shared_dir;
+    registry.writers = language != NULL && language->has_shards;
     int result = djp_registry_new(&sdk->registry, &registry);
     if (result == 0) {
         sdk_check_sharing(sdk);
@@ -324,7 +325,7 @@ sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *langu
         result = sdk_make_traces(sdk, transport);
     }
     if (result == 0) {
-        result = sdk_make_metrics(sdk);
+        result = sdk_make_metrics(sdk, language);
     }
     if (result == 0) {
         result =

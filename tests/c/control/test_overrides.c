@@ -26,7 +26,7 @@ note(void *user, int level, const char *message)
 static void
 open_sdk(unsigned (*next)(void *, unsigned))
 {
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     transport = script_new(next, NULL);
     lent = 1;
     said = 0;

@@ -37,7 +37,7 @@ static inline djp_sdk *
 sdk_with(const djp_config_override *more, size_t count)
 {
     djp_config_override overrides[16] = {{"enabled", "true"}, {"exporter", "memory"}};
-    const djp_sdk_language language = {"test", "test", "1"};
+    const djp_sdk_language language = {"test", "test", "1", 0};
     djp_options options;
     djp_sdk *sdk;
     memcpy(overrides + 2, more, count * sizeof *more);

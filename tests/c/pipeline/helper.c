@@ -207,7 +207,7 @@ djp_sdk *
 helper_sdk(const djp_options *options, script_transport *transport)
 {
     djp_sdk *sdk = NULL;
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     djp__transport *base = transport != NULL ? &transport->base : NULL;
     assert_int_equal(djp__sdk_new_with_transport(&sdk, options, &language, NULL, NULL, base), 0);
     assert_non_null(sdk);

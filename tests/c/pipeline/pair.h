@@ -35,7 +35,7 @@ note_message(void *user, int level, const char *message)
 static inline void
 pair_start(pair *self, djp_options *options, unsigned (*next)(void *, unsigned), void *user)
 {
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     last_message[0] = '\0';
     options->log_level = DJP_LOG_WARN;
     self->spans = script_new(NULL, NULL);

@@ -153,7 +153,7 @@ begin(const djp_config_override *given, int port)
     size_t count = 3;
     djp_options options;
     djp_sdk *sdk = NULL;
-    const djp_sdk_language language = {"test", "test", "1"};
+    const djp_sdk_language language = {"test", "test", "1", 0};
     snprintf(number, sizeof number, "%d", port);
     overrides[count++] = (djp_config_override){"prometheus_port", number};
     overrides[count++] = (djp_config_override){"shutdown_timeout", "0.2"};

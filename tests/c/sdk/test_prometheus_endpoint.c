@@ -29,7 +29,7 @@ start(const char *backend)
 {
     const djp_config_override overrides[] = {
         {"enabled", "true"}, {"backend", backend}, {"exporter", "memory"}};
-    const djp_sdk_language language = {"test", "test", "1"};
+    const djp_sdk_language language = {"test", "test", "1", 0};
     djp_options options;
     djp_sdk *sdk;
     assert_int_equal(

@@ -24,7 +24,7 @@ memory_sdk(void)
 {
     static const djp_config_override overrides[] = {
         {"enabled", "true"}, {"exporter", "memory"}, {"sample_ratio", "1"}};
-    static const djp_sdk_language language = {"c", "none", "0"};
+    static const djp_sdk_language language = {"c", "none", "0", 0};
     djp_config_request request = DJP_CONFIG_REQUEST_INIT;
     djp_options options;
     djp_sdk *sdk;

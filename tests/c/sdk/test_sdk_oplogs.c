@@ -18,7 +18,7 @@ note(void *user, int level, const char *message)
 static void
 open_noted(const djp_options *with, size_t units)
 {
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     warnings = 0;
     last[0] = '\0';
     transport = script_new(NULL, NULL);

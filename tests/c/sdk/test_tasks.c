@@ -22,7 +22,7 @@ note(void *user, int level, const char *message)
 static void
 open_by_hand(void)
 {
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     options.log_level = DJP_LOG_WARN;
     messages = 0;
     last[0] = '\0';
@@ -265,7 +265,7 @@ note_in_child(void *user, int level, const char *message)
 static void
 end_at(uint64_t late)
 {
-    djp_sdk_language language = {"c", "test", "1"};
+    djp_sdk_language language = {"c", "test", "1", 0};
     options.log_level = DJP_LOG_WARN;
     options.shutdown_timeout_ns = SECOND;
     transport = script_new(NULL, NULL);
