@@ -42,4 +42,12 @@ function own(span) {
   return rest;
 }
 
-module.exports = { LIMIT, own, restart, take, telemetry };
+/** Returns the span of values that are given at the start and set again under other keys. */
+async function kept(values) {
+  const span = telemetry.startSpan('s', values);
+  for (const [key, value] of Object.entries(values)) span.setAttribute(`set ${key}`, value);
+  span.end();
+  return (await take()).one('s');
+}
+
+module.exports = { LIMIT, kept, own, restart, take, telemetry };

@@ -1,6 +1,6 @@
 'use strict';
 // The end of processes and worker threads: all ended spans are exported however the process ends,
-// and exit code and signals are unchanged.
+// and the exit code is unchanged. test_signal.js tests signals.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -42,65 +42,6 @@ for (const [name, end, code] of [
     assert.deepEqual([done.code, done.signal, done.spans], [code, null, ['last']], done.stderr);
   });
 }
-
-const KILL =
-  'setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20);';
-
-test('spans survive SIGTERM, which still ends the process as a signal', options, async () => {
-  const done = await program(`t.init(); t.startSpan('last').end(); ${KILL}`);
-  assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
-});
-
-test('spans survive SIGTERM while the event loop is stuck', options, async () => {
-  const stuck = 'setTimeout(() => { process.kill(process.pid, "SIGTERM"); for (;;); }, 20);';
-  const done = await program(`t.init(); t.startSpan('last').end(); ${stuck}`);
-  assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
-});
-
-for (const [name, code] of [
-  [
-    'came and went',
-    "const mine = () => {}; process.on('SIGTERM', mine); process.off('SIGTERM', mine);",
-  ],
-  ['went with all', "process.on('SIGTERM', () => {}); process.removeAllListeners('SIGTERM');"],
-  ['raises it again', "process.once('SIGTERM', () => process.kill(process.pid, 'SIGTERM'));"],
-]) {
-  test(`spans survive SIGTERM after a listener that ${name}`, options, async () => {
-    const done = await program(`t.init(); t.startSpan('last').end(); ${code} ${KILL}`);
-    assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
-  });
-}
-
-for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2']) {
-  test(`spans survive ${signal} where nobody listens for it`, options, async () => {
-    const done = await program(
-      `t.init(); t.startSpan('last').end(); ${KILL.replace('SIGTERM', signal)}`,
-    );
-    assert.deepEqual([done.signal, done.spans], [signal, ['last']], done.stderr);
-  });
-}
-
-for (const [name, before, after] of [
-  ['before', 'process.on("SIGTERM", mine);', ''],
-  ['after', '', 'process.on("SIGTERM", mine);'],
-]) {
-  test(`the application's own handler of SIGTERM, set ${name} init, wins`, options, async () => {
-    const mine =
-      'const mine = () => { console.log("mine"); t.startSpan("in handler").end(); process.exit(3); };';
-    const done = await program(
-      `${mine} ${before} t.init(); t.startSpan('last').end(); ${after} ${KILL}`,
-    );
-    assert.deepEqual([done.code, done.stdout], [3, 'mine\n'], done.stderr);
-    assert.deepEqual(done.spans.sort(), ['in handler', 'last']);
-  });
-}
-
-test('SIGTERM after shutdown is what it was', options, async () => {
-  const done = await program(
-    `t.init(); t.startSpan('last').end(); t.shutdown(1000).then(() => { ${KILL} });`,
-  );
-  assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
-});
 
 test('a collector that is gone delays the end by the time limit only', options, async () => {
   const source = `t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9', shutdownTimeout: 0.2, logLevel: 'none' });

@@ -2,14 +2,11 @@
 // The Express middleware: the recorded data of a request, the context of its handlers, and
 // unchanged behavior of the application.
 
-const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const net = require('node:net');
 const {
-  EXPRESS,
   begin,
-  listen,
   raw,
   request,
   requestsTotal,
@@ -25,28 +22,10 @@ const {
   telemetryMiddleware,
 } = require('../../middleware/express');
 
+const { eachVersion: each, serve } = require('./express_driver.js');
+
 const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
 const ids = () => [telemetry.getCurrentTraceId(), telemetry.getCurrentSpanId()];
-
-/** Starts an application with the middleware; it listens until the test ends. */
-async function serve(t, { express }, routes, options) {
-  const app = express();
-  app.set('env', 'test');
-  app.use(telemetryMiddleware(options));
-  await routes(app, express);
-  const { port, close } = await listen(app);
-  t.after(close);
-  return port;
-}
-
-function each(name, body) {
-  for (const version of EXPRESS) {
-    test(`${version.name}: ${name}`, { timeout: 30000 }, async (t) => {
-      await begin();
-      await body(t, version);
-    });
-  }
-}
 
 each('parent, tracestate and baggage are continued and sent on', async (t, version) => {
   let carrier;
@@ -311,64 +290,6 @@ each('excluded paths, of the environment and of the option', async (t, version) 
   for (const path of ['/healthzz', '/ready/1'])
     assert.notEqual((await request(port, path)).body, '', path);
   assert.equal((await serverSpans(2)).length, 2);
-});
-
-each('the scrape: negotiated, HEAD, 405, not counted itself', async (t, version) => {
-  const port = await serve(t, version, (app) => {
-    app.all('/metrics', metricsHandler());
-    app.get('/seen', metricsHandler({ counted: true }));
-  });
-  const plain = await request(port, '/metrics');
-  assert.equal(plain.status, 200);
-  assert.match(plain.headers['content-type'], /^text\/plain; version=0\.0\.4/);
-  assert.equal(plain.headers.vary, 'accept, accept-encoding');
-  const open = await request(port, '/metrics', {
-    headers: { accept: 'application/openmetrics-text; version=1.0.0' },
-  });
-  assert.match(open.headers['content-type'], /^application\/openmetrics-text/);
-  assert.match(open.body, /# EOF\n$/);
-  const head = await request(port, '/metrics', { method: 'HEAD' });
-  assert.deepEqual([head.status, head.body], [200, '']);
-  assert.ok(Number(head.headers['content-length']) > 0);
-  const refused = await request(port, '/metrics', { method: 'POST' });
-  assert.deepEqual([refused.status, refused.headers.allow], [405, 'GET, HEAD']);
-  assert.equal((await serverSpans(0)).length, 0);
-  await request(port, '/seen');
-  assert.equal((await serverSpans()).length, 1);
-});
-
-each('the scrape is compressed for those who take it, on every way to it', async (t, version) => {
-  const port = await serve(t, version, (app) => app.get('/metrics', metricsHandler()), {
-    metricsPath: '/m',
-  });
-  const text = async (coding, path) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-      headers: { 'accept-encoding': coding },
-    });
-    return [
-      response.headers.get('content-encoding'),
-      (await response.text()).split('\n')[0].slice(0, 6),
-    ];
-  };
-  for (const path of ['/metrics', '/m']) {
-    for (const coding of ['gzip', 'deflate, GZIP;q=0.5', '*', 'br;q=1, gzip']) {
-      assert.deepEqual(await text(coding, path), ['gzip', '# HELP'], coding);
-    }
-    for (const coding of ['identity', 'gzip;q=0', 'gzip;q=0.000, *', 'br']) {
-      assert.deepEqual(await text(coding, path), [null, '# HELP'], coding);
-    }
-  }
-});
-
-each('metricsPath answers the scrape', async (t, version) => {
-  const port = await serve(t, version, (app) => app.get('/x', (req, res) => res.send('x')), {
-    metricsPath: '/m',
-  });
-  await request(port, '/x');
-  await serverSpans();
-  const { body } = await request(port, '/m?a=b');
-  assert.match(body, /http_requests_total\{method="GET",endpoint="\/x",status_code="200"\} 1/);
-  assert.equal((await serverSpans(0)).length, 0);
 });
 
 each('telemetry off: handlers run, nothing is recorded, the scrape says so', async (t, version) => {

@@ -7,7 +7,6 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const loader = require('../../bindings/node/lib/loader.js');
-const noop = require('../../bindings/node/lib/noop.js');
 const { run, temporary } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -66,31 +65,6 @@ test('the addon is what was loaded here', () => {
   assert.equal(loader.native.coreVersion, loader.version);
 });
 
-test('the no-op has every function of the addon, and no other', () => {
-  const functions = (object) =>
-    Object.keys(object).filter((name) => typeof object[name] === 'function');
-  const cold = functions(loader.native).filter((name) => !/^(log|shard|test)/.test(name));
-  assert.deepEqual(
-    functions(noop)
-      .filter((name) => !/^(log|shard)/.test(name))
-      .sort(),
-    cold.sort(),
-  );
-});
-
-test('the no-op answers as the addon does while telemetry is off', async () => {
-  const stay =
-    /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|shard|test)/;
-  for (const name of Object.keys(noop)) {
-    if (typeof noop[name] !== 'function' || stay.test(name)) continue;
-    assert.deepEqual(
-      await noop[name](1, 'x', '', '', [], null),
-      await loader.native[name](1, 'x', '', '', [], null),
-      name,
-    );
-  }
-});
-
 test('switched off by variable', () =>
   check({ DJP_TELEMETRY_NATIVE: 'off' }, /^DJP_TELEMETRY_NATIVE=off$/));
 
@@ -138,36 +112,4 @@ test('requiring the package starts nothing', async () => {
     const names = fs.readdirSync('/proc/self/task').map((id) => fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8'));
     console.log(names.some((name) => name.startsWith('djp')), process.listenerCount('exit'), process.listenerCount('SIGTERM'));`);
   assert.deepEqual([done.code, done.stdout, done.stderr], [0, 'false 0 0\n', '']);
-});
-
-test('the entry point for runtimes without native code has the whole surface and needs nothing of Node', () => {
-  const edge = require('../../bindings/node/lib/noop_entry.js');
-  const whole = require('../../bindings/node/lib/index.js');
-  for (const [name, item] of Object.entries(whole))
-    assert.equal(typeof edge[name], typeof item, name);
-  for (const name of ['Span', 'Tracer', 'Counter', 'Gauge', 'Histogram'].filter(
-    (one) => whole[one],
-  )) {
-    const methods = Object.getOwnPropertyNames(whole[name].prototype).filter(
-      (method) => !method.startsWith('_'),
-    );
-    const ours = new edge[name]();
-    for (const method of methods) assert.ok(method in ours, `${name}.${method}`);
-  }
-  assert.equal(
-    edge.withSpan('name', {}, (span) => span.setAttribute('a', 1).isRecording()),
-    false,
-  );
-  const source = [
-    'noop_entry.js',
-    'noop.js',
-    'passthrough.js',
-    'carrier.js',
-    'baggage_text.js',
-  ].map((name) => fs.readFileSync(path.join(ROOT, 'bindings/node/lib', name), 'utf8'));
-  for (const text of source)
-    assert.doesNotMatch(
-      text,
-      /require\('(?!\.\/(noop|passthrough|carrier|baggage_text)\.js|\.\/noop_status\.json)|process\.|Buffer/,
-    );
 });

@@ -5,7 +5,6 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
 const path = require('node:path');
 const { run } = require('./programs.js');
 
@@ -118,10 +117,4 @@ test('the edge runtime and a build: nothing starts', { timeout: 60000 }, async (
   ]) {
     assert.deepEqual((await outcome(env)).lines, []);
   }
-});
-
-test('the edge entry needs nothing of Node', async () => {
-  const file = path.resolve(__dirname, '../../middleware/next/edge.js');
-  assert.ok(!/require\(/.test(fs.readFileSync(file, 'utf8')));
-  assert.equal(await require(file).register({ enabled: true }), undefined);
 });

@@ -129,59 +129,6 @@ test('without the core, headers are read by the same rules as with it', () => {
   assert.ok(count > 60);
 });
 
-test('runtimes without native code hand context on, with and without an AsyncLocalStorage', async () => {
-  for (const global of [
-    '',
-    "globalThis.AsyncLocalStorage = require('async_hooks').AsyncLocalStorage;",
-  ]) {
-    const done =
-      await run(`${global} const t0 = require(${JSON.stringify(path.join(LIB, 'noop_entry.js'))});
-      const sent = ${JSON.stringify(SENT)};
-      const seen = [];
-      const look = () => seen.push([t0.inject(), t0.getCurrentTraceId()]);
-      t0.runWithContext(t0.extract(new Headers(sent)), () => {
-        look();
-        t0.withSpan('s', (span) => { span.setAttribute('a', 1).end(); look(); });
-        seen.push([{ ...t0.inject({}, t0.startSpan('x')), baggage: sent.baggage }, t0.getTracer().startSpan('y').traceId]);
-      });
-      console.log(JSON.stringify([seen, t0.inject(), t0.getCurrentTraceId(), t0.startSpan('z').traceId]));`);
-    assert.equal(done.code, 0, done.stderr);
-    const [seen, ...rest] = JSON.parse(done.stdout);
-    for (const one of seen) assert.deepEqual(one, [SENT, TRACE]);
-    assert.deepEqual(rest, [{}, '', '0'.repeat(32)]);
-  }
-});
-
-test('without the core, baggage is read and written as with it', () => {
-  const text = require('../../bindings/node/lib/baggage_text.js');
-  const { cases } = JSON.parse(
-    fs.readFileSync(path.join(__dirname, '../vectors/baggage.json'), 'utf8'),
-  );
-  for (const item of cases) {
-    const entries = text.parse(item.fields);
-    assert.deepEqual(
-      entries.map(({ key, value, properties }) => [key, value, properties]),
-      item.entries,
-      item.case,
-    );
-    assert.equal(text.write(entries), item.text, item.case);
-    let built = '';
-    for (const [key, value, properties] of item.entries)
-      built = text.set(built, key, value, properties);
-    assert.equal(built, item.text, item.case);
-  }
-  assert.equal(text.remove('a=1,b=2', 'a'), 'b=2');
-  for (const [key, value] of [
-    [7, 'x'],
-    ['a b', 'x'],
-    ['a', 7],
-    ['', 'x'],
-  ])
-    assert.equal(text.set('k=v', key, value), 'k=v');
-  const full = Array.from({ length: 180 }, (_, i) => `k${i}=1`).join(',');
-  assert.equal(text.set(full, 'one more', '1'), full);
-});
-
 test('baggage that a program sets travels without the core, too', async () => {
   for (const entry of [ENTRY, path.join(LIB, 'noop_entry.js')]) {
     const done = await run(

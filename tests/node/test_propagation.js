@@ -1,5 +1,6 @@
 'use strict';
-// Trace context and baggage with carriers of every kind, and carriers that throw.
+// Trace context and baggage between carriers and the parsers of the core: what is no parent, and
+// which propagators are configured.
 
 const assert = require('node:assert/strict');
 const { test, afterEach } = require('node:test');
@@ -16,64 +17,6 @@ const SENT = { traceparent: PARENT, tracestate: 'a=1', baggage: 'k=v' };
 
 afterEach(() => telemetry.shutdown(1000));
 
-class Own {
-  constructor() {
-    this.sent = {};
-  }
-  setHeader(name, value) {
-    this.sent[name] = value;
-  }
-}
-
-test('inject into every carrier', () => {
-  const put = (carrier) => inject(carrier, CONTEXT, 'k=v');
-  assert.deepEqual(put(), SENT);
-  assert.deepEqual(put(null), SENT);
-  const given = { other: 'kept' };
-  assert.equal(put(given), given);
-  assert.deepEqual(given, { other: 'kept', ...SENT });
-  assert.deepEqual(Object.fromEntries(put(new Map())), SENT);
-  assert.deepEqual(Object.fromEntries(put(new Headers())), SENT);
-  assert.deepEqual(Object.fromEntries(put([])), SENT);
-  assert.deepEqual(put(['host', 'x']), ['host', 'x', ...Object.entries(SENT).flat()]);
-  assert.deepEqual(put(new Own()).sent, SENT);
-  const upper = inject(
-    {},
-    CONTEXT,
-    '',
-    (carrier, name, value) => (carrier[name.toUpperCase()] = value),
-  );
-  assert.deepEqual(upper, { TRACEPARENT: PARENT, TRACESTATE: 'a=1' });
-  const lists = inject({}, CONTEXT, '', {
-    set: (carrier, name, value) => (carrier[name] = [value]),
-  });
-  assert.deepEqual(lists, { traceparent: [PARENT], tracestate: ['a=1'] });
-});
-
-const trap = () => {
-  throw new Error('trap');
-};
-
-for (const [name, carrier] of [
-  ['a number', 1],
-  ['text', 'text'],
-  ['a frozen object', Object.freeze({})],
-  ['a proxy that throws', new Proxy({}, { get: trap, set: trap, has: trap })],
-  ['a symbol', Symbol('s')],
-]) {
-  test(`a carrier that cannot be written comes back: ${name}`, () => {
-    assert.equal(inject(carrier, CONTEXT, 'k=v'), carrier);
-    assert.deepEqual(extract(carrier), { context: null, baggage: '' });
-  });
-}
-
-test('setters and getters that throw', () => {
-  assert.deepEqual(inject({}, CONTEXT, '', trap), {});
-  assert.deepEqual(inject({}, CONTEXT, '', {}), {});
-  assert.equal(extract({}, trap).context, null);
-  assert.equal(extract({}, {}).context, null);
-});
-
 for (const context of [
   null,
   undefined,
@@ -85,50 +28,6 @@ for (const context of [
 ]) {
   test(`nothing is sent for ${JSON.stringify(context)}`, () =>
     assert.deepEqual(inject({}, context, ''), {}));
-}
-
-test('a tracestate object of OpenTelemetry', () => {
-  const traceState = { serialize: () => 'b=2' };
-  assert.equal(inject({}, { ...CONTEXT, traceState }).tracestate, 'b=2');
-  assert.deepEqual(inject({}, { ...CONTEXT, traceState: { serialize: trap } }), {
-    traceparent: PARENT,
-  });
-});
-
-const get = (carrier, name) => carrier[`x-${name}`];
-for (const [name, carrier, getter] of [
-  ['an object', { traceparent: PARENT, tracestate: 'a=1,b=2' }],
-  ['any case', { Traceparent: PARENT, TraceState: 'a=1,b=2' }],
-  ['the form of CGI', { HTTP_TRACEPARENT: PARENT, HTTP_TRACESTATE: 'a=1,b=2' }],
-  ['lists', { traceparent: [PARENT], tracestate: ['a=1', 'b=2'] }],
-  [
-    'pairs',
-    [
-      ['traceparent', PARENT],
-      ['tracestate', 'a=1'],
-      ['tracestate', 'b=2'],
-    ],
-  ],
-  ['raw headers', ['Host', 'x', 'TraceParent', PARENT, 'tracestate', 'a=1', 'tracestate', 'b=2']],
-  [
-    'a map',
-    new Map([
-      ['traceparent', PARENT],
-      ['tracestate', 'a=1,b=2'],
-    ]),
-  ],
-  ['Headers', new Headers({ traceparent: PARENT, tracestate: 'a=1,b=2' })],
-  [
-    'an object without a prototype',
-    Object.assign(Object.create(null), { traceparent: PARENT, tracestate: 'a=1,b=2' }),
-  ],
-  ['a getter function', { 'x-traceparent': PARENT, 'x-tracestate': 'a=1,b=2' }, get],
-  ['a getter object', { 'x-traceparent': PARENT, 'x-tracestate': ['a=1', 'b=2'] }, { get }],
-]) {
-  test(`extract from ${name}`, () => {
-    const { context } = extract(carrier, getter);
-    assert.deepEqual(context, { ...CONTEXT, traceState: 'a=1,b=2', isRemote: true });
-  });
 }
 
 for (const carrier of [
@@ -147,35 +46,6 @@ for (const carrier of [
 ]) {
   test(`no parent in ${JSON.stringify(carrier)}`, () =>
     assert.equal(extract(carrier).context, null));
-}
-
-test('baggage goes through', () => {
-  const { baggage } = extract({ baggage: ['a=1, b=gr%C3%BC%C3%9Fe;p=1', 'c=3'] });
-  const entries = native.baggageParse(baggage);
-  assert.deepEqual(
-    entries.map(({ key, value, properties }) => [key, value, properties]),
-    [
-      ['a', '1', ''],
-      ['b', 'grüße', 'p=1'],
-      ['c', '3', ''],
-    ],
-  );
-  assert.equal(
-    native.baggageRemove(native.baggageSet(baggage, 'd', 'x y', ''), 'b'),
-    'a=1,c=3,d=x%20y',
-  );
-  assert.deepEqual(extract(inject({}, null, baggage)), { context: null, baggage });
-});
-
-for (const [key, value] of [
-  ['', 'v'],
-  ['a b', 'v'],
-  ['k', 1],
-  [null, 'v'],
-  ['k'.repeat(9000), 'v'],
-]) {
-  test(`baggage that cannot be changes nothing: ${String(key).slice(0, 10)}`, () =>
-    assert.equal(native.baggageSet('old=1', key, value), 'old=1'));
 }
 
 test('propagators are configured', () => {

@@ -3,7 +3,6 @@
 // option and request target.
 
 const assert = require('node:assert/strict');
-const http = require('node:http');
 const { after, test } = require('node:test');
 const {
   begin,
@@ -15,7 +14,7 @@ const {
   telemetry,
   wire,
 } = require('./http_driver.js');
-const { instrumentServer, telemetryListener } = require('../../middleware/http');
+const { telemetryListener } = require('../../middleware/http');
 
 after(() => telemetry.shutdown(1000));
 
@@ -103,39 +102,6 @@ test('a target in absolute form counts by its path', { timeout: 60000 }, async (
     targets.filter((target) => !target.endsWith('/a')),
   );
 });
-
-for (const [name, wrap] of [
-  ['a listener', (options) => telemetryListener((req, res) => res.end('own'), options)],
-  [
-    'a server',
-    (options) =>
-      instrumentServer(
-        http.createServer((req, res) => res.end('own')),
-        options,
-      ),
-  ],
-]) {
-  test(`${name} answers scrapes at its path and nowhere else, without counting them`, async (t) => {
-    await begin();
-    const { port, close } = await listen(wrap({ metricsPath: '/metrics' }));
-    t.after(close);
-    assert.equal((await request(port, '/a')).body, 'own');
-    const { status, body } = await request(port, '/metrics?x=1');
-    assert.equal(status, 200);
-    assert.match(body, /^http_requests_total\{.*\} 1$/m);
-    assert.equal((await request(port, '/metrics/')).body, 'own');
-    assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 2 });
-    assert.equal((await serverSpans(2)).length, 2);
-  });
-
-  test(`${name} without a path for metrics hands every request on`, async (t) => {
-    await begin();
-    const { port, close } = await listen(wrap({}));
-    t.after(close);
-    assert.equal((await request(port, '/metrics')).body, 'own');
-    assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 1 });
-  });
-}
 
 test('a route that is no text, or throws, is no route', async (t) => {
   await begin();

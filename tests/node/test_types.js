@@ -7,7 +7,6 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const telemetry = require('../../bindings/node/lib/index.js');
 
 const LIB = path.join(__dirname, '../../bindings/node/lib');
 
@@ -97,34 +96,6 @@ test('every option has a type by its name', () => {
   const options = [...new Set(native.sdkKeywords().flatMap((name) => [name, camel(name)]))];
   assert.deepStrictEqual(options.filter((name) => !typed.has(name)).sort(), []);
   assert.deepStrictEqual([...typed].filter((name) => !options.includes(name)).sort(), []);
-});
-
-test('every export has a type, and the ES module the same exports', async () => {
-  const types = ['index.d.ts', 'metrics.d.ts']
-    .map((file) => fs.readFileSync(path.join(LIB, file), 'utf8'))
-    .join('\n');
-  const declared = new Set(
-    Array.from(
-      types.matchAll(/^export (?:declare )?(?:function|const|class) (\w+)/gm),
-      (match) => match[1],
-    ),
-  );
-  assert.deepStrictEqual(
-    Object.keys(telemetry).filter((name) => !declared.has(name)),
-    [],
-  );
-  assert.deepStrictEqual(
-    [...declared].filter((name) => !(name in telemetry)),
-    [],
-  );
-  const module = await import('../../bindings/node/lib/index.mjs');
-  assert.deepStrictEqual(
-    Object.keys(module)
-      .filter((name) => name !== 'default')
-      .sort(),
-    Object.keys(telemetry).sort(),
-  );
-  for (const name of Object.keys(telemetry)) assert.strictEqual(module[name], telemetry[name]);
 });
 
 test(

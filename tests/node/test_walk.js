@@ -92,26 +92,6 @@ test('a value that is not there stays so under every name', () => {
   });
 });
 
-test('what a name hides, by the kind of the value', () => {
-  const values = { text: 'x', number: 5, big: 5n, list: ['x'], object: { a: 'x' }, empty: '' };
-  const line = (name) => {
-    const found = logged(
-      Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { [name]: value }])),
-    );
-    return Object.keys(values).map((key) => found[key][name]);
-  };
-  const hidden = '[REDACTED]';
-  assert.deepEqual(line('password'), Array(6).fill(hidden));
-  assert.deepEqual(line('accessToken'), [hidden, 5, hidden, hidden, hidden, hidden]);
-  assert.deepEqual(line('amount'), [hidden, hidden, hidden, ['x'], { a: 'x' }, hidden]);
-  const ids = line('tenantId');
-  assert.match(ids[0], /^h1_/);
-  assert.match(ids[1], /^h1_/);
-  assert.equal(ids[1], ids[2]);
-  assert.deepEqual(ids.slice(3), [['x'], { a: 'x' }, '']);
-  assert.deepEqual(line('plain'), ['x', 5, '5', ['x'], { a: 'x' }, '']);
-});
-
 test('an object says by toJSON what it is, and its secrets go all the same', () => {
   const own = { toJSON: () => ({ password: 'x', note: 'a@example.com' }) };
   class Made {
@@ -130,16 +110,4 @@ test('an object says by toJSON what it is, and its secrets go all the same', () 
   const line = logged(own);
   assert.equal(line.password, '[REDACTED]');
   assert.equal(line.toJSON, undefined);
-});
-
-test('names beyond what is remembered are told apart all the same', () => {
-  const many = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`field${i}`, 'x']));
-  const long = { ['a'.repeat(127) + '_password']: 'x', ['b'.repeat(300)]: 'x' };
-  for (let i = 0; i < 2; i++) {
-    const copy = redactObject({ ...many, password: 'x', ...long });
-    assert.equal(copy.password, '[REDACTED]');
-    assert.equal(copy['a'.repeat(127) + '_password'], '[REDACTED]');
-    assert.equal(copy['b'.repeat(300)], 'x');
-    assert.equal(Object.values(copy).filter((value) => value === 'x').length, 6001);
-  }
 });

@@ -1,6 +1,6 @@
 'use strict';
-// The current span through promises, timers, events and generators, and the results of functions
-// inside of spans.
+// The current span through promises, timers and events, and the results of functions inside of
+// spans.
 
 const assert = require('node:assert');
 const { EventEmitter } = require('node:events');
@@ -96,9 +96,12 @@ describe('the current span of emitters and functions', { timeout: 60000 }, () =>
         }),
       (thrown) => thrown === error,
     );
+    let waited;
     await assert.rejects(
       withSpan('f', async () => {
+        const begun = process.hrtime.bigint();
         await pause();
+        waited = process.hrtime.bigint() - begun;
         throw error;
       }),
       (thrown) => thrown === error,
@@ -138,7 +141,8 @@ describe('the current span of emitters and functions', { timeout: 60000 }, () =>
       spans.filter((span) => span.name === 'odd' && span.status.code === 2).length,
       5,
     );
-    assert.ok(spans.one('f').end - spans.one('f').start >= 500000n); // a timer may be early
+    const slack = 100000n; // the clocks are calibrated, not equal
+    assert.ok(spans.one('f').end - spans.one('f').start >= waited - slack);
   });
 });
 
@@ -207,57 +211,6 @@ describe('what runs inside of a span', { timeout: 60000 }, () => {
     assert.deepStrictEqual(
       spans.map((span) => span.name),
       ['inner'],
-    );
-  });
-});
-
-describe('contexts and traced functions', { timeout: 60000 }, () => {
-  beforeEach(() => restart());
-  after(() => telemetry.shutdown(LIMIT));
-
-  test('contexts: extracted, made current, injected', async () => {
-    const incoming = {
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-      tracestate: 'k=v',
-      baggage: 'tenant=acme',
-    };
-    const context = telemetry.extract(incoming);
-    const outgoing = telemetry.runWithContext(context, () => {
-      assert.strictEqual(getCurrentTraceId(), '0af7651916cd43dd8448eb211c80319c');
-      assert.deepStrictEqual(telemetry.inject(), incoming);
-      assert.strictEqual(telemetry.getBaggage('tenant'), 'acme');
-      return withSpan('server', (span) => {
-        assert.strictEqual(telemetry.getBaggage('tenant'), 'acme');
-        return telemetry.runWithContext(telemetry.setBaggage('user', 'ann'), () => {
-          assert.strictEqual(getCurrentSpan(), span);
-          assert.deepStrictEqual(telemetry.getAllBaggage(), { tenant: 'acme', user: 'ann' });
-          return telemetry.inject({ accept: '*' });
-        });
-      });
-    });
-    const server = (await take()).one('server');
-    assert.deepStrictEqual(
-      [server.traceId, server.parentId, server.flags & 0x300],
-      ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', 0x300],
-    );
-    assert.strictEqual(outgoing.traceparent, `00-${server.traceId}-${server.spanId}-01`);
-    assert.strictEqual(outgoing.accept, '*');
-    assert.deepStrictEqual(outgoing.baggage.split(',').sort(), ['tenant=acme', 'user=ann']);
-    assert.match(outgoing.tracestate, /k=v/);
-    assert.deepStrictEqual(telemetry.inject(), {});
-    assert.strictEqual(telemetry.extract({ traceparent: 'nonsense' }).span, null);
-  });
-
-  test('traced functions', async () => {
-    const add = telemetry.traced(function add(a, b) {
-      return this.base + a + b;
-    });
-    assert.strictEqual(add.call({ base: 1 }, 2, 3), 6);
-    const load = telemetry.traced('load it', async (x) => x);
-    assert.strictEqual(await load(5), 5);
-    assert.deepStrictEqual(
-      (await take()).map((span) => span.name),
-      ['add', 'load it'],
     );
   });
 });
