@@ -8,7 +8,7 @@ const path = require('node:path');
 
 const ENTRY = path.resolve(__dirname, '../../bindings/node/lib/index.js');
 const READ =
-  /^(OTEL_|TELEMETRY_|DJP_|ENABLE_|ENVIRONMENT$|ENV$|NODE_ENV$|SERVICE_NAME$|TRACES_|PROM_|JAEGER_)/;
+  /^(OTEL_|TELEMETRY_|DJP_|ENABLE_|TRACES_|PROM_|JAEGER_|(ENVIRONMENT|ENV|NODE_ENV|SERVICE_NAME)$)/;
 const DEADLINE_MS = 60000;
 
 /** Returns this environment without the variables of telemetry, plus the given ones. */

@@ -15,7 +15,8 @@ class Sink {
     this.mode = 'ok';
     this.requests = 0; // complete ones
     this.count = 0; // accepted spans
-    this.spans = []; // { name, n, scope, at } of each, n being the attribute of that name; not when `light`
+    // { name, n, scope, at } of each, n being the attribute of that name; not when `light`
+    this.spans = [];
     this.light = false; // true: only counts
     this.cut = 0; // incomplete requests
     this.bad = []; // errors of complete requests

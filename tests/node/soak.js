@@ -274,7 +274,8 @@ function growth(samples, what, seconds) {
 function report(load, samples, told, seconds) {
   let failed = load.faults.length > 0 || told.bad > 0 || load.done.exported === 0;
   console.log(
-    `rounds ${samples.length} in ${Math.round(seconds)} s under Node ${process.versions.node}; ${JSON.stringify(load.done)}`,
+    `rounds ${samples.length} in ${Math.round(seconds)} s under Node ${process.versions.node}; ` +
+      JSON.stringify(load.done),
   );
   console.log(`received ${told.count} spans in ${told.requests} requests`);
   for (const [what, limit] of Object.entries(GROWTH)) {
@@ -284,7 +285,8 @@ function report(load, samples, told, seconds) {
     const minutely = (slope * samples.length * 60) / seconds;
     failed ||= risen > limit;
     console.log(
-      `${what.padEnd(12)} ${show(samples[0][what])} -> ${show(samples[samples.length - 1][what])}, risen ${show(risen)} of ` +
+      `${what.padEnd(12)} ${show(samples[0][what])} -> ` +
+        `${show(samples[samples.length - 1][what])}, risen ${show(risen)} of ` +
         `${show(limit)} allowed${unit === MIB ? ' MiB' : ''}, slope ${show(minutely)} a minute`,
     );
   }

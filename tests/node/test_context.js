@@ -220,10 +220,10 @@ test(
   { timeout: 60000 },
   async () => {
     const index = JSON.stringify(require.resolve('../../bindings/node/lib/index.js'));
-    const program = (
-      rest,
-    ) => `const t = require(${index}); t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
-    process.on('unhandledRejection', (e) => console.log('unhandled', e.message)); ${rest}; setTimeout(() => {}, 50);`;
+    const program = (rest) => `const t = require(${index});
+      t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
+    process.on('unhandledRejection', (e) => console.log('unhandled', e.message)); ${rest};
+      setTimeout(() => {}, 50);`;
     const run = async (rest) =>
       (await promisify(execFile)(process.execPath, ['-e', program(rest)], { timeout: 20000 }))
         .stdout;

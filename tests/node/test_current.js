@@ -1,5 +1,6 @@
 'use strict';
-// The ids of the current span as text: of the innermost one, also of a caller, and none without one.
+// The ids of the current span as text: of the innermost one, also of a caller, and none without
+// one.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');

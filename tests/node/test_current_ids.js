@@ -10,7 +10,8 @@ const { run } = require('./programs.js');
 const LOGGING = JSON.stringify(path.resolve(__dirname, '../../bindings/node/lib/logging'));
 const HEAD = `
 const logging = require(${LOGGING});
-const on = { enabled: true, exporter: 'memory', sampleRatio: 1, serviceName: 'shop', environment: 'test', logLevel: 'none' };
+const on = { enabled: true, exporter: 'memory', sampleRatio: 1, serviceName: 'shop',
+  environment: 'test', logLevel: 'none' };
 `;
 
 async function answerOf(source) {
@@ -29,7 +30,8 @@ for (const [name, fields] of Object.entries({
       t.init(on);
       t.withSpan('s', (span) => {
         const inside = ${fields};
-        console.log(JSON.stringify([inside, null, { trace_id: span.traceId, span_id: span.spanId }]));
+        console.log(JSON.stringify([inside, null, {
+          trace_id: span.traceId, span_id: span.spanId }]));
       });
       if (Object.keys(${fields}).length > 0) throw new Error('ids outside of a span');
     `);

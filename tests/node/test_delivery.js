@@ -104,7 +104,8 @@ after(() => assert.equal(children.size, 0));
 describe('delivery', { timeout: 300000 }, () => {
   test('a burst of 10,000 spans arrives as a whole', async () => {
     const done = await program(`t.init();
-      for (let n = 0; n < 10000; n++) t.startSpan('burst', { n, text: 'some text', list: [1, 2] }).end();
+      for (let n = 0; n < 10000; n++)
+        t.startSpan('burst', { n, text: 'some text', list: [1, 2] }).end();
       t.shutdown(20000).then((sent) => console.log(JSON.stringify([sent, t.telemetryStatus()])));`);
     assert.equal(done.code, 0, done.stderr);
     const [sent, status] = JSON.parse(done.stdout);
@@ -117,7 +118,8 @@ describe('delivery', { timeout: 300000 }, () => {
     const done = await program(
       `const { Worker, isMainThread } = require('worker_threads');
       t.init();
-      const work = "const t = require(" + JSON.stringify(ENTRY) + "); t.init(); const { workerData } = require('worker_threads');" +
+      const work = "const t = require(" + JSON.stringify(ENTRY) + "); t.init();" +
+        "const { workerData } = require('worker_threads');" +
         "for (let n = 0; n < 1250; n++) t.startSpan('burst', { n: workerData * 1250 + n }).end();";
       const ends = Array.from({ length: 8 }, (_, i) => new Promise((resolve) =>
         new Worker(work, { eval: true, workerData: i }).on('exit', resolve)));
@@ -135,7 +137,8 @@ describe('delivery', { timeout: 300000 }, () => {
 
 // ---- ways out ----------------------------------------------------------------------------------
 
-const DEEP = `function deep(level, then) { return level === 0 ? then() : t.withSpan('level', { n: level }, () => deep(level - 1, then)); }`;
+const DEEP = `function deep(level, then) {
+  return level === 0 ? then() : t.withSpan('level', { n: level }, () => deep(level - 1, then)); }`;
 const STAY = 'setInterval(() => {}, 1000);';
 
 describe('ways out', { timeout: 300000 }, () => {
@@ -191,8 +194,8 @@ describe('ways out', { timeout: 300000 }, () => {
   }
 
   test('process.exit inside of a deep stack of spans', async () => {
-    const done =
-      await program(`${DEEP} t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();
+    const done = await program(`${DEEP} t.init();
+        for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();
       deep(200, () => { t.startSpan('inmost').end(); process.exit(4); });`);
     assert.deepEqual([done.code, done.signal], [4, null], done.stderr);
     // The 200 open spans never ended and are not exported. Spans that ended inside of them do not
@@ -209,9 +212,11 @@ describe('ways out', { timeout: 300000 }, () => {
 
   test('a thread that is terminated leaves what it had ended', async () => {
     const done = await program(`const { Worker } = require('worker_threads'); t.init();
-      const work = "const t = require(" + JSON.stringify(ENTRY) + "); t.init(); const { parentPort } = require('worker_threads');" +
+      const work = "const t = require(" + JSON.stringify(ENTRY) + "); t.init();" +
+        "const { parentPort } = require('worker_threads');" +
         "for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();" +
-        "t.startSpan('open'); t.startSpan('started').setAttribute('never', 'published'); parentPort.postMessage(1); for (;;);";
+        "t.startSpan('open'); t.startSpan('started').setAttribute('never', 'published');" +
+        "parentPort.postMessage(1); for (;;);";
       const worker = new Worker(work, { eval: true });
       worker.on('message', () => worker.terminate().then(() => t.shutdown(10000)).then((sent) =>
         console.log(JSON.stringify([sent, t.telemetryStatus()]))));`);
@@ -233,7 +238,8 @@ describe('ways out', { timeout: 300000 }, () => {
           `t.init(); console.log('go'); const end = Date.now() + ${200 + 50 * round};
           for (let n = ${round * 1e8}; ; n++) {
             t.startSpan('written', { n, text: 'x'.repeat(n % 100) }).addEvent('e', { n }).end();
-            if ((n & 255) === 0 && Date.now() > end) { t.startSpan('open', { n }).setAttribute('half', 1); ${kill}; }
+            if ((n & 255) === 0 && Date.now() > end) {
+            t.startSpan('open', { n }).setAttribute('half', 1); ${kill}; }
           }`,
           sink.environment({ OTEL_BSP_SCHEDULE_DELAY: '1' }),
         );
@@ -290,7 +296,8 @@ describe('while something is stuck', { timeout: 300000 }, () => {
     const running = start(
       `t.init(); for (let n = 0; n < 100; n++) t.startSpan('during', { n }).end();
       t.flush(300).then((sent) => { console.log('flushed ' + sent);
-        process.stdin.once('data', () => t.shutdown(20000).then((ok) => { console.log('shut ' + ok); process.exit(0); })); });`,
+        process.stdin.once('data', () =>
+          t.shutdown(20000).then((ok) => { console.log('shut ' + ok); process.exit(0); })); });`,
       sink.environment(),
     );
     await sink.stop();
@@ -311,7 +318,8 @@ describe('while something is stuck', { timeout: 300000 }, () => {
       console.log('full');
       process.stdin.once('data', () => {
         t.shutdown(20000).then((sent) => {
-          console.log('answer ' + JSON.stringify([sent, count, t.telemetryStatus()])); process.exit(0); });
+          console.log('answer ' + JSON.stringify([sent, count, t.telemetryStatus()]));
+            process.exit(0); });
       });`,
       sink.environment({
         DJP_TELEMETRY_RING_BYTES: '1048576',
@@ -387,9 +395,11 @@ describe('several lives', { timeout: 300000 }, () => {
       const entry = path.join(copy, 'bindings/node/lib/index.js');
       const done = await program(`const u = require(${JSON.stringify(entry)});
         t.init(); u.init();
-        for (let n = 0; n < 500; n++) { t.startSpan('one', { n }).end(); u.startSpan('other', { n }).end(); }
+        for (let n = 0; n < 500; n++) {
+          t.startSpan('one', { n }).end(); u.startSpan('other', { n }).end(); }
         t.withSpan('outer', () => u.withSpan('inner', () => {}));
-        Promise.all([t.shutdown(10000), u.shutdown(10000)]).then((sent) => console.log(JSON.stringify([sent, u === t, u.impl])));`);
+        Promise.all([t.shutdown(10000), u.shutdown(10000)]).then((sent) =>
+          console.log(JSON.stringify([sent, u === t, u.impl])));`);
       assert.equal(done.code, 0, done.stderr);
       assert.deepEqual(JSON.parse(done.stdout), [[true, true], true, 'native']);
       assert.deepEqual([numbers('one'), numbers('other')], [upTo(500), upTo(500)]);
@@ -402,7 +412,8 @@ describe('several lives', { timeout: 300000 }, () => {
     const copy = copyPackage(fs.copyFileSync);
     const entry = path.join(copy, 'bindings/node/lib/index.js');
     const done = await program(`const u = require(${JSON.stringify(entry)}); t.init(); u.init();
-      t.startSpan('one', { n: 0 }).end(); u.startSpan('other', { n: 0 }).end(); setTimeout(() => { throw 1; }, 5);`);
+      t.startSpan('one', { n: 0 }).end(); u.startSpan('other', { n: 0 }).end();
+        setTimeout(() => { throw 1; }, 5);`);
     assert.equal(done.code, 1, done.stderr);
     assert.deepEqual(sink.names(), { one: 1, other: 1 });
     fs.rmSync(copy, { recursive: true });

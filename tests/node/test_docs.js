@@ -29,7 +29,8 @@ const LISTEN = `{
   const { Server } = require('node:net');
   const listen = Server.prototype.listen;
   Server.prototype.listen = function (...given) {
-    return listen.call(this, 0, '127.0.0.1', given.find((item) => typeof item === 'function')).unref();
+    return listen.call(this, 0, '127.0.0.1',
+      given.find((item) => typeof item === 'function')).unref();
   };
 }
 `;
@@ -179,7 +180,8 @@ test(
   { skip: untyped, timeout: 120000 },
   async () => {
     const flags =
-      '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --module node16 --moduleResolution node16 --types node';
+      '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --module node16 ' +
+      '--moduleResolution node16 --types node';
     const file = path.join(__dirname, 'typed_peers.ts');
     const child = spawn(
       process.execPath,

@@ -279,19 +279,22 @@ test(
     const program = `
     const http = require('http');
     const telemetry = require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))});
-    const { telemetryMiddleware, metricsHandler } = require(${JSON.stringify(path.join(ROOT, 'middleware/express'))});
+    const { telemetryMiddleware, metricsHandler } =
+      require(${JSON.stringify(path.join(ROOT, 'middleware/express'))});
     const app = require(${JSON.stringify(path.join(ROOT, 'node_modules/express'))})();
     telemetry.init();
     app.use(telemetryMiddleware());
     app.get('/metrics', metricsHandler());
-    app.get('/x', async (req, res) => res.json([await null, telemetry.getCurrentTraceId(), telemetry.inject({})]));
+    app.get('/x', async (req, res) =>
+      res.json([await null, telemetry.getCurrentTraceId(), telemetry.inject({})]));
     const server = app.listen(0, '127.0.0.1', async () => {
       const ask = async (path, headers) => {
         const answer = await fetch('http://127.0.0.1:' + server.address().port + path, { headers });
         return [answer.status, await answer.text()];
       };
       const headers = { traceparent: '${PARENT}', tracestate: 'a=1', baggage: 'user=7' };
-      console.log(JSON.stringify([await ask('/x', headers), await ask('/x', {}), await ask('/metrics', {})]));
+      console.log(JSON.stringify([await ask('/x', headers), await ask('/x', {}),
+        await ask('/metrics', {})]));
       process.exit();
     });`;
     const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off', TELEMETRY_ENABLED: 'true' };

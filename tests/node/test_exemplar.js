@@ -46,7 +46,7 @@ test('a span of a trace that is not sampled gives none, its sampled sibling does
   ]);
 });
 
-test('after 64 recordings without a span no more are looked for until the next scrape', async () => {
+test('after 64 recordings without a span the next scrape ends the pause', async () => {
   await restart({ backend: 'hybrid' });
   const name = 'exemplar_tries_seconds';
   for (const [plain, found] of [

@@ -10,7 +10,8 @@ const { fileSpans, intoFile, run, temporary } = require('./programs.js');
 
 const options = { skip: typeof telemetry.startSpan === 'function' ? false : 'needs spans' };
 const WORKER = `const { Worker } = require('node:worker_threads');
-const worker = (source) => new Worker('const t = require(' + JSON.stringify(ENTRY) + ');' + source, { eval: true });\n`;
+const worker = (source) =>
+  new Worker('const t = require(' + JSON.stringify(ENTRY) + ');' + source, { eval: true });\n`;
 
 async function program(source) {
   const folder = temporary();
@@ -44,7 +45,8 @@ for (const [name, end, code] of [
 }
 
 test('a collector that is gone delays the end by the time limit only', options, async () => {
-  const source = `t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9', shutdownTimeout: 0.2, logLevel: 'none' });
+  const source = `t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9',
+      shutdownTimeout: 0.2, logLevel: 'none' });
     t.startSpan('lost').end(); const begin = Date.now();
     t.shutdown().then((sent) => console.log(sent, Date.now() - begin < 5000));`;
   const done = await program(source);
@@ -55,7 +57,8 @@ test('a collector that is gone delays the end by the time limit only', options, 
 
 test('a worker thread joins, and its end leaves telemetry to the others', options, async () => {
   const done = await program(`${WORKER} t.init(); t.startSpan('first').end();
-    const w = worker("t.init(); t.startSpan('in worker').end(); t.flush(5000).then(() => require('worker_threads')" +
+    const w = worker("t.init(); t.startSpan('in worker').end(); t.flush(5000).then(() => " +
+      "require('worker_threads')" +
       ".parentPort.postMessage(t.telemetryStatus().enabled)); setInterval(() => {}, 1000);");
     w.on('message', async (enabled) => {
       await w.terminate();
@@ -74,8 +77,10 @@ test('telemetry that only a worker thread began is ended with the process', opti
 test('many worker threads begin at once and share one SDK', async () => {
   const done = await program(`${WORKER} let epochs = [];
     for (let i = 0; i < 12; i++) {
-      worker("t.init(); const { native } = require('" + require('path').join(ENTRY, '../loader.js') + "');" +
-        "require('worker_threads').parentPort.postMessage(native.sdkEpoch());").on('message', (id) => epochs.push(id));
+      const loader = require('path').join(ENTRY, '../loader.js');
+      worker("t.init(); const { native } = require('" + loader + "');" +
+        "require('worker_threads').parentPort.postMessage(native.sdkEpoch());")
+        .on('message', (id) => epochs.push(id));
     }
     process.on('exit', () => console.log(epochs.join()));`);
   assert.deepEqual([done.code, done.stdout], [0, `${Array(12).fill(1)}\n`], done.stderr);
@@ -83,7 +88,8 @@ test('many worker threads begin at once and share one SDK', async () => {
 
 test('a worker thread that ends telemetry ends it for all, and it may begin again', async () => {
   const done = await program(`${WORKER} t.init();
-    worker("t.init(); t.shutdown(5000).then((sent) => require('worker_threads').parentPort.postMessage(sent))")
+    worker("t.init(); t.shutdown(5000).then((sent) => " +
+      "require('worker_threads').parentPort.postMessage(sent))")
       .on('message', (sent) => {
         const before = t.telemetryStatus().enabled;
         t.init();
@@ -93,10 +99,11 @@ test('a worker thread that ends telemetry ends it for all, and it may begin agai
 });
 
 test('a worker thread that is stopped during a flush', options, async () => {
-  const done =
-    await program(`${WORKER} t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9', shutdownTimeout: 0.1,
+  const done = await program(`${WORKER} t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9',
+      shutdownTimeout: 0.1,
       logLevel: 'none' });
-    const w = worker("t.init(); t.startSpan('lost').end(); t.flush(500); require('worker_threads')" +
+    const w = worker("t.init(); t.startSpan('lost').end(); t.flush(500); " +
+      "require('worker_threads')" +
       ".parentPort.postMessage(1); setInterval(() => {}, 1000);");
     w.on('message', () => w.terminate().then((code) => console.log('terminated', code)));`);
   assert.deepEqual([done.code, done.stdout], [0, 'terminated 1\n'], done.stderr);

@@ -95,7 +95,7 @@ test('the length of a body, told or counted', async (t) => {
   assert.equal(await sizeOf(post(['transfer-encoding: chunked'], '1\r\nx\r\n0\r\n\r\n')), 1);
 });
 
-test('an adapter may call a method what it likes: 32 characters and 64 names are kept', async (t) => {
+test('an adapter may name methods freely: 32 characters and 64 names are kept', async (t) => {
   await begin();
   let method;
   const { port, close } = await listen(

@@ -110,7 +110,8 @@ async function check(item, port, semconv) {
   const label = item.metrics.map(ours).join(' ');
   assert.equal((await requestsTotal())[label], (before[label] || 0) + 1, label);
   const after = await samples('http_request_size_bytes_sum');
-  const series = `http_request_size_bytes_sum{method="${item.metrics[0]}",endpoint="${ours(item.metrics[1])}"}`;
+  const [method, endpoint] = item.metrics;
+  const series = `http_request_size_bytes_sum{method="${method}",endpoint="${ours(endpoint)}"}`;
   assert.equal(
     after[series],
     item.size === null ? sizes[series] : (sizes[series] || 0) + item.size,

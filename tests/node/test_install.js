@@ -14,7 +14,8 @@ const { cleanEnvironment, temporary } = require('./programs.js');
 const ROOT = path.resolve(__dirname, '../..');
 const OUTPUTS = [
   [
-    'gyp ERR! find Python \ngyp ERR! find Python Python is not set from command line or npm configuration',
+    'gyp ERR! find Python \n' +
+      'gyp ERR! find Python Python is not set from command line or npm configuration',
     /Python 3/,
     /python3/,
   ],
@@ -22,7 +23,8 @@ const OUTPUTS = [
   ['make: cc: No such file or directory\nmake: *** [x.o] Error 127', /compiler/, /g\+\+/],
   ['/bin/sh: 1: g++: not found', /compiler/, /g\+\+/],
   [
-    "/bin/sh: 1: pkg-config: not found\ngyp: Call to 'pkg-config --libs libcurl' returned exit status 127",
+    '/bin/sh: 1: pkg-config: not found\n' +
+      "gyp: Call to 'pkg-config --libs libcurl' returned exit status 127",
     /pkg-config/,
     /pkg-config/,
   ],
@@ -49,7 +51,8 @@ const OUTPUTS = [
   ],
   ['x.c:1:10: fatal error: stdio.h: No such file or directory', /stdio\.h/, /libc6-dev/],
   [
-    'gyp ERR! stack FetchError: request to https://example.test failed, reason: getaddrinfo ENOTFOUND',
+    'gyp ERR! stack FetchError: request to https://example.test failed, ' +
+      'reason: getaddrinfo ENOTFOUND',
     /could not be fetched/,
     /npm_config_nodedir/,
   ],
@@ -107,7 +110,8 @@ test(
       /could not be built: make is missing; install make\..*no-op.*npm rebuild djp-telemetry/s,
     );
     const asked =
-      "const t = require('./bindings/node/lib'); t.init({ enabled: true }); console.log(t.implReason);";
+      "const t = require('./bindings/node/lib'); t.init({ enabled: true });" +
+      'console.log(t.implReason);';
     const program = spawnSync(process.execPath, ['-e', asked], {
       cwd: there.folder,
       env: there.env,
@@ -158,8 +162,11 @@ test(
     const release = path.join(there.folder, 'build/Release');
     fs.mkdirSync(release, { recursive: true });
     // As left by an earlier installation of the same sources, except for the bytes of the addon.
-    const program = `const fs = require('fs'); const write = fs.writeFileSync; const done = require('child_process');
-    done.spawnSync = (...given) => { if (given[1][0] !== '-e') write(${JSON.stringify(path.join(release, 'djp_telemetry.node'))}, 'x'); return { status: 0, stdout: '', stderr: '' }; };
+    const program = `const fs = require('fs'); const write = fs.writeFileSync;
+      const done = require('child_process');
+    done.spawnSync = (...given) => {
+      if (given[1][0] !== '-e') write(${JSON.stringify(path.join(release, 'djp_telemetry.node'))},
+        'x'); return { status: 0, stdout: '', stderr: '' }; };
     require(${JSON.stringify(path.join(there.folder, 'bindings/node/install.js'))});`;
     const first = spawnSync(process.execPath, ['-e', program], {
       cwd: there.folder,

@@ -20,7 +20,7 @@ describe('generators', { timeout: 60000 }, () => {
       return 'end';
     });
 
-  test('two that are read in turn: each is current in its own body, neither afterwards', async () => {
+  test('two that are read in turn: each is current in its own body only', async () => {
     withSpan('outer', (outer) => {
       const a = numbers('a')(3);
       const b = numbers('b')(2);

@@ -8,7 +8,7 @@ const { LIMIT, restart, take, telemetry } = require('./support.js');
 describe('contexts that were handed out', { timeout: 60000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 
-  test('are known among five hundred later ones, and a context that is asked for again takes one place', async () => {
+  test('are known among five hundred later ones, each in one place', async () => {
     await restart({ sampleRatio: 1e-9 });
     const roots = Array.from({ length: 20 }, (_, i) => telemetry.startSpan(`root ${i}`));
     const contexts = roots.map((root) => root.spanContext());

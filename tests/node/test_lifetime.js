@@ -42,7 +42,8 @@ function answerOf(program, flags = []) {
 
 const HEAD = `
   const fs = require('fs');
-  const options = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, metricsEnabled: true };
+  const options = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1,
+    metricsEnabled: true };
   const answer = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
 `;
 
@@ -52,7 +53,8 @@ test(
   () => {
     const result = answerOf(`${HEAD}
     const t = require(${PACKAGE});
-    const handles = () => (parseInt(fs.readFileSync('/proc/self/status', 'utf8').match(/SigCgt:\\s*(\\w+)/)[1].slice(-8), 16) >> 14) & 1;
+    const handles = () => (parseInt(fs.readFileSync('/proc/self/status',
+      'utf8').match(/SigCgt:\\s*(\\w+)/)[1].slice(-8), 16) >> 14) & 1;
     (async () => {
       const result = { silent: 0, deaf: 0 };
       t.init(options);
@@ -63,7 +65,8 @@ test(
         await ending;
         t.startSpan('after').end();
         await t.flush();
-        if (!t.takeExported().some((request) => Buffer.from(request).includes('after'))) result.silent++;
+        if (!t.takeExported().some((request) =>
+          Buffer.from(request).includes('after'))) result.silent++;
         if (!handles()) result.deaf++;
         await t.shutdown();
         t.init(options);
@@ -92,7 +95,8 @@ test(
       t.init(options);
       for (let k = 0; k < 50; k++) t.startSpan('span').end();
       new t.Counter({ name: 'copies', help: 'Copies' }).inc(5);
-      for (const key of Object.keys(require.cache)) if (key.includes('/bindings/node/lib/')) delete require.cache[key];
+      for (const key of Object.keys(require.cache))
+        if (key.includes('/bindings/node/lib/')) delete require.cache[key];
       for (const each of [module, ...Object.values(require.cache)]) each.children = [];
     }
     (async () => {
@@ -109,7 +113,8 @@ test(
       const t = require(${PACKAGE});
       t.init(options);
       const text = await t.metricsText();
-      answer({ grown, listeners, warnings, count: /^copies_total(?:\\{\\})? (\\d+)/m.exec(text)?.[1] });
+      answer({ grown, listeners, warnings,
+        count: /^copies_total(?:\\{\\})? (\\d+)/m.exec(text)?.[1] });
     })();
   `,
       ['--expose-gc'],

@@ -48,7 +48,7 @@ for (const [count, passed] of [
   });
 }
 
-test('a line passes again when its share of the second is over, and never more than a second gives', (t) => {
+test('a line passes again after its share of the second, and no more than a second gives', (t) => {
   const { log, lines } = limited(t);
   attempts(log, RATE);
   now += 1000 / RATE - 1;

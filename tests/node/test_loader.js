@@ -109,7 +109,9 @@ test('an addon of another version', async () => {
 test('requiring the package starts nothing', async () => {
   const done = await run(`
     const fs = require('node:fs');
-    const names = fs.readdirSync('/proc/self/task').map((id) => fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8'));
-    console.log(names.some((name) => name.startsWith('djp')), process.listenerCount('exit'), process.listenerCount('SIGTERM'));`);
+    const names = fs.readdirSync('/proc/self/task').map((id) =>
+      fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8'));
+    console.log(names.some((name) => name.startsWith('djp')), process.listenerCount('exit'),
+      process.listenerCount('SIGTERM'));`);
   assert.deepEqual([done.code, done.stdout, done.stderr], [0, 'false 0 0\n', '']);
 });

@@ -14,7 +14,8 @@ const MODULE = path.resolve(__dirname, '../../bindings/node/lib/logging');
 function run(script, { without = [], env = {} } = {}) {
   const prelude = `const Module = require('node:module'); const load = Module._load;
     Module._load = function (name, ...rest) { if (${JSON.stringify(without)}.includes(name)) {
-      throw Object.assign(new Error('Cannot find module ' + name), { code: 'MODULE_NOT_FOUND' }); } return load.call(this, name, ...rest); };
+      throw Object.assign(new Error('Cannot find module ' + name), { code: 'MODULE_NOT_FOUND' }); }
+      return load.call(this, name, ...rest); };
     const logging = require(${JSON.stringify(MODULE)});`;
   return spawnSync(process.execPath, ['-e', prelude + script], {
     encoding: 'utf8',
@@ -25,8 +26,10 @@ function run(script, { without = [], env = {} } = {}) {
 
 test('without pino, createLogger says what to install, and the rest works', () => {
   const done = run(
-    `console.log(logging.redactString('a@example.com'), typeof logging.traceMixin()(), logging.generateCorrelationId().length);
-    try { logging.createLogger(); } catch (error) { console.log(error instanceof Error, error.message); }`,
+    `console.log(logging.redactString('a@example.com'), typeof logging.traceMixin()(),
+      logging.generateCorrelationId().length);
+    try { logging.createLogger(); } catch (error) {
+      console.log(error instanceof Error, error.message); }`,
     { without: ['pino'] },
   );
   const [first, second] = done.stdout.split('\n');
@@ -36,7 +39,8 @@ test('without pino, createLogger says what to install, and the rest works', () =
 
 test('pretty without pino-pretty gives JSON and one warning', () => {
   const done = run(
-    `for (let i = 0; i < 3; i++) logging.createLogger({ pretty: true, service: 's' }).info('hello');`,
+    `for (let i = 0; i < 3; i++)
+      logging.createLogger({ pretty: true, service: 's' }).info('hello');`,
     {
       without: ['pino-pretty'],
     },
@@ -55,7 +59,8 @@ test('pretty without pino-pretty gives JSON and one warning', () => {
 
 test('pretty with pino-pretty', { skip: !resolves('pino-pretty') && 'not installed' }, () => {
   const done = run(
-    `logging.createLogger({ pretty: true, service: 's' }).error('hello', new Error('it broke'), { a: 1 });`,
+    `const log = logging.createLogger({ pretty: true, service: 's' });
+    log.error('hello', new Error('it broke'), { a: 1 });`,
   );
   assert.equal(done.status, 0, done.stderr);
   assert.match(done.stdout, /ERROR.*hello/);
@@ -72,7 +77,8 @@ function resolves(name) {
 
 test('standard output gets every line before the process exits', () => {
   const done = run(
-    `const log = logging.createLogger({ service: 's' }); for (let i = 0; i < 2000; i++) log.info('x', { i }); process.exit(0);`,
+    `const log = logging.createLogger({ service: 's' });
+      for (let i = 0; i < 2000; i++) log.info('x', { i }); process.exit(0);`,
   );
   assert.equal(done.stdout.trim().split('\n').length, 2000);
 });

@@ -57,7 +57,7 @@ test('a library that is not on the machine is named', async () => {
   );
 });
 
-test('log_level none and error silence warnings, from option and variable, with and without the core', async () => {
+test('log_level none and error silence warnings: option, variable, without the core', async () => {
   for (const env of [ASKED, { ...ASKED, DJP_TELEMETRY_NATIVE: 'off' }]) {
     for (const level of ['none', 'error']) {
       const done = await run("t.init({ bogus: 1 }); new t.Counter('bad-name');", {

@@ -263,7 +263,8 @@ on('exemplars come from the current span', () => {
   assert.match(
     text,
     new RegExp(
-      `^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 # \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `,
+      '^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 ' +
+        `# \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `,
       'm',
     ),
   );

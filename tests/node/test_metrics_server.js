@@ -45,7 +45,7 @@ describe('startMetricsServer', { timeout: 60000 }, () => {
     await assert.rejects(scrape(port), { code: 'ECONNREFUSED' });
   });
 
-  test('is false while metrics are off, for what is no port, and for one that is taken', async () => {
+  test('is false while metrics are off, for an invalid port, and for one in use', async () => {
     await telemetry.shutdown(LIMIT);
     assert.strictEqual(telemetry.startMetricsServer(await freePort()), false);
     await restart({ backend: 'prom' });

@@ -17,7 +17,8 @@ const META = Symbol.for('NextInternalRequestMeta');
 const MATCHES = { '/orders/7': '/orders/[id]', '/nope': '/_not-found' };
 function get(port, path) {
   return new Promise((resolve, reject) => {
-    http.get({ port, path, agent: false }, (res) => res.resume().on('end', resolve)).on('error', reject);
+    http.get({ port, path, agent: false }, (res) =>
+      res.resume().on('end', resolve)).on('error', reject);
   });
 }
 (async () => {
@@ -32,7 +33,8 @@ function get(port, path) {
   for (const path of ['/orders/7', '/nope', '/healthz']) await get(server.address().port, path);
   await new Promise((resolve) => setTimeout(resolve, 30));
   const { body } = await require(${METRICS}).exposeMetrics();
-  const lines = String(body || '').split('\\n').filter((line) => line.startsWith('http_requests_total{'));
+  const lines = String(body || '').split('\\n').filter((line) =>
+    line.startsWith('http_requests_total{'));
   console.log(JSON.stringify({ enabled: t.telemetryStatus().enabled, lines: lines.sort() }));
   server.close();
   await t.shutdown(1000);
@@ -72,9 +74,11 @@ const server = http.createServer(async (req, res) => {
 });
 const agent = new http.Agent({ keepAlive: true });
 const get = (path) => new Promise((resolve, reject) => {
-  http.get({ port: server.address().port, path, agent }, (res) => res.resume().on('end', resolve)).on('error', reject);
+  http.get({ port: server.address().port, path, agent }, (res) =>
+    res.resume().on('end', resolve)).on('error', reject);
 });
-const until = async (found) => { while (!found()) await new Promise((resolve) => setTimeout(resolve, 5)); };
+const until = async (found) => {
+  while (!found()) await new Promise((resolve) => setTimeout(resolve, 5)); };
 (async () => {
   await new Promise((resolve) => server.listen(0, resolve));
   let begun = 0;
@@ -82,7 +86,8 @@ const until = async (found) => { while (!found()) await new Promise((resolve) =>
   const waiting = ['/orders/1', '/orders/2', '/healthz'].map(get);
   const left = http.get({ port: server.address().port, path: '/orders/3' }).on('error', () => {});
   await until(() => begun === 4);
-  await register({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, excludedPaths: '/healthz' });
+  await register({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1,
+    excludedPaths: '/healthz' });
   left.destroy();
   await new Promise((resolve) => setTimeout(resolve, 50));
   prepared();
@@ -90,7 +95,8 @@ const until = async (found) => { while (!found()) await new Promise((resolve) =>
   await get('/orders/4');
   await new Promise((resolve) => setTimeout(resolve, 50));
   const { body } = await require(${METRICS}).exposeMetrics();
-  const lines = String(body || '').split('\\n').filter((line) => line.startsWith('http_requests_total{'));
+  const lines = String(body || '').split('\\n').filter((line) =>
+    line.startsWith('http_requests_total{'));
   console.log(JSON.stringify({ lines: lines.sort(), live: t.telemetryStatus().spans.live }));
   agent.destroy();
   server.close();

@@ -55,7 +55,8 @@ const REQUEST = `const http = require('http');
   function answer(listener) {
     return new Promise((resolve) => {
       const server = http.createServer(listener).listen(0, '127.0.0.1', () =>
-        http.get({ port: server.address().port, host: '127.0.0.1' }, (res) => res.resume().on('end', () => setTimeout(() => server.close(resolve), 20))));
+        http.get({ port: server.address().port, host: '127.0.0.1' }, (res) =>
+          res.resume().on('end', () => setTimeout(() => server.close(resolve), 20))));
     });
   }`;
 
@@ -63,12 +64,16 @@ test('spans, log lines, baggage and metrics of two copies are those of one', asy
   const other = copy();
   const done = await run(`${HEAD}
     const u = require(${JSON.stringify(path.join(other, 'bindings/node/lib/index.js'))});
-    const { traceMixin } = require(${JSON.stringify(path.join(other, 'bindings/node/lib/logging'))});
+    const { traceMixin } =
+      require(${JSON.stringify(path.join(other, 'bindings/node/lib/logging'))});
     t.init(begin); u.init({ enabled: false });
-    t.withSpan('outer', (outer) => t.runWithContext(t.setBaggage('k', 'v'), () => u.withSpan('inner', (inner) => {
+    t.withSpan('outer', (outer) =>
+      t.runWithContext(t.setBaggage('k', 'v'), () => u.withSpan('inner', (inner) => {
       new u.Counter({ name: 'seen_total', help: 'x' }).inc();
-      console.log(JSON.stringify([inner.traceId === outer.traceId, traceMixin()().span_id === inner.spanId, u.getBaggage('k'),
-        inner instanceof t.Span, t.getCurrentSpan() === inner, u.telemetryStatus().enabled, t.metricsText().includes('seen_total 1')]));
+      console.log(JSON.stringify([inner.traceId === outer.traceId,
+        traceMixin()().span_id === inner.spanId, u.getBaggage('k'),
+        inner instanceof t.Span, t.getCurrentSpan() === inner, u.telemetryStatus().enabled,
+          t.metricsText().includes('seen_total 1')]));
     })));`);
   assert.equal(
     done.stdout,
@@ -81,7 +86,8 @@ test('modules that are loaded anew go on with the telemetry that is there', asyn
   const done = await run(`${HEAD}
     t.init(begin);
     t.withSpan('outer', (outer) => {
-      for (const key of Object.keys(require.cache)) if (key.includes('/bindings/node/lib/')) delete require.cache[key];
+      for (const key of Object.keys(require.cache))
+        if (key.includes('/bindings/node/lib/')) delete require.cache[key];
       const u = require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))});
       console.log(u.startSpan('inner').traceId === outer.traceId);
     });`);
@@ -94,7 +100,8 @@ test('a request is recorded once by middleware of two copies', async () => {
     const first = require(${JSON.stringify(path.join(ROOT, 'middleware/http'))});
     const second = require(${JSON.stringify(path.join(other, 'middleware/http'))});
     t.init(begin);
-    answer(first.telemetryListener(second.telemetryListener((req, res) => res.end()))).then(async () => {
+    answer(first.telemetryListener(second.telemetryListener((req, res) =>
+      res.end()))).then(async () => {
       await t.flush();
       console.log(t.telemetryStatus().spans.exported);
     });`);
@@ -130,7 +137,8 @@ test('a bundle that cannot find the package is named where telemetry begins', as
   const folder = bundle(false);
   const done = await run(
     `require(${JSON.stringify(path.join(folder, 'dist/a/middleware/http'))});
-    require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))}).init({ enabled: true, exporter: 'memory' });`,
+    require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))}).init({
+      enabled: true, exporter: 'memory' });`,
     { entry: 'module' },
   );
   assert.match(

@@ -344,7 +344,7 @@ test('what the head does not sample writes nothing without tail rules', () => {
   );
 });
 
-test('how roots are decided is asked again when it changed, and each root carries its decision', () => {
+test('a change of how roots are decided is seen, and each root carries its decision', () => {
   const head = headOf(1n << 56n);
   const { startSpan, control, reader } = load(1024, { active: TRACES | METRICS, head });
   const decisions = () => of(reader.read(), 'START').map((one) => one.decision);

@@ -60,8 +60,10 @@ for (const [name, given, text] of [
 
 const BAD = `
 const bad = {
-  enabled: true, backend: 'hybrid', exporter: 'memory', ringBytes: 'many', flushInterval: {}, protocol: 'carrier pigeon',
-  nonsense: 1, get endpoint() { throw new RangeError('no'); }, path: { toString() { throw null; } }, serviceName: '\\ud800',
+  enabled: true, backend: 'hybrid', exporter: 'memory', ringBytes: 'many', flushInterval: {},
+  protocol: 'carrier pigeon',
+  nonsense: 1, get endpoint() { throw new RangeError('no'); },
+  path: { toString() { throw null; } }, serviceName: '\\ud800',
 };
 for (let i = 0; i < 3; i++) t.init(bad);
 console.log(t.telemetryStatus().enabled);
@@ -94,11 +96,13 @@ test('bad values never throw and warn once each', async () => {
 test('anything may be given as options', async () => {
   const source = `
     const trap = () => { throw new Error('trap'); };
-    const proxies = [new Proxy({}, { ownKeys: trap }), new Proxy({}, { get: trap, ownKeys: () => ['enabled'],
+    const proxies = [new Proxy({}, { ownKeys: trap }),
+      new Proxy({}, { get: trap, ownKeys: () => ['enabled'],
       getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) })];
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    for (const given of [1, 'text', null, undefined, [], () => 1, Symbol('s'), ...proxies, proxy]) t.init(given);
+    const plain = [1, 'text', null, undefined, [], () => 1, Symbol('s')];
+    for (const given of [...plain, ...proxies, proxy]) t.init(given);
     console.log(t.telemetryStatus().enabled);`;
   const done = await run(source);
   assert.deepEqual([done.code, done.stdout], [0, 'false\n'], done.stderr);

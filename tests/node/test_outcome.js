@@ -79,9 +79,11 @@ async function leave({ port, server }, text, abruptly, count = 1) {
 }
 
 const PART =
-  'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"a":';
+  'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+  'content-length: 100\r\n\r\n{"a":';
 const CHUNK =
-  'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":';
+  'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+  'transfer-encoding: chunked\r\n\r\n5\r\n{"a":';
 
 /** Reads a body as upload libraries do, and reports errors itself. */
 function upload(req, res, next) {

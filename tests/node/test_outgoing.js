@@ -55,7 +55,7 @@ describe('outgoing requests', { timeout: 60000 }, () => {
   };
 
   for (const [name, client] of Object.entries(clients)) {
-    test(`${name} carries the current context, and nothing without one or after the end`, async () => {
+    test(`${name} carries the current context; nothing without one or after the end`, async () => {
       const uninstall = instrumentOutgoing();
       try {
         await withSpan('s', async (span) => {

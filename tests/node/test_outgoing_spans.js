@@ -1,6 +1,6 @@
 'use strict';
-// Spans of outgoing requests of any client: the parts of the address that are recorded, and requests
-// of other telemetry, which have none.
+// Spans of outgoing requests of any client: the parts of the address that are recorded, and
+// requests of other telemetry, which have none.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');

@@ -98,7 +98,7 @@ test('flush of a stream that has one of its own', async () => {
   assert.equal(timers(), before);
 });
 
-test('one warning for all failures of a logger, with their first reason cut at 200 characters', async () => {
+test('one warning for all failures of a logger, with the first reason cut at 200', async () => {
   const warnings = [];
   const { emitWarning } = process;
   process.emitWarning = (text, options) => warnings.push([text, options.code]);

@@ -206,7 +206,8 @@ test('a file switches a running process, from off', { timeout: 60000 }, async ()
   fs.writeFileSync(
     program,
     `const t = require(${JSON.stringify(ENTRY)}); t.init();
-    process.on('message', (name) => { t.startSpan(name).end(); process.send(t.telemetryStatus().sampling); });
+    process.on('message', (name) => {
+      t.startSpan(name).end(); process.send(t.telemetryStatus().sampling); });
     process.send('ready');`,
   );
   const env = {

@@ -20,7 +20,8 @@ const SENT = {
 
 /** Returns the incoming context as a program sees it, in code and in a request handler. */
 const PROGRAM = `const http = require('http');
-const { telemetryListener } = require(${JSON.stringify(path.join(LIB, '../../../middleware/http'))});
+const { telemetryListener } =
+  require(${JSON.stringify(path.join(LIB, '../../../middleware/http'))});
 const { traceMixin } = require(${JSON.stringify(path.join(LIB, 'logging'))});
 const sent = ${JSON.stringify(SENT)};
 const line = traceMixin();
@@ -32,27 +33,34 @@ const pass = () => {
   t.withSpan('s', { a: 1 }, (span) => { span.setAttribute('b', 1).end(); look(); });
   t.withSpan('below', null, { parent: t.extract(sent) }, look);
   tracer.startActiveSpan('active', (span) => { look(); span.end(); });
-  t.runWithContext(t.startSpan('made'), () => seen.push([{ ...t.inject(), baggage: sent.baggage }, line().trace_id, t.getCurrentTraceId()]));
+  t.runWithContext(t.startSpan('made'), () =>
+    seen.push([{ ...t.inject(), baggage: sent.baggage }, line().trace_id, t.getCurrentTraceId()]));
   t.traced(function* generator() { look(); })().next();
 };
 async function main() {
   await t.runWithContext(t.extract(sent), async () => { pass(); await null; pass(); });
-  const echo = http.createServer((req, res) => res.end(JSON.stringify(req.headers))).listen(0, '127.0.0.1');
+  const echo = http.createServer((req, res) =>
+    res.end(JSON.stringify(req.headers))).listen(0, '127.0.0.1');
   await new Promise((resolve) => echo.once('listening', resolve));
   const uninstall = t.instrumentOutgoing({ spans: true });
   const server = http.createServer(telemetryListener(async (req, res) => {
     pass();
-    const { traceparent, tracestate, baggage } = await (await fetch('http://127.0.0.1:' + echo.address().port)).json();
+    const response = await fetch('http://127.0.0.1:' + echo.address().port);
+    const { traceparent, tracestate, baggage } = await response.json();
     seen.push([{ traceparent, tracestate, baggage }, line().trace_id ?? '', t.getCurrentTraceId()]);
     res.end();
   })).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const ask = (headers) => new Promise((resolve) => http.get({ port: server.address().port, host: '127.0.0.1', headers, agent }, (res) => res.resume().on('end', resolve)));
+  const ask = (headers) =>
+    new Promise((resolve) =>
+      http.get({ port: server.address().port, host: '127.0.0.1', headers, agent }, (res) =>
+        res.resume().on('end', resolve)));
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   await ask(sent);
   const passed = seen.splice(0);
   await ask({});
-  console.log(JSON.stringify({ passed, after: seen.slice(0, 1), status: t.telemetryStatus().enabled }));
+  console.log(JSON.stringify({
+    passed, after: seen.slice(0, 1), status: t.telemetryStatus().enabled }));
   process.exit();
 }`;
 
@@ -89,13 +97,14 @@ for (const [name, [begin, env, before = 'null']] of Object.entries(STATES)) {
 test('the propagators that were chosen are the ones that go on', async () => {
   const done = await run(
     `t.init({ enabled: true, backend: 'prom' });
-    console.log(JSON.stringify(t.runWithContext(t.extract(${JSON.stringify(SENT)}), () => t.inject())));`,
+    console.log(JSON.stringify(t.runWithContext(t.extract(${JSON.stringify(SENT)}), () =>
+      t.inject())));`,
     { env: { OTEL_PROPAGATORS: 'baggage' } },
   );
   assert.deepEqual(JSON.parse(done.stdout), { baggage: SENT.baggage });
 });
 
-test('a span that began before recording was switched off is not ended by one that begins after', async () => {
+test('a span from before recording was switched off is not ended by a later one', async () => {
   const done =
     await run(`t.init({ enabled: true, backend: 'otel', exporter: 'memory', sampleRatio: 1 });
     t.withSpan('outer', (outer) => {
@@ -103,7 +112,8 @@ test('a span that began before recording was switched off is not ended by one th
       const inner = t.startSpan('inner');
       t.withSpan('third', (span) => span.setStatus('error').end());
       inner.setAttribute('a', 1).end();
-      console.log(JSON.stringify([inner.spanId === outer.spanId, inner.isRecording(), outer.isRecording()]));
+      console.log(JSON.stringify([inner.spanId === outer.spanId, inner.isRecording(),
+        outer.isRecording()]));
     });`);
   assert.deepEqual(JSON.parse(done.stdout), [true, false, true]);
 });

@@ -49,7 +49,7 @@ test('an id has one pseudonym for each key', () => {
   assert.notEqual(first('bobby'), expected);
 });
 
-test('without a usable key the process has one: equal everywhere, and not that of an empty key', () => {
+test('without a usable key the process has one, and not that of an empty key', () => {
   const plain = pseudonyms()('bob');
   assert.match(plain, FORM);
   for (const hashKey of [undefined, null, '', new Uint8Array(0), 5, {}]) {

@@ -208,7 +208,8 @@ test(
       ...intoFile(folder),
       OTEL_TRACE_SAMPLE: '',
       OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote',
-      OTEL_TRACES_SAMPLER_ARG: `endpoint=${server.endpoint},pollingIntervalMs=5000,initialSamplingRate=1`,
+      OTEL_TRACES_SAMPLER_ARG:
+        `endpoint=${server.endpoint},` + 'pollingIntervalMs=5000,initialSamplingRate=1',
     };
     const out = await run("t.init(); t.startSpan('only').end();", { env, folder });
     assert.strictEqual(out.code, 0, out.stderr);

@@ -50,7 +50,8 @@ test('active telemetry does not keep a process alive', async () => {
 
 test('a start is told once, in one line, and not while off', async () => {
   const source = `
-    const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 0.5, serviceName: 'shop' };
+    const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 0.5,
+      serviceName: 'shop' };
     t.init(on); t.init(on);
     t.shutdown(1000).then(() => t.init({ ...on, enabled: false }));`;
   const [told, quiet, off] = await Promise.all([
@@ -60,7 +61,8 @@ test('a start is told once, in one line, and not while off', async () => {
   ]);
   assert.equal(told.stderr, '');
   assert.deepEqual(told.started, [
-    'djp-telemetry: Telemetry is on (option enabled) for shop: spans to memory (option exporter), ratio 0.5 ' +
+    'djp-telemetry: Telemetry is on (option enabled) for shop: ' +
+      'spans to memory (option exporter), ratio 0.5 ' +
       '(option sampleRatio), besides errors and what takes more than 2 s; metrics for scraping.\n',
   ]);
   for (const done of [quiet, off]) assert.deepEqual([done.stderr, done.started], ['', []]);

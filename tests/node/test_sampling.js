@@ -130,10 +130,13 @@ test('the functions make the text', TIMEOUT, async () => {
   );
   assert.equal(
     String(tree),
-    'parent_threshold(rule_based(name("GET /health*") => drop, name("a\\*") & !kind(server) => always_off, ' +
-      'attribute("user.tier"="gold") & kind(client) => annotating({"team"="p\\"y", "n"=1, "t"=true}, always_on), ' +
+    'parent_threshold(rule_based(name("GET /health*") => drop, ' +
+      'name("a\\*") & !kind(server) => always_off, ' +
+      'attribute("user.tier"="gold") & kind(client) => ' +
+      'annotating({"team"="p\\"y", "n"=1, "t"=true}, always_on), ' +
       'root & !remote_parent => at_least(2, probability(0.05)), ' +
-      'attribute("k"="*") & attribute("b"="true") & parent_sampled => rate_limited(10), any => probability(0.25)))',
+      'attribute("k"="*") & attribute("b"="true") & parent_sampled => rate_limited(10), ' +
+      'any => probability(0.25)))',
   );
   await begin(tree);
   const status = telemetry.telemetryStatus();

@@ -74,7 +74,8 @@ test(
     const python = path.join(__dirname, '../../.venv/bin/python');
     const program =
       'import sys; from prometheus_client.openmetrics import parser; ' +
-      'print(len([f for f in parser.text_string_to_metric_families(sys.stdin.read()) if f.name.startswith("otel_")]))';
+      'families = parser.text_string_to_metric_families(sys.stdin.read()); ' +
+      'print(len([f for f in families if f.name.startswith("otel_")]))';
     const parsed = fs.existsSync(python)
       ? spawnSync(python, ['-c', program], { input: strict, encoding: 'utf8' })
       : null;

@@ -17,7 +17,8 @@ const threads = () => fs.readdirSync('/proc/self/task').length;
 const descriptors = () => fs.readdirSync('/proc/self/fd').length;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const pause = () => new Promise((resolve) => setTimeout(resolve, 5));
-const until = async (holds) => { for (let i = 0; i < 2000 && !holds(); i++) await pause(); return holds(); };
+const until = async (holds) => {
+  for (let i = 0; i < 2000 && !holds(); i++) await pause(); return holds(); };
 const port = () => new Promise((resolve) => {
   const server = net.createServer().listen(0, '127.0.0.1', () => {
     const { port } = server.address();
@@ -29,9 +30,11 @@ const canBeHad = (port) => new Promise((resolve) => {
   server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
 });
 const isAnswered = (port) => new Promise((resolve) => {
-  const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); }).on('error', () => resolve(false));
+  const socket = net.connect(port, '127.0.0.1', () => {
+    socket.destroy(); resolve(true); }).on('error', () => resolve(false));
 });
-const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, logLevel: 'none' };
+const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1,
+  logLevel: 'none' };
 `;
 
 /**
@@ -40,7 +43,8 @@ const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 
  */
 async function answerOf(source) {
   const end = await run(
-    `${HEAD}\nconst answer = (what) => console.log(JSON.stringify(what));\n(async () => {${source}})();`,
+    `${HEAD}\nconst answer = (what) =>
+      console.log(JSON.stringify(what));\n(async () => {${source}})();`,
   );
   assert.equal(end.code, 0, end.stderr);
   assert.equal(end.stderr, '');
@@ -96,13 +100,16 @@ for (const [kind, more] of Object.entries({
       const before = threads();
       await cycle();
       await until(() => threads() <= before);
-      const start = [descriptors(), process.listenerCount('exit'), process.listenerCount('removeListener')];
-      const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'].map((name) => process.listenerCount(name));
+      const start = [descriptors(), process.listenerCount('exit'),
+        process.listenerCount('removeListener')];
+      const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'].map((name) =>
+        process.listenerCount(name));
       for (let i = 0; i < 5; i++) await cycle();
       const settled = await until(() => threads() <= before && descriptors() <= start[0]);
       answer({
         settled,
-        left: [descriptors(), process.listenerCount('exit'), process.listenerCount('removeListener')].map((n, i) => n - start[i]),
+        left: [descriptors(), process.listenerCount('exit'),
+          process.listenerCount('removeListener')].map((n, i) => n - start[i]),
         signals,
         timers: process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
       });`);
@@ -152,15 +159,19 @@ test('programs that are started get no descriptor of telemetry', OPTIONS, async 
   const found = await answerOf(`
     const { spawnSync } = require('child_process');
     const asked = [];
-    const hanging = net.createServer((socket) => { asked.push(socket); socket.on('error', () => {}); });
+    const hanging = net.createServer((socket) => {
+      asked.push(socket); socket.on('error', () => {}); });
     await new Promise((resolve) => hanging.listen(0, '127.0.0.1', resolve));
-    t.init({ ...on, exporter: 'otlp', protocol: 'http/protobuf', flushInterval: 0.05, prometheusPort: await port(),
+    t.init({ ...on, exporter: 'otlp', protocol: 'http/protobuf', flushInterval: 0.05,
+      prometheusPort: await port(),
       endpoint: 'http://127.0.0.1:' + hanging.address().port + '/v1/traces' });
     t.startSpan('s').end();
     await until(() => asked.length > 0);
-    const list = spawnSync('ls', ['-l', '/proc/self/fd'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout;
+    const list = spawnSync('ls', ['-l', '/proc/self/fd'], {
+      stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout;
     // The pipe of its own output may be a socket; every other one would be inherited.
-    const inherited = list.split('\\n').filter((line) => / \\d+ -> socket:/.test(line) && !/ [012] -> /.test(line));
+    const inherited = list.split('\\n').filter((line) =>
+      / \\d+ -> socket:/.test(line) && !/ [012] -> /.test(line));
     for (const socket of asked) socket.destroy();
     hanging.close();
     await t.shutdown(50);

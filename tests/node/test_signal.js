@@ -65,7 +65,8 @@ for (const [name, before, after] of [
 ]) {
   test(`the application's own handler of SIGTERM, set ${name} init, wins`, options, async () => {
     const mine =
-      'const mine = () => { console.log("mine"); t.startSpan("in handler").end(); process.exit(3); };';
+      'const mine = () => { console.log("mine"); t.startSpan("in handler").end(); ' +
+      'process.exit(3); };';
     const done = await program(
       `${mine} ${before} t.init(); t.startSpan('last').end(); ${after} ${KILL}`,
     );

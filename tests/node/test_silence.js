@@ -12,7 +12,8 @@ const PROGRAM = `
 const fs = require('node:fs');
 const http = require('node:http');
 const { Worker, isMainThread } = require('node:worker_threads');
-const { telemetryListener } = require('${ENTRY.replace('bindings/node/lib/index.js', 'middleware/http/index.js')}');
+const { telemetryListener } =
+  require('${ENTRY.replace('bindings/node/lib/index.js', 'middleware/http/index.js')}');
 const SAMPLED = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const NO_IDS = process.env.OTEL_TRACES_EXPORTER === 'none';
 const assert = require('node:assert/strict');
@@ -57,7 +58,8 @@ async function main() {
   // A request without a network: nothing of this process may look like a connection.
   const socket = new (require('node:net').Socket)();
   const request = new http.IncomingMessage(socket);
-  Object.assign(request, { method: 'GET', url: '/', httpVersion: '1.1', headers: { traceparent: SAMPLED } });
+  Object.assign(request, {
+    method: 'GET', url: '/', httpVersion: '1.1', headers: { traceparent: SAMPLED } });
   const response = new http.ServerResponse(request);
   answer(request, response);
   response.emit('close');
@@ -73,8 +75,10 @@ async function main() {
 
 // Sockets of the internet protocols: Node's own pipes for output are sockets, too.
 function inet(links) {
-  const own = new Set(links.filter((link) => link.startsWith('socket:')).map((link) => link.slice(8, -1)));
-  const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map((name) => fs.readFileSync('/proc/self/net/' + name, 'utf8'));
+  const own = new Set(links.filter((link) => link.startsWith('socket:')).map((link) =>
+    link.slice(8, -1)));
+  const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map((name) =>
+    fs.readFileSync('/proc/self/net/' + name, 'utf8'));
   const rows = tables.join('').split('\\n').map((line) => line.trim().split(/\\s+/)[9]);
   return rows.filter((inode) => own.has(inode)).length;
 }

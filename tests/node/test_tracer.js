@@ -178,7 +178,7 @@ describe('span contexts as parents', { timeout: 60000 }, () => {
   };
   const remote = (span) => span.flags & 0x300;
 
-  test('a context of this process is not remote, as parent and as link, also when copied', async () => {
+  test('a context of this process is not remote: as parent, as link, and copied', async () => {
     const parent = startSpan('parent');
     assert.equal(parent.spanContext().isRemote, undefined);
     for (const context of [

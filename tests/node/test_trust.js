@@ -80,10 +80,12 @@ describe('authorities', { skip, timeout: 180000 }, () => {
   async function arrives(env) {
     const had = requests;
     const done = await run(
-      `t.init({ enabled: true, backend: 'otel', exporter: 'otlp', sampleRatio: 1, protocol: 'http/protobuf',
+      `t.init({ enabled: true, backend: 'otel', exporter: 'otlp', sampleRatio: 1,
+        protocol: 'http/protobuf',
         endpoint: 'https://localhost:${server.address().port}' });
       t.startSpan('x').end();
-      t.flush(8000).then((sent) => { console.log(sent, t.telemetryStatus().export.last_error); process.exit(); });`,
+      t.flush(8000).then((sent) => {
+        console.log(sent, t.telemetryStatus().export.last_error); process.exit(); });`,
       { env },
     );
     assert.equal(done.code, 0, done.stderr);

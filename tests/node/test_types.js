@@ -193,9 +193,12 @@ const STATES = `
   const given = [
     { enabled: false },
     ...['noop', 'prom', 'otel', 'hybrid'].map((backend) => ({ ...on, backend })),
-    { ...on, backend: 'otel', sampler: 'jaeger_remote', remoteSamplingEndpoint: 'http://127.0.0.1:9/' },
-    { ...on, backend: 'otel', sampler: 'rule_based(root => drop)', attributeCountLimit: 3, spanRateLimit: 1 },
-    { ...on, backend: 'otel', exporter: 'otlp', endpoint: 'http://127.0.0.1:9/v1/traces', exportTimeout: 0.05 },
+    { ...on, backend: 'otel', sampler: 'jaeger_remote',
+      remoteSamplingEndpoint: 'http://127.0.0.1:9/' },
+    { ...on, backend: 'otel', sampler: 'rule_based(root => drop)', attributeCountLimit: 3,
+      spanRateLimit: 1 },
+    { ...on, backend: 'otel', exporter: 'otlp', endpoint: 'http://127.0.0.1:9/v1/traces',
+      exportTimeout: 0.05 },
   ];
   (async () => {
     seen.push(t.telemetryStatus());

@@ -73,7 +73,8 @@ ${Object.entries(MODULES)
     ([name, file]) => `const ${name} = require(${JSON.stringify(path.resolve(__dirname, file))});`,
   )
   .join('\n')}
-t.init({ enabled: true, backend: 'hybrid', exporter: 'file', filePath: '/dev/null', sampleRatio: 1, logLevel: 'none',
+t.init({ enabled: true, backend: 'hybrid', exporter: 'file', filePath: '/dev/null', sampleRatio: 1,
+  logLevel: 'none',
   excludedPaths: '/never', cardinalityLimit: 500 });
 const text = (i) => 'x'.repeat(1000) + i;
 `;
@@ -107,7 +108,8 @@ const GROWING = {
     for (let i = 0; i < 20000; i++) {
       counter.labels(text(i), 2);
       counter.remove(text(i), 2);
-      if (i % 500 === 0) await new Promise((resolve) => setImmediate(resolve)); // weak references live as long as their job
+      // weak references live as long as their job
+      if (i % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
     }`,
   'label values without end while telemetry is off': `
     await t.shutdown(1000);
@@ -121,21 +123,29 @@ const GROWING = {
   'loggers: ids, names and texts without end': `
     const log = LOGGING.createLogger({ service: 's', destination: { write: () => true } });
     for (let i = 0; i < 30000; i++) log.info('m', { userId: text(i), [text(i)]: 1 });
-    for (let i = 0; i < 30000; i++) LOGGING.correlationMiddleware()({ headers: { 'x-request-id': String(i) } }, { setHeader() {} }, () => {});`,
+    for (let i = 0; i < 30000; i++) {
+      const request = { headers: { 'x-request-id': String(i) } };
+      LOGGING.correlationMiddleware()(request, { setHeader() {} }, () => {});
+    }`,
   'contexts, baggage and trace state without end': `
     let context = t.setBaggage('k', 'v');
     for (let i = 0; i < 3000; i++) context = t.setBaggage('k' + i, text(i), context);
-    for (let i = 0; i < 30000; i++) t.extract({ traceparent: '00-' + String(i + 1).padStart(32, '0') + '-b7ad6b7169203331-01', tracestate: text(i) + '=1', baggage: 'k=' + text(i) });
+    for (let i = 0; i < 30000; i++) t.extract({
+      traceparent: '00-' + String(i + 1).padStart(32, '0') + '-b7ad6b7169203331-01',
+        tracestate: text(i) + '=1', baggage: 'k=' + text(i) });
     t.extract({ baggage: 'k=v,'.repeat(3e6), tracestate: 'a=b,'.repeat(3e6) });`,
   'paths of requests without end': `
     const app = require(${JSON.stringify(require.resolve('express'))})();
     app.use(EXPRESS.telemetryMiddleware());
-    app.use('/t/:tenant', require(${JSON.stringify(require.resolve('express'))}).Router().get('/x/:id', (req, res) => res.end()));
+    const { Router } = require(${JSON.stringify(require.resolve('express'))});
+    app.use('/t/:tenant', Router().get('/x/:id', (req, res) => res.end()));
     const { Readable, Writable } = require('stream');
     const call = (url, method) => new Promise((resolve) => {
-      const req = Object.assign(new Readable({ read() {} }), { url, method, headers: { host: 'x' }, socket: {}, httpVersion: '1.1', httpVersionMajor: 1 });
+      const req = Object.assign(new Readable({ read() {} }), {
+        url, method, headers: { host: 'x' }, socket: {}, httpVersion: '1.1', httpVersionMajor: 1 });
       const res = new http.ServerResponse(req);
-      res.end = () => { res.headersSent || (res._header = 'HTTP/1.1 200 OK'); res.finished = true; res.emit('finish'); res.emit('close'); resolve(); };
+      res.end = () => { res.headersSent || (res._header = 'HTTP/1.1 200 OK'); res.finished = true;
+        res.emit('finish'); res.emit('close'); resolve(); };
       app.handle(req, res, resolve);
     });
     for (let i = 0; i < 4000; i++) await call('/t/' + text(i) + '/x/' + i, i % 2 ? 'GET' : 'M' + i);

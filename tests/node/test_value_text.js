@@ -82,7 +82,8 @@ test('fields are shown of small objects of one class, without calling getters', 
 
 test('what cannot be kept is named once by its key, and only counted from then on', async () => {
   const done = await run(`t.init({ enabled: true, exporter: 'memory', sampleRatio: 1 });
-    for (let i = 0; i < 3; i++) t.startSpan('s', { callback() {}, good: 1 }).setAttribute('token', Symbol('secret')).end();
+    for (let i = 0; i < 3; i++)
+      t.startSpan('s', { callback() {}, good: 1 }).setAttribute('token', Symbol('secret')).end();
     for (let i = 0; i < 2000; i++) t.startSpan('s', { ['many ' + i]: () => {} }).end();
     console.log(t.telemetryStatus().spans.dropped_attributes);`);
   const lines = done.stderr
