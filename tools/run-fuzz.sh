@@ -12,7 +12,8 @@ one() {
   local name=$(basename "$1") corpus=build/corpus/$(basename "$1")
   mkdir -p "$corpus"
   if "$1" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/corpus/$name-" "$corpus" >"$corpus.log" 2>&1; then
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/corpus/$name-" \
+    "$corpus" >"$corpus.log" 2>&1; then
     [ -n "$brief" ] || echo "ok   $name: $(grep -o 'number_of_executed_units: .*' "$corpus.log")"
   else
     echo "FAIL $name"

@@ -1,5 +1,5 @@
 'use strict';
-// The scrape: where a server answers it, in which format and compression, and that it is not
+// The scrape of a server: where it is answered, in which format and compression, and that it is not
 // counted.
 
 const assert = require('node:assert/strict');

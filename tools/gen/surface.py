@@ -452,12 +452,7 @@ def _edge(contract, surface):
 
 def _exports(contract, surface, types):
     """The names of the ES module: those that the types declare as values."""
-    keys = [
-        key
-        for path in TYPES[:2]
-        for marks in re.findall(r"// gen:begin surface (.*)", types[path])
-        for key in marks.split()
-    ]
+    keys = [key for path in TYPES[:2] for key in text.marked(types[path], "surface")]
     items = [surface.items[key] for key in keys]
     names = [
         item.node_name

@@ -67,12 +67,20 @@ def docstring(text, indent=""):
     return [*lines[:-1], lines[-1] + '"""']
 
 
+def marked(body, kind):
+    """Yields the names of the marks of a kind in body, in order."""
+    pattern = rf"gen:begin {kind} (.*)\n((?:[ \t]*// gen:names .*\n)*)"
+    for names, more in re.findall(pattern, body):
+        yield from (names + more.replace("// gen:names", "")).split()
+
+
 def expand(body, kinds):
     """Generates the text between each pair of marks in body. A mark is a comment `gen:begin KIND
-    NAMES`; kinds maps KIND to the function that makes the lines for the names."""
+    NAMES`, which comments `gen:names NAMES` may continue; kinds maps KIND to the function that
+    makes the lines for the names."""
     pattern = re.compile(
         r"^(?P<head>(?P<indent>[ \t]*)(?:#|//|<!--) gen:begin "
-        r"(?P<kind>\w+)(?P<names>[^\n]*?)(?: -->)?\n)"
+        r"(?P<kind>\w+)(?P<names>[^\n]*?)(?: -->)?\n(?P<more>(?:[ \t]*// gen:names [^\n]*\n)*))"
         r".*?^(?P<tail>[ \t]*(?:#|//|<!--) gen:end)",
         re.DOTALL | re.MULTILINE,
     )
@@ -80,7 +88,8 @@ def expand(body, kinds):
     def write(match):
         if match["kind"] not in kinds:
             return match.group(0)
-        lines = kinds[match["kind"]](match["names"].split(), match["indent"])
+        names = match["names"] + re.sub(r"// gen:names ", " ", match["more"])
+        lines = kinds[match["kind"]](names.split(), match["indent"])
         while lines and not lines[-1]:
             lines.pop()
         return match["head"] + "".join(line + "\n" for line in lines) + match["tail"]

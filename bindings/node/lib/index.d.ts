@@ -13,7 +13,8 @@ type Text = string | number | boolean;
 
 // ---- start and end ------------------------------------------------------------------------------
 
-// gen:begin surface init_telemetry shutdown flush set_enabled set_sample_ratio set_canary_ratio telemetry_status
+// gen:begin surface init_telemetry shutdown flush set_enabled set_sample_ratio set_canary_ratio
+// gen:names telemetry_status
 /**
  * Starts telemetry as the options and the environment configure it. An option takes precedence over
  * its variables. A call while telemetry is active changes nothing; after `shutdown` it starts
@@ -380,7 +381,8 @@ export type Getter<C> =
   | ((carrier: C, name: string) => string | string[] | undefined | null)
   | { get(carrier: C, name: string): string | string[] | undefined | null };
 
-// gen:begin surface inject extract get_baggage get_all_baggage set_baggage remove_baggage clear_baggage
+// gen:begin surface inject extract get_baggage get_all_baggage set_baggage remove_baggage
+// gen:names clear_baggage
 /**
  * Writes traceparent, tracestate (W3C Trace Context) and baggage (W3C Baggage) into a carrier. An
  * error of the carrier is ignored.
@@ -500,7 +502,10 @@ export function recordExternalApiSpan(
 // Only the documented metrics. docs/metrics.md lists names, labels and buckets. An invalid number
 // is dropped and counted.
 
-// gen:begin surface prom.record_http_request prom.record_queue_job prom.record_queue_job_failure prom.set_queue_depth prom.record_external_api_call prom.record_external_api_error prom.record_token_cost prom.record_workflow_cost prom.record_model_request prom.record_task prom.set_task_queue_depth prom.set_gpu_utilization
+// gen:begin surface prom.record_http_request prom.record_queue_job prom.record_queue_job_failure
+// gen:names prom.set_queue_depth prom.record_external_api_call prom.record_external_api_error
+// gen:names prom.record_token_cost prom.record_workflow_cost prom.record_model_request
+// gen:names prom.record_task prom.set_task_queue_depth prom.set_gpu_utilization
 /**
  * Records an answered HTTP request in http_requests_total, http_request_duration_seconds and, with
  * a size, http_request_size_bytes. An invalid duration is left out; the request is counted. The

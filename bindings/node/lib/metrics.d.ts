@@ -45,7 +45,8 @@ export interface HistogramOptions<T extends string = string> extends MetricOptio
 
 type Rest<O> = Omit<O, 'name' | 'help' | 'labelNames'>;
 
-// gen:begin surface Metric Counter Gauge Histogram metrics_text metrics_content_type expose_metrics start_metrics_server
+// gen:begin surface Metric Counter Gauge Histogram metrics_text metrics_content_type expose_metrics
+// gen:names start_metrics_server
 /** What all metric types share. */
 declare abstract class Metric<T extends string> {
   /** The name as declared. */

@@ -34,8 +34,8 @@ function readOptions(given) {
 /**
  * Adds traceparent, tracestate and baggage of the current context to requests of fetch, undici,
  * http and https.
- * @param {object} [options] fetch, http: false disables the module; origins: only to these (strings,
- * patterns, or a function); spans: a client span per request
+ * @param {object} [options] fetch, http: false disables the module; origins: only to these
+ * (strings, patterns, or a function); spans: a client span per request
  * @returns {() => void} ends the instrumentation
  */
 function instrumentOutgoing(options) {

@@ -2,10 +2,10 @@
 // Trace context without the core: parses headers by the grammar of Trace Context Level 2 and writes
 // them again, as the core does (tests/vectors). Uses no Node API. Never throws for text.
 
-const PARENT =
-  /^[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*$/;
-const MEMBER =
-  /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const IDS = '(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})';
+const PARENT = new RegExp(`^[ \\t]*(?!ff)([0-9a-f]{2})-${IDS}-([0-9a-f]{2})(-.*)?[ \\t]*$`);
+const VALUE = '[\\x20-\\x2b\\x2d-\\x3c\\x3e-\\x7e]{0,255}[\\x21-\\x2b\\x2d-\\x3c\\x3e-\\x7e]';
+const MEMBER = new RegExp(`^[a-z0-9][a-z0-9_\\-*/@]{0,255}=${VALUE}$`);
 const MEMBERS_MAX = 32;
 const STATE_MAX = 1024;
 const LONG_MEMBER = 128;

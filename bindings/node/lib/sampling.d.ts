@@ -32,7 +32,10 @@ export interface PatternOptions {
 
 type Value = string | number | bigint | boolean;
 
-// gen:begin surface sampling.always_on sampling.always_off sampling.drop sampling.probability sampling.rate_limited sampling.at_least sampling.parent_threshold sampling.rule_based sampling.annotating sampling.anything sampling.is_root sampling.has_remote_parent sampling.parent_sampled sampling.kind sampling.name sampling.attribute
+// gen:begin surface sampling.always_on sampling.always_off sampling.drop sampling.probability
+// gen:names sampling.rate_limited sampling.at_least sampling.parent_threshold sampling.rule_based
+// gen:names sampling.annotating sampling.anything sampling.is_root sampling.has_remote_parent
+// gen:names sampling.parent_sampled sampling.kind sampling.name sampling.attribute
 /** Samples all traces. */
 export function alwaysOn(): Sampler;
 

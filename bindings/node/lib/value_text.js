@@ -38,7 +38,8 @@ function fieldsText(object, prototype) {
     return null;
   const fields = keys.map((key) => {
     const field = Object.getOwnPropertyDescriptor(object, key);
-    return `${key.slice(0, NAME_MAX)}=${'value' in field ? inspect(field.value, SHALLOW) : '[Getter]'}`;
+    const shown = 'value' in field ? inspect(field.value, SHALLOW) : '[Getter]';
+    return `${key.slice(0, NAME_MAX)}=${shown}`;
   });
   return `${name.slice(0, NAME_MAX)}(${fields.join(', ')})`;
 }

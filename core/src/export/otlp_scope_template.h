@@ -14,7 +14,10 @@
     THEN(F(attributes_begin, 3, "attributes", "attributes"), \
     THEN(F(map, 3, "attributes", "attributes", walk, scope->from, scope->to), \
     F(attributes_end, 3, "attributes", "attributes")))
-#define DJP__SCOPE_FIELDS(F, THEN) THEN(DJP__SCOPE_NAME(F), THEN(DJP__SCOPE_VERSION(F), DJP__SCOPE_ATTRIBUTES(F, THEN)))
+#define DJP__SCOPE_FIELDS(F, THEN) \
+    THEN(DJP__SCOPE_NAME(F), \
+    THEN(DJP__SCOPE_VERSION(F), \
+    DJP__SCOPE_ATTRIBUTES(F, THEN)))
 /* clang-format on */
 
 DJP__EMIT_STATE

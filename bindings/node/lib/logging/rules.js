@@ -16,7 +16,8 @@ const SECRET_NAMES = [
 ].join('|');
 
 const PHONE = [
-  '(?<![\\w.+-])(?:\\+?1[ .-]?)?(?:\\([2-9]\\d{2}\\) ?\\d{3}[ .-]?\\d{4}|[2-9]\\d{2}(?:([ .-])\\d{3}\\1|\\d{3})\\d{4})',
+  '(?<![\\w.+-])(?:\\+?1[ .-]?)?' +
+    '(?:\\([2-9]\\d{2}\\) ?\\d{3}[ .-]?\\d{4}|[2-9]\\d{2}(?:([ .-])\\d{3}\\1|\\d{3})\\d{4})',
   '(?<![\\w+])\\+[1-9](?:[ .-]?\\d){9,14}',
 ]
   .map((form) => form + '(?![\\w-]|\\.\\d)')
@@ -161,7 +162,8 @@ const POSSIBLE = new WeakMap(DEFINITIONS.map((item) => [item.rule, item.possible
 
 // A text without a match of this pattern matches no default pattern.
 const ANY_TRACE = new RegExp(
-  `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|xox|AIza|-----BEGIN`,
+  `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|` +
+    'xox|AIza|-----BEGIN',
 );
 
 /** Returns the rule with a global pattern; null if it is not a rule. Reads each member once. */
