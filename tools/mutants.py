@@ -12,13 +12,14 @@ value, break and continue, && and ||, a flag. Mutants that do not compile or giv
 code do not count. The places are picked at random; the seed is printed and repeats the order.
 
 C (core/src): the tests named after the source, those that use its symbols and those of its layer,
-fastest first. Python and JavaScript: the tests that name the module. C of the Python extension: the
-tests named after the source or its first word. Surviving mutants run through all other tests of the
-language if time is left. The first failure kills a mutant.
+fastest first. Python and JavaScript: the tests that name the module. C of the Python extension and
+of the Node addon: the tests named after the source or its first word, or else those that have it as
+a word. Surviving mutants run through all other tests of the language if time is left. The
+first failure kills a mutant.
 
 All work happens in a copy of the tree in the folder for temporary files, which is removed at the
 end and at Ctrl-C. Python and Node use the extension and the addon that are already built, except
-for mutants of the extension; `make mutants F=...` builds them first.
+for mutants of these; `make mutants F=...` builds them first.
 """
 
 import argparse
@@ -27,7 +28,6 @@ import os
 import pathlib
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -37,6 +37,7 @@ import tempfile
 import time
 
 import mutators
+from mutant_tests import Test, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGS = (
@@ -57,68 +58,16 @@ EXTENSION_FLAGS = (
     "-std=c11 -O1 -D_GNU_SOURCE -w -fPIC -fvisibility=hidden -fno-strict-aliasing "
     f"-Icore/include -Icore/src -Icore -I{EXTENSION} -I{sysconfig.get_path('include')}"
 )
+ADDON = "bindings/node/src"
+ADDON_FLAGS = (
+    "-std=c11 -O1 -DNAPI_VERSION=8 -D_GNU_SOURCE -w -fPIC -fvisibility=hidden "
+    "-fno-strict-aliasing -Icore/include -Icore/src -Icore"
+)
 SHARE_OF_NEAR_TESTS = 0.75
 
 
 class Ended(Exception):
     """The time is over."""
-
-
-def _limited(bytes_of_memory):
-    def limit():
-        if bytes_of_memory:
-            resource.setrlimit(resource.RLIMIT_AS, (bytes_of_memory, bytes_of_memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    return limit
-
-
-def run(command, folder, seconds=120, memory=0, environment=None):
-    """Runs it in a separate session and ends the whole session afterwards. Returns the exit status
-    (None: timeout) and the output."""
-    with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_limited(memory),
-        )
-        try:
-            status = child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            child.wait()
-        output.seek(0)
-        return status, output.read().decode(errors="replace")
-
-
-class Test:
-    """One test program or file. Its time without a mutant limits its time with one."""
-
-    def __init__(self, path, name, command, memory=0):
-        self.path, self.name, self.command, self.memory = path, name, command, memory
-        self.seconds = self.good = None
-
-    def measure(self, folder, environment):
-        """A test that fails without a mutant is not used."""
-        start = time.monotonic()
-        status, output = run(self.command, folder, 120, self.memory, environment)
-        self.seconds = time.monotonic() - start
-        if status != 0:
-            print(f"left out, fails without a mutant: {self.name}\n{output[-400:]}", flush=True)
-        return status == 0
-
-    def notices(self, folder, environment):
-        return run(self.command, folder, 10 + 4 * self.seconds, self.memory, environment)[0] != 0
 
 
 def copy_tree(target):
@@ -363,29 +312,29 @@ class Scripts:
                 )
 
 
-class Extension(Scripts):
-    """C sources of the Python extension. Each mutant is compiled alone and linked with the other
-    objects into the package of the copy."""
+class Native(Scripts):
+    """C sources of a binding. Each mutant is compiled alone and linked with the other objects into
+    the library that the tests of the copy load."""
 
-    def __init__(self, tree):
-        super().__init__(tree, ".py")
-        self.objects = Objects(tree, EXTENSION_FLAGS.split())
+    def __init__(self, tree, suffix, folder, flags):
+        super().__init__(tree, suffix)
+        self.objects = Objects(tree, flags.split())
         self.sources = [
             tree / "core/src/djp.c",
             *sorted(tree.glob("core/gen/*.c")),
-            *sorted((tree / EXTENSION).glob("*.c")),
+            *sorted((tree / folder).glob("*.c")),
         ]
         self.objects.compile(self.sources)
         if not self._link():
-            raise SystemExit("the extension does not link without a mutant")
+            raise SystemExit("the binding does not link without a mutant")
 
     def _link(self):
-        (module,) = (self.tree / "site" / "djp_telemetry").glob("_native*.so")
-        return self.objects.link(self.sources, str(module), "-Wl,-z,nodelete")
+        return self.objects.link(self.sources, str(self._library()), "-Wl,-z,nodelete")
 
     def tests_of(self, source):
         words = {source.stem, source.stem.split("_")[0]}
         near = [t for t in self.tests if any(word in t.path.stem for word in words)]
+        near = near or super().tests_of(source)[0]
         return near, [t for t in self.tests if t not in near]
 
     def prepare(self, source):
@@ -395,6 +344,26 @@ class Extension(Scripts):
     def restore(self, source):
         if self.objects.restore(source):
             self._link()
+
+
+class Extension(Native):
+    def __init__(self, tree):
+        super().__init__(tree, ".py", EXTENSION, EXTENSION_FLAGS)
+
+    def _library(self):
+        (module,) = (self.tree / "site" / "djp_telemetry").glob("_native*.so")
+        return module
+
+
+class Addon(Native):
+    def __init__(self, tree):
+        node = os.environ.get("NODE", "node")
+        path = subprocess.check_output([node, "-p", "process.execPath"], text=True).strip()
+        headers = pathlib.Path(path).parents[1] / "include" / "node"
+        super().__init__(tree, ".js", ADDON, f"{ADDON_FLAGS} -I{headers}")
+
+    def _library(self):
+        return self.tree / "build" / "Release" / "djp_telemetry.node"
 
 
 class Work:
@@ -559,6 +528,8 @@ def kind_of(source, tree, sanitizer):
         return Scripts(tree, source.suffix)
     if source.is_relative_to(tree / EXTENSION):
         return Extension(tree)
+    if source.is_relative_to(tree / ADDON):
+        return Addon(tree)
     return Core(tree, sanitizer)
 
 

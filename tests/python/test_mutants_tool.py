@@ -45,7 +45,7 @@ def tree(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root / "tools").mkdir()
-    for name in ("mutants.py", "mutators.py"):
+    for name in ("mutants.py", "mutators.py", "mutant_tests.py"):
         shutil.copy2(TOOLS / name, root / "tools")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root

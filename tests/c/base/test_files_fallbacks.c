@@ -283,6 +283,17 @@ a_file_is_known_by_all_its_numbers(void **state)
     assert_false(djp__file_id_get(&id, 100000));
     assert_int_equal(id.device | id.special | id.inode | id.kind, 0);
     assert_false(djp__file_is(&id, 100000));
+    int input = dup(0), null = open("/dev/null", O_RDONLY);
+    assert_int_equal(dup2(null, 0), 0);
+    assert_true(djp__file_id_get(&id, 0));
+    assert_true(djp__file_is(&id, null));
+    close(null);
+    if (input >= 0) {
+        dup2(input, 0);
+        close(input);
+    } else {
+        close(0);
+    }
     djp__files_inherit(1);
     assert_true(djp__files_are_parted());
     djp__files_inherit(0);
