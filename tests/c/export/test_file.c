@@ -111,6 +111,23 @@ lines_are_appended(void **state)
     assert_int_equal(facts.st_mode & 07, 0);
 }
 
+/* Names below /dev may be links: /dev/stdout is one. */
+static void
+a_link_below_dev_is_followed(void **state)
+{
+    scene *s = *state;
+    char text[16] = "";
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    snprintf(s->path, sizeof s->path, "/dev/fd/%d", ends[1]);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
+    assert_int_equal(send_text(s, "one"), DJP__SENT);
+    assert_int_equal(read(ends[0], text, sizeof text), 4);
+    assert_string_equal(text, "one\n");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void
 a_rotated_file_is_left_and_a_new_one_begun(void **state)
 {
@@ -528,6 +545,7 @@ main(void)
         SCENE(a_planted_name_is_refused),
         SCENE(a_number_that_was_given_away_is_left_alone),
         SCENE(standard_output_that_became_a_file_is_left_alone),
+        SCENE(a_link_below_dev_is_followed),
         SCENE(a_rotated_file_is_left_and_a_new_one_begun),
         SCENE(what_cannot_be_written_may_be_tried_again),
         SCENE(a_blocked_pipe_ends_at_the_deadline),

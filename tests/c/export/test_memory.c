@@ -1,4 +1,7 @@
-/* The memory transport: what it keeps, its limit, memory that fails, and a forked child. */
+/* The memory transport: what it keeps, its limit, its lock, memory that fails, and a forked child.
+ * Compiled in, for its lock. */
+#include "export/memory.c"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +14,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/transport.h"
+#include "lock_guard.h"
 
 static djp__send_result
 memory_put(djp__transport *transport, const void *body, size_t size)
@@ -110,6 +114,35 @@ a_child_has_nothing_of_its_parent(void **state)
     djp__buf_fini(&out);
 }
 
+static djp__transport *shared;
+
+static void
+put_one(void)
+{
+    memory_put(shared, "abc", 3);
+}
+
+static void
+take_all(void)
+{
+    djp__buf out;
+    djp__buf_init(&out, 0);
+    djp__transport_memory_take(shared, &out);
+    djp__buf_fini(&out);
+}
+
+static void
+sending_and_taking_exclude_each_other(void **state)
+{
+    (void)state;
+    assert_int_equal(djp__transport_memory_new(&shared), 0);
+    djp_mutex *mutex = &((memory_transport *)shared)->mutex;
+    assert_true(waits_for(mutex, put_one));
+    assert_true(waits_for(mutex, take_all));
+    assert_int_equal(((memory_transport *)shared)->stored.size, 0);
+    shared->ops->free(shared);
+}
+
 int
 main(void)
 {
@@ -117,6 +150,7 @@ main(void)
         cmocka_unit_test(requests_come_back_with_their_sizes),
         cmocka_unit_test(what_is_too_much_is_refused),
         cmocka_unit_test(memory_that_fails_keeps_what_is_there),
+        cmocka_unit_test(sending_and_taking_exclude_each_other),
         cmocka_unit_test(a_child_has_nothing_of_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

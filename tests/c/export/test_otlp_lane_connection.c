@@ -106,6 +106,26 @@ a_response_on_a_reused_connection_is_taken(void **state)
     assert_int_equal(loopback_requests(receiver), 4);
 }
 
+/* An error of HTTP on a reused connection is the word of a gateway, with or without a gRPC status.
+ */
+static void
+a_gateways_error_on_a_reused_connection_is_taken(void **state)
+{
+    static const char *const error[] = {":status", "503", "content-type", "text/plain", NULL};
+    loopback_call good = good_call(), bad = {error, NULL, 0, NULL, 0};
+    (void)state;
+    loopback_respond_call(receiver, &good);
+    speak_grpc();
+    open_transport();
+    assert_sent(send_text("first"));
+    loopback_respond_call(receiver, &bad);
+    djp__send_result result = send_text("second");
+    assert_int_equal(result.outcome, DJP__SEND_RETRY);
+    assert_non_null(strstr(result.message, "503"));
+    assert_int_equal(loopback_requests(receiver), 2);
+    assert_int_equal(loopback_connections(receiver), 1);
+}
+
 static void
 only_some_errors_mean_a_dead_connection(void **state)
 {
@@ -313,6 +333,22 @@ a_probe_without_a_response_names_nothing(void **state)
 }
 
 static void
+a_probe_with_half_a_response_names_nothing(void **state)
+{
+    static const char torn[] = OK_HEAD "Content-Length: 100\r\n\r\nshort";
+    (void)state;
+    loopback_respond_raw(receiver, torn, strlen(torn));
+    speak_grpc();
+    open_transport();
+    loopback_act(receiver, LOOPBACK_REPLY_AND_CLOSE);
+    djp__send_result result = send_text("body");
+    assert_int_equal(result.outcome, DJP__SEND_RETRY);
+    assert_int_equal(loopback_requests(receiver), 2);
+    assert_null(strstr(result.message, SPEAKS_HTTP));
+    assert_int_equal(transport->speaks_http, 0);
+}
+
+static void
 a_receiver_of_grpc_is_named(void **state)
 {
     loopback_call call = good_call();
@@ -332,6 +368,7 @@ main(void)
         ONE(a_request_on_a_dead_connection_is_repeated),
         ONE(a_request_on_a_new_connection_is_not_repeated),
         ONE(a_response_on_a_reused_connection_is_taken),
+        ONE(a_gateways_error_on_a_reused_connection_is_taken),
         ONE(only_some_errors_mean_a_dead_connection),
         ONE(the_version_of_http_follows_the_protocol),
         ONE(a_libcurl_that_breaks_reuse_is_noticed),
@@ -340,6 +377,7 @@ main(void)
         ONE(a_receiver_of_http_is_named),
         ONE(a_receiver_that_has_arrived_is_not_probed),
         ONE(a_probe_without_a_response_names_nothing),
+        ONE(a_probe_with_half_a_response_names_nothing),
         ONE(a_receiver_of_grpc_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
