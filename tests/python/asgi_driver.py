@@ -163,3 +163,15 @@ def answering(status=200, body=b"ok", route=None):
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def lifespan(app):
+    connection = Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+
+    async def main():
+        await app(
+            {"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send
+        )
+
+    asyncio.run(main())
+    return [message["type"] for message in connection.sent]

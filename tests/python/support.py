@@ -81,13 +81,26 @@ def clean_environment(**extra):
         "OTEL_",
         "TELEMETRY_",
         "DJP_",
-        "ENVIRONMENT",
-        "ENABLE_OBSERVABILITY",
+        "ENV",
+        "ENABLE_",
+        "NODE_ENV",
+        "SERVICE_NAME",
         "PROM_",
-        "TRACES_SAMPLE_RATE",
+        "TRACES_",
     )
     kept = {key: text for key, text in os.environ.items() if not key.startswith(prefixes)}
     return {**kept, **extra}
+
+
+@contextlib.contextmanager
+def started_anew(monkeypatch):
+    """Telemetry is off at the beginning and at the end, and no variable of it is set."""
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+    djp_telemetry.shutdown(1)
+    djp_telemetry._runtime._runtime.reported.clear()
+    yield
+    djp_telemetry.shutdown(1)
 
 
 def run_program(source, folder, check=True, timeout=60, arguments=(), **environment):

@@ -5,12 +5,16 @@ import asyncio
 
 import asgi_driver as driver
 import pytest
+from asgi_applications import STARLETTE, endpoint_of, ok, starlette_app
 from djp_telemetry.asgi import TelemetryMiddleware
 from djp_telemetry.asgi._routes import Routes
 
 pytest.importorskip("djp_telemetry._native")
+
 applications = pytest.importorskip("starlette.applications")
+
 responses = pytest.importorskip("starlette.responses")
+
 routing = pytest.importorskip("starlette.routing")
 
 
@@ -18,70 +22,6 @@ routing = pytest.importorskip("starlette.routing")
 def on():
     with driver.telemetry():
         yield
-
-
-def endpoint_of(app, path, method="GET", **more):
-    """The endpoint label and the http.route attribute of one request."""
-    driver.spans()
-    before = driver.requests_total()
-    driver.request(app, path, method, **more)
-    ((label, _),) = [(key, n) for key, n in driver.requests_total().items() if n != before.get(key)]
-    ((_, attributes),) = driver.server_spans()
-    assert attributes.get("http.route", "unmatched") == label[1]
-    return label[1], int(label[2])
-
-
-async def ok(request):
-    return responses.PlainTextResponse("ok")
-
-
-class Endpoint:
-    """An endpoint that is an ASGI application."""
-
-    async def __call__(self, scope, receive, send):
-        await responses.PlainTextResponse("ok")(scope, receive, send)
-
-
-def starlette_app():
-    inner = applications.Starlette(
-        routes=[routing.Route("/items/{item:int}", ok), routing.Route("/", ok)]
-    )
-    deep = [
-        routing.Mount(
-            "/t/{tenant}", routes=[routing.Route("/orders/{id}", ok, methods=["GET", "POST"])]
-        )
-    ]
-    return applications.Starlette(
-        routes=[
-            routing.Route("/", ok),
-            routing.Route("/users/{name}", ok, methods=["GET"]),
-            routing.Route("/files/{path:path}", ok),
-            routing.Route("/same/a", ok),
-            routing.Mount("/sub", inner),
-            routing.Mount("/v1", inner),
-            routing.Mount("/plain", driver.answering()),
-            routing.Mount("/deep", routes=deep),
-            routing.Host(
-                "api.test", applications.Starlette(routes=[routing.Route("/hosted/{id}", ok)])
-            ),
-        ]
-    )
-
-
-STARLETTE = [
-    ("/", "/", 200),
-    ("/users/ann", "/users/{name}", 200),
-    ("/files/a/b/c", "/files/{path}", 200),
-    ("/sub/items/7", "/sub/items/{item}", 200),
-    ("/v1/items/7", "/v1/items/{item}", 200),
-    ("/sub/", "/sub/", 200),
-    ("/sub/none", "unmatched", 404),
-    ("/plain/anything/at/all", "/plain/{path}", 200),
-    ("/deep/t/acme/orders/1", "/deep/t/{tenant}/orders/{id}", 200),
-    ("/deep/t/other/orders/2", "/deep/t/{tenant}/orders/{id}", 200),
-    ("/deep/t/acme/none", "unmatched", 404),
-    ("/wp-login.php", "unmatched", 404),
-]
 
 
 @pytest.mark.parametrize("how", ["add_middleware", "around"])
@@ -106,77 +46,11 @@ def test_deployment_prefix_is_part_of_the_template(on):
         assert endpoint_of(app, sent + path, root_path="/api") == (wanted, status), path
 
 
-def test_scope_copied_on_the_way_to_the_router(on):
-    for app in (starlette_app(), starlette_app()):
-
-        class Copying:
-            def __init__(self, app):
-                self.app = app
-
-            async def __call__(self, scope, receive, send):
-                await self.app(dict(scope), receive, send)
-
-        app.add_middleware(Copying)
-        app.add_middleware(TelemetryMiddleware)
-        for path, template, status in STARLETTE:
-            assert endpoint_of(app, path) == (template, status), path
-    assert endpoint_of(TelemetryMiddleware(Copying(starlette_app())), "/sub/items/7") == (
-        "/sub/items/{item}",
-        200,
-    )
-
-
-@pytest.mark.parametrize("copied", [False, True])
-def test_of_two_routes_that_fit_but_for_the_method_the_first_names_the_request(on, copied):
-    routes = [
-        routing.Route("/both/{first}", ok, methods=["GET"]),
-        routing.Route("/both/{second}", ok, methods=["PUT"]),
-        routing.Mount(
-            "/in",
-            routes=[
-                routing.Route("/{a}", ok, methods=["GET"]),
-                routing.Route("/{b}", ok, methods=["PUT"]),
-            ],
-        ),
-    ]
-    app = applications.Starlette(routes=routes)
-
-    async def copying(scope, receive, send):
-        await app(dict(scope) if copied else scope, receive, send)
-
-    copying.app = app
-    middleware = TelemetryMiddleware(copying)
-    assert endpoint_of(middleware, "/both/1") == ("/both/{first}", 200)
-    assert endpoint_of(middleware, "/both/1", "PUT") == ("/both/{second}", 200)
-    assert endpoint_of(middleware, "/both/1", "DELETE") == ("/both/{first}", 405)
-    assert endpoint_of(middleware, "/in/1", "PUT") == ("/in/{b}", 200)
-    assert endpoint_of(middleware, "/in/1", "DELETE") == ("/in/{a}", 405)
-
-
 def test_middleware_of_a_mounted_application(on):
     inner = applications.Starlette(routes=[routing.Route("/items/{item}", ok)])
     inner.add_middleware(TelemetryMiddleware)
     app = applications.Starlette(routes=[routing.Mount("/t/{tenant}", inner)])
     assert endpoint_of(app, "/t/acme/items/3") == ("/t/{tenant}/items/{item}", 200)
-
-
-def test_older_frameworks_leave_only_the_endpoint(on):
-    """Before Starlette set scope["route"], the endpoint was all there was."""
-    app = starlette_app()
-    resolve = Routes(app).resolve
-    users = {"router": app.router, "endpoint": ok, "root_path": "", "app_root_path": ""}
-    assert resolve({**users}, "", "/users/ann") == "/users/{name}"
-    assert resolve({**users, "root_path": "/sub"}, "", "/sub/items/4") == "/sub/items/{item}"
-    assert (
-        resolve({**users, "root_path": "/deep/t/x"}, "", "/deep/t/x/orders/9")
-        == "/deep/t/{tenant}/orders/{id}"
-    )
-    assert resolve({**users, "root_path": "/unknown"}, "", "/unknown/x") is None
-    plain = next(r for r in app.routes if getattr(r, "path", "") == "/plain")
-    assert (
-        resolve({**users, "endpoint": plain.app, "root_path": "/plain"}, "", "/plain/x")
-        == "/plain/{path}"
-    )
 
 
 def test_many_raw_prefixes_do_not_grow_the_cache(on):
@@ -308,54 +182,6 @@ def test_litestar(on):
     template, status = endpoint_of(app, "/orders/7")
     assert (template.replace("{order:int}", "{order}"), status) == ("/orders/{order}", 200)
     assert endpoint_of(app, "/none/7") == ("unmatched", 404)
-
-
-def test_django(on):
-    django = pytest.importorskip("django")
-    import sys
-    import types
-
-    from django.conf import settings
-
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF="djp_test_urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x", DATABASES={}
-        )
-        django.setup()
-    from django.http import HttpResponse
-    from django.urls import include, path, re_path
-
-    def view(request, **kwargs):
-        return HttpResponse("ok")
-
-    urls = types.ModuleType("djp_test_urls")
-    urls.urlpatterns = [
-        path("orders/<int:order>/", view),
-        path("api/", include([path("users/<str:name>", view)])),
-        re_path(r"^old/(?P<year>[0-9]{4})/$", view),
-    ]
-    sys.modules["djp_test_urls"] = urls
-    from django.core.asgi import get_asgi_application
-
-    app = TelemetryMiddleware(get_asgi_application())
-    host = {"headers": [("host", b"localhost")]}
-    assert endpoint_of(app, "/orders/7/", **host) == ("/orders/<int:order>/", 200)
-    assert endpoint_of(app, "/api/users/ann", **host) == ("/api/users/<str:name>", 200)
-    assert endpoint_of(app, "/old/1999/", **host) == ("/old/(?P<year>[0-9]{4})/", 200)
-    assert endpoint_of(app, "/none/", **host) == ("unmatched", 404)
-
-
-def test_route_option_for_other_frameworks(on):
-    app = TelemetryMiddleware(
-        driver.answering(), route=lambda scope: "/mine/{id}" if "1" in scope["path"] else None
-    )
-    assert endpoint_of(app, "/mine/1") == ("/mine/{id}", 200)
-    assert endpoint_of(app, "/x") == ("unmatched", 200)
-    for broken in (lambda scope: 1 / 0, lambda scope: 7, lambda: "x"):
-        assert endpoint_of(TelemetryMiddleware(driver.answering(), route=broken), "/x") == (
-            "unmatched",
-            200,
-        )
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
-"""Websockets, lifespan and the metrics path through the middleware."""
+"""Websockets and lifespan through the middleware."""
 
 import asyncio
 import threading
-import time
 
 import asgi_driver as driver
 import djp_telemetry
 import pytest
-from djp_telemetry.asgi import TelemetryMiddleware, metrics_app
+from djp_telemetry.asgi import TelemetryMiddleware
 
 pytest.importorskip("djp_telemetry._native")
 
@@ -152,18 +151,6 @@ def test_starlette_websocket_route(on):
     assert driver.server_spans()[0][1]["http.route"] == "/ws/{room}"
 
 
-def lifespan(app):
-    connection = driver.Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
-
-    async def main():
-        await app(
-            {"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send
-        )
-
-    asyncio.run(main())
-    return [message["type"] for message in connection.sent]
-
-
 def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
     order = []
     monkeypatch.setattr(
@@ -178,7 +165,7 @@ def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
             await send({"type": f"lifespan.{kind}.complete"})
             order.append(kind)
 
-    assert lifespan(TelemetryMiddleware(app)) == [
+    assert driver.lifespan(TelemetryMiddleware(app)) == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
@@ -204,7 +191,7 @@ def test_telemetry_that_starts_with_the_application_is_flushed_with_it(monkeypat
         await send({"type": "lifespan.shutdown.complete"})
 
     try:
-        assert lifespan(TelemetryMiddleware(app)) == [
+        assert driver.lifespan(TelemetryMiddleware(app)) == [
             "lifespan.startup.complete",
             "lifespan.shutdown.complete",
         ]
@@ -218,61 +205,4 @@ def test_lifespan_errors_pass_through(on):
         raise LookupError("no lifespan here")
 
     with pytest.raises(LookupError):
-        lifespan(TelemetryMiddleware(app))
-
-
-def test_scrape_at_a_path_of_the_application(on):
-    app = TelemetryMiddleware(driver.answering(), metrics_path="/metrics")
-    driver.request(app, "/x")
-    plain = driver.request(app, "/metrics")
-    assert plain.status == 200
-    assert (
-        b'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1' in plain.body
-    )
-    assert dict(plain.sent[0]["headers"])[b"content-type"].startswith(b"text/plain; version=0.0.4")
-    accept = [("accept", b"application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5")]
-    modern = driver.request(app, "/metrics", headers=accept)
-    assert dict(modern.sent[0]["headers"])[b"content-type"].startswith(
-        b"application/openmetrics-text; version=1.0.0"
-    )
-    assert modern.body.endswith(b"# EOF\n")
-    head = driver.request(app, "/metrics", "HEAD")
-    assert (
-        head.status == 200
-        and head.body == b""
-        and int(dict(head.sent[0]["headers"])[b"content-length"]) > 100
-    )
-    assert driver.request(app, "/metrics", "POST").status == 405
-    assert sum(driver.requests_total().values()) == 1 and len(driver.server_spans()) == 1
-
-
-def test_scrapes_are_valid_openmetrics_with_exemplars(on):
-    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
-    driver.request(TelemetryMiddleware(driver.answering(route="/a/{b}")), "/a/1")
-    body = driver.request(
-        metrics_app, "/", headers=[("accept", b"application/openmetrics-text")]
-    ).body.decode()
-    families = {family.name: family for family in parser.text_string_to_metric_families(body)}
-    ((span, _),) = driver.server_spans()
-    exemplars = [
-        s.exemplar for s in families["http_request_duration_seconds"].samples if s.exemplar
-    ]
-    assert [e.labels["trace_id"] for e in exemplars] == [span.trace_id.hex()]
-
-
-def test_metrics_app_alone_and_off():
-    djp_telemetry.shutdown(1)
-    connection = driver.request(metrics_app)
-    assert connection.status == 200 and connection.body.startswith(b"#")
-    assert lifespan(metrics_app) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-def test_scrape_of_many_series_leaves_the_loop_time(on):
-    from djp_telemetry.metrics import Counter
-
-    counter = Counter("many_total", "many", ["a", "b"])
-    for i in range(1500):
-        counter.labels(str(i), "x" * 40).inc()
-    start = time.perf_counter()
-    body = driver.request(metrics_app).body
-    assert body.count(b"many_total{") == 1500 and time.perf_counter() - start < 0.5
+        driver.lifespan(TelemetryMiddleware(app))

@@ -1,39 +1,20 @@
 """djp_telemetry.otel: the documented spans, with and without telemetry, and names that older code
 imports."""
 
-import os
 import time
 
 import djp_telemetry
 import pytest
 from djp_telemetry import otel, start_span
-from support import attributes, take, telemetry
+from support import attributes, started_anew, take, telemetry
 
 pytest.importorskip("djp_telemetry._native")
-
-VARIABLES = (
-    "OTEL_",
-    "TELEMETRY_",
-    "DJP_",
-    "ENABLE_",
-    "ENVIRONMENT",
-    "ENV",
-    "NODE_ENV",
-    "SERVICE_NAME",
-    "TRACES_",
-    "PROM_",
-)
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith(VARIABLES):
-            monkeypatch.delenv(name)
-    djp_telemetry.shutdown(1)
-    djp_telemetry._runtime._runtime.reported.clear()
-    yield
-    djp_telemetry.shutdown(1)
+    with started_anew(monkeypatch):
+        yield
 
 
 def test_init_disabled_wrong_backend(monkeypatch):

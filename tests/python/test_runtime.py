@@ -17,33 +17,15 @@ import time
 import djp_telemetry
 import pytest
 from djp_telemetry import _children, _loader, _runtime, start_span
-from support import run_program, take, telemetry
+from support import run_program, started_anew, take, telemetry
 
 pytest.importorskip("djp_telemetry._native")
-
-VARIABLES = (
-    "OTEL_",
-    "TELEMETRY_",
-    "DJP_",
-    "ENABLE_",
-    "ENVIRONMENT",
-    "ENV",
-    "NODE_ENV",
-    "SERVICE_NAME",
-    "TRACES_",
-    "PROM_",
-)
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith(VARIABLES):
-            monkeypatch.delenv(name)
-    djp_telemetry.shutdown(1)
-    djp_telemetry._runtime._runtime.reported.clear()
-    yield
-    djp_telemetry.shutdown(1)
+    with started_anew(monkeypatch):
+        yield
 
 
 def test_a_start_is_told_once_in_one_line(caplog):
@@ -132,14 +114,6 @@ def test_flush_and_shutdown_tell_the_truth_about_a_dead_collector():
     assert djp_telemetry.shutdown() is False
     assert time.monotonic() - begin < 3
     assert sum(djp_telemetry.telemetry_status()["dropped"].values()) == 1
-
-
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "text", object()])
-def test_odd_timeouts(timeout):
-    with telemetry():
-        start_span("s").end()
-        assert djp_telemetry.flush(timeout) in (True, False)
-        assert djp_telemetry.shutdown(timeout) in (True, False)
 
 
 def test_the_seam_of_the_noop_backend(monkeypatch, caplog):
@@ -560,12 +534,6 @@ def test_the_name_of_the_program(monkeypatch):
     for executable, name in (("/a/b/python3", "python3"), ("", "python"), (None, "python")):
         monkeypatch.setattr(sys, "executable", executable)
         assert _runtime._program() == f"unknown_service:{name}"
-
-
-def test_settings_of_the_binding():
-    with telemetry(service_name="x", shutdown_timeout=3):
-        assert _runtime.settings()["service_name"] == "x"
-        assert _runtime.settings()["shutdown_timeout"] == 3.0
 
 
 def test_the_status_after_a_start_that_was_not_wanted():

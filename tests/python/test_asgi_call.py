@@ -76,30 +76,6 @@ def test_awaitable_behaves_like_a_coroutine(on):
     assert [a.get("http.status_code") for _, a in driver.server_spans()] == [200, 500, None]
 
 
-def test_stop_iteration_values_of_any_kind(on):
-    for value in (None, (1, 2), StopIteration(3), ValueError("x"), [1]):
-
-        async def app(scope, receive, send, value=value):
-            return value
-
-        async def main(app=app):
-            return await TelemetryMiddleware(app)(driver.http_scope(), None, None)
-
-        assert asyncio.run(main()) is value
-
-
-def test_generator_based_and_custom_awaitables(on):
-    class Custom:
-        def __await__(self):
-            yield from asyncio.sleep(0).__await__()
-            return "custom"
-
-    async def main():
-        return await TelemetryMiddleware(lambda *_: Custom())(driver.http_scope(), None, None)
-
-    assert asyncio.run(main()) == "custom"
-
-
 def test_dropping_a_request_closes_the_application_at_once(on):
     closed = []
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import logging
 import socket
+import time
 import urllib.request
 
 import asgi_driver as driver
@@ -32,6 +33,7 @@ STATES = {
     "backend otel": {"TELEMETRY_BACKEND": "otel"},
     "no core": {"DJP_TELEMETRY_NATIVE": "off"},
 }
+
 PROGRAM = """
 import asyncio, djp_telemetry, logging
 from djp_telemetry import baggage
@@ -346,3 +348,75 @@ def test_a_scrape_leaves_the_context_of_its_caller(on):
             assert djp_telemetry.get_current_span() is span
 
     asyncio.run(main())
+
+
+def connect(app, *incoming, path="/ws/7"):
+    connection = driver.Connection({"type": "websocket.connect"}, *incoming)
+    scope = driver.http_scope(path, type="websocket", scheme="ws")
+    del scope["method"]
+
+    async def main():
+        await app(scope, connection.receive, connection.send)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    return connection
+
+
+def test_scrape_at_a_path_of_the_application(on):
+    app = TelemetryMiddleware(driver.answering(), metrics_path="/metrics")
+    driver.request(app, "/x")
+    plain = driver.request(app, "/metrics")
+    assert plain.status == 200
+    assert (
+        b'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1' in plain.body
+    )
+    assert dict(plain.sent[0]["headers"])[b"content-type"].startswith(b"text/plain; version=0.0.4")
+    accept = [("accept", b"application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5")]
+    modern = driver.request(app, "/metrics", headers=accept)
+    assert dict(modern.sent[0]["headers"])[b"content-type"].startswith(
+        b"application/openmetrics-text; version=1.0.0"
+    )
+    assert modern.body.endswith(b"# EOF\n")
+    head = driver.request(app, "/metrics", "HEAD")
+    assert (
+        head.status == 200
+        and head.body == b""
+        and int(dict(head.sent[0]["headers"])[b"content-length"]) > 100
+    )
+    assert driver.request(app, "/metrics", "POST").status == 405
+    assert sum(driver.requests_total().values()) == 1 and len(driver.server_spans()) == 1
+
+
+def test_scrapes_are_valid_openmetrics_with_exemplars(on):
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    driver.request(TelemetryMiddleware(driver.answering(route="/a/{b}")), "/a/1")
+    body = driver.request(
+        metrics_app, "/", headers=[("accept", b"application/openmetrics-text")]
+    ).body.decode()
+    families = {family.name: family for family in parser.text_string_to_metric_families(body)}
+    ((span, _),) = driver.server_spans()
+    exemplars = [
+        s.exemplar for s in families["http_request_duration_seconds"].samples if s.exemplar
+    ]
+    assert [e.labels["trace_id"] for e in exemplars] == [span.trace_id.hex()]
+
+
+def test_metrics_app_alone_and_off():
+    djp_telemetry.shutdown(1)
+    connection = driver.request(metrics_app)
+    assert connection.status == 200 and connection.body.startswith(b"#")
+    assert driver.lifespan(metrics_app) == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+def test_scrape_of_many_series_leaves_the_loop_time(on):
+    from djp_telemetry.metrics import Counter
+
+    counter = Counter("many_total", "many", ["a", "b"])
+    for i in range(1500):
+        counter.labels(str(i), "x" * 40).inc()
+    start = time.perf_counter()
+    body = driver.request(metrics_app).body
+    assert body.count(b"many_total{") == 1500 and time.perf_counter() - start < 0.5

@@ -1,0 +1,102 @@
+"""The place of the middleware in an application of Starlette: around its error layer and inside of
+guards, with the class of the layer unchanged."""
+
+import asyncio
+
+import asgi_driver as driver
+import djp_telemetry
+import pytest
+from asgi_applications import Boom, ask, exceptions, fastapi_app, one
+from djp_telemetry.asgi import TelemetryMiddleware
+
+pytest.importorskip("djp_telemetry._native")
+
+
+@pytest.fixture
+def on():
+    with driver.telemetry():
+        yield
+
+
+class Catches:
+    """A middleware that responds to exceptions of the layers inside it."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            await driver.answering(418)(scope, receive, send)
+
+
+class Fails(Catches):
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            raise Boom("in a middleware")
+        await self.app(scope, receive, send)
+
+
+def test_middleware_outside_of_ours_is_seen_too(on):
+    starlette = pytest.importorskip("starlette.applications")
+    app = starlette.Starlette()
+
+    async def fails(request):
+        raise Boom
+
+    app.add_route("/fails", fails)
+    app.add_middleware(TelemetryMiddleware)
+    app.add_middleware(Catches)
+    assert ask(app, "/fails") == 418
+    assert one()[1]["http.status_code"] == 418
+    failing = fastapi_app(True, after=Fails)
+    assert ask(failing, "/busy/1") == 503
+    span, attributes = one()
+    assert attributes["http.status_code"] == 503 and exceptions(span) == ["Boom"]
+
+
+def test_the_scrape_stays_behind_what_guards_it(on):
+    starlette = pytest.importorskip("starlette.applications")
+
+    class Guard(Catches):
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "http" and b"key" not in dict(scope["headers"]):
+                await driver.answering(401)(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    app = starlette.Starlette()
+    app.add_middleware(TelemetryMiddleware, metrics_path="/metrics")
+    app.add_middleware(Guard)
+    assert driver.request(app, "/metrics").status == 401
+    answer = driver.request(app, "/metrics", headers=[("key", b"1")])
+    assert answer.status == 200 and b"# TYPE" in answer.body
+    assert driver.server_spans() == [] and driver.requests_total() == {}
+
+
+def test_the_layer_keeps_its_class(on):
+    errors = pytest.importorskip("starlette.middleware.errors")
+    app = fastapi_app(True)
+    ask(app, "/missing/1")
+    assert isinstance(app.middleware_stack, errors.ServerErrorMiddleware)
+    assert type(app.middleware_stack).__name__ == "ServerErrorMiddleware"
+
+
+def test_lifespan_goes_through_and_is_flushed_once(on, monkeypatch):
+    flushes = []
+    monkeypatch.setattr(djp_telemetry, "flush", lambda timeout=None: flushes.append(timeout))
+    app = fastapi_app(True)
+    connection = driver.Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+
+    async def main():
+        await app(
+            {"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send
+        )
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert [m["type"] for m in connection.sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert len(flushes) == 1
