@@ -491,6 +491,9 @@ function drop(metric) {
     );
   }
   impl.shardsDropped();
+  // it was declared while there was no room, or while a stopped process held the lock
+  if (metric._series === 0 && metric._depth === 0 && (++metric._misses & PROBE) === 0)
+    metric._seen = -1;
 }
 
 /** Returns numbers unchanged, NaN for other values. */

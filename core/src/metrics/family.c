@@ -449,7 +449,9 @@ family_get(djp_family **out, djp_registry *registry, const djp_family_options *o
     djp_text name = djp__text(options->name);
     const char *alias = documented != NULL ? documented->alias : NULL;
     int clash, result = 0;
-    djp__registry_lock(registry);
+    if (!djp__registry_lock(registry)) {
+        return DJP_EFULL;
+    }
     djp__family_entry *entry = family_search(registry, name, options->type, &clash);
     if (entry == NULL) {
         result = clash ? DJP_EEXIST : family_create(out, registry, options, name, alias);
@@ -499,7 +501,9 @@ djp__family_find(djp_registry *registry, const char *name, size_t size)
 {
     int clash;
     djp_text wanted = {name, size};
-    djp__registry_lock(registry);
+    if (!djp__registry_lock(registry)) {
+        return NULL;
+    }
     djp__family_entry *entry = family_search(registry, wanted, DJP_GAUGE, &clash);
     djp_family *family = entry != NULL ? family_handle(registry, entry) : NULL;
     djp__registry_unlock(registry);

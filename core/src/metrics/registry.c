@@ -18,6 +18,7 @@
 #define REGISTRY_REUSE_NS 5000000000u
 #define REGISTRY_PROCESSES 128u
 #define REGISTRY_WRITERS 32u /* slots of private memory */
+#define REGISTRY_LOCK_NS 1000000000u /* the most that a lock is waited for */
 #define REGISTRY_FORK_NS 2000000000u /* a child waits that long for its parent */
 
 /* The end of what the heap holds for a family: a process that died while it added a series leaves
@@ -76,12 +77,31 @@ registry_repair(djp_registry *registry)
     }
 }
 
-void
+/* Waits once for a process that was stopped with the lock; after that the lock is only tried until
+ * it is free again. */
+static int
+registry_lock_shared(djp_registry *registry)
+{
+    djp__segment *segment = &registry->segment;
+    int result = djp__segment_lock_until(segment, 0);
+    if (result < 0 && !djp__load_relaxed(&registry->is_stuck)) {
+        result = djp__segment_lock_until(segment, djp__clock_monotonic() + REGISTRY_LOCK_NS);
+    }
+    if (djp__load_relaxed(&registry->is_stuck) != (result < 0)) {
+        djp__store_relaxed(&registry->is_stuck, result < 0);
+    }
+    return result;
+}
+
+int
 djp__registry_lock(djp_registry *registry)
 {
-    if (djp__segment_lock(&registry->segment)) {
+    int result = djp__segment_is_shared(&registry->segment) ? registry_lock_shared(registry)
+                                                            : djp__segment_lock(&registry->segment);
+    if (result > 0) {
         registry_repair(registry);
     }
+    return result >= 0;
 }
 
 /* The forking thread holds the lock during the fork, so that the child's copy of private memory,
@@ -89,14 +109,17 @@ djp__registry_lock(djp_registry *registry)
 static void
 registry_fork_prepare(void *user)
 {
-    djp__registry_lock(user);
+    djp_registry *registry = user;
+    registry->fork_holds = djp__registry_lock(registry);
 }
 
 static void
 registry_fork_parent(void *user)
 {
     djp_registry *registry = user;
-    djp__registry_unlock(registry);
+    if (registry->fork_holds) {
+        djp__registry_unlock(registry);
+    }
 }
 
 /* Folds what ended processes left, and takes a slot. The lock is held. */
@@ -159,9 +182,11 @@ registry_share(djp_registry *registry, const djp_registry_options *options, uint
     }
     if (result == 0) {
         registry->sharing_problem = "there is no free place for another process";
-        djp__registry_lock(registry);
-        result = registry_join(registry);
-        djp__registry_unlock(registry);
+        result = DJP_ETIMEOUT;
+        if (djp__registry_lock(registry)) {
+            result = registry_join(registry);
+            djp__registry_unlock(registry);
+        }
         djp__segment_file_ready(segment);
     }
     registry->sharing_error = errno;
@@ -211,10 +236,13 @@ registry_leave(djp_registry *registry)
 {
     if (registry->segment.base != NULL && djp__segment_is_shared(&registry->segment) &&
         registry->segment.own != 0) {
-        djp__registry_lock(registry);
-        djp__fold_stripe(registry, registry->segment.own);
-        djp__slot_leave(&registry->segment);
-        djp__registry_unlock(registry);
+        if (djp__registry_lock(registry)) {
+            djp__fold_stripe(registry, registry->segment.own);
+            djp__slot_leave(&registry->segment);
+            djp__registry_unlock(registry);
+        } else {
+            registry->segment.header_is_held = 1; /* the slot ends with the process */
+        }
     }
 }
 
@@ -337,7 +365,7 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
     out->dropped = djp__load_relaxed(&registry->dropped);
     out->overflowed = djp__load_relaxed(&registry->overflowed);
     out->refused = djp__load_relaxed(&registry->refused);
-    djp__registry_lock(registry);
+    int is_held = djp__registry_lock(registry);
     const djp__segment_header *header = registry->segment.header;
     out->families = header->family_count;
     out->segment_bytes = (uint64_t)header->heap_top + header->value_top;
@@ -349,7 +377,9 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
             djp__load_relaxed(&entry->live) + (djp__load_relaxed(&overflow->generation) & 1);
         at = djp__load_acquire(&entry->next);
     }
-    djp__registry_unlock(registry);
+    if (is_held) {
+        djp__registry_unlock(registry);
+    }
 }
 
 void

@@ -128,6 +128,8 @@ struct djp_registry {
     DJP__ATOMIC(uint64_t) overflowed; /* look-ups that returned an overflow series; relaxed */
     /* look-ups refused by a full segment or without memory; relaxed */
     DJP__ATOMIC(uint64_t) refused;
+    DJP__ATOMIC(uint32_t) is_stuck; /* 1: the lock was not free in time; relaxed */
+    int fork_holds; /* the forking thread holds the lock */
     djp_series *expositions; /* the duration of expositions; NULL or set before the first */
     DJP__ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
@@ -150,8 +152,10 @@ void djp__registry_collect(djp_registry *registry);
  * and frees the previous ones. From a collector only. */
 void djp__registry_set_target(djp_registry *registry, djp__buf *labels);
 
-/* Locks the segment, and repairs it if the last owner died. */
-void djp__registry_lock(djp_registry *registry);
+/* Locks the segment, and repairs it if the last owner died. Returns 0 if it is not held: another
+ * process was stopped while it held it. Then what reads may go on without it, since live series and
+ * the order of all series do not change for seconds, and what writes gives up. */
+int djp__registry_lock(djp_registry *registry);
 #define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
 
 djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);

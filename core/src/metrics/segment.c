@@ -246,7 +246,8 @@ djp__segment_lock_until(djp__segment *segment, uint64_t deadline)
 {
     djp__segment_header *header = segment->header;
     struct timespec end = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
-    int error = pthread_mutex_clocklock(&header->mutex, CLOCK_MONOTONIC, &end);
+    int error = deadline == 0 ? pthread_mutex_trylock(&header->mutex)
+                              : pthread_mutex_clocklock(&header->mutex, CLOCK_MONOTONIC, &end);
     return error != 0 && error != EOWNERDEAD ? DJP_ETIMEOUT : segment_locked(header, error);
 }
 

@@ -125,7 +125,7 @@ int djp__segment_detach(djp__segment *segment);
 int djp__segment_init_mutex(pthread_mutex_t *mutex);
 /* Returns 1 if the last owner died with the lock: the caller repairs first. */
 int djp__segment_lock(djp__segment *segment);
-/* The same, but gives up at a time of djp__clock_monotonic: returns DJP_ETIMEOUT. */
+/* The same, but gives up at a time of djp__clock_monotonic, 0: at once: returns DJP_ETIMEOUT. */
 int djp__segment_lock_until(djp__segment *segment, uint64_t deadline);
 void djp__segment_unlock(djp__segment *segment);
 /* Returns 1 if the lock was free and the contents are consistent. */

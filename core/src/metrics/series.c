@@ -307,12 +307,13 @@ series_get_locked(djp_family *family, const djp__series_key *key)
 {
     djp_series *series = NULL;
     int refused = 0;
-    djp__registry_lock(family->registry);
-    djp__series_entry *entry = series_find_or_create(&refused, family, key);
-    if (entry != NULL) {
-        series = djp__handle_make(family, entry);
+    if (djp__registry_lock(family->registry)) {
+        djp__series_entry *entry = series_find_or_create(&refused, family, key);
+        if (entry != NULL) {
+            series = djp__handle_make(family, entry);
+        }
+        djp__registry_unlock(family->registry);
     }
-    djp__registry_unlock(family->registry);
     if (series == NULL || refused) {
         djp__add_relaxed(&family->registry->refused, 1); /* a look-up counts once */
     }
@@ -372,13 +373,15 @@ djp_family_remove(djp_family *family, const djp_text *values)
         djp__series_key_build(&key, family, values) < 0) {
         return 0;
     }
-    djp__registry_lock(family->registry);
-    djp__series_entry *entry = djp__table_find_any(family, &key);
-    int found = entry && (djp__load_relaxed(&entry->generation) & 1);
-    if (found) {
-        djp__series_kill(family, entry);
+    int found = 0;
+    if (djp__registry_lock(family->registry)) {
+        djp__series_entry *entry = djp__table_find_any(family, &key);
+        found = entry && (djp__load_relaxed(&entry->generation) & 1);
+        if (found) {
+            djp__series_kill(family, entry);
+        }
+        djp__registry_unlock(family->registry);
     }
-    djp__registry_unlock(family->registry);
     djp__series_key_fini(&key);
     return found;
 }
@@ -386,10 +389,9 @@ djp_family_remove(djp_family *family, const djp_text *values)
 void
 djp_family_clear(djp_family *family)
 {
-    if (family == NULL) {
+    if (family == NULL || !djp__registry_lock(family->registry)) {
         return;
     }
-    djp__registry_lock(family->registry);
     for (uint32_t at = family->entry->first; at;) {
         djp__series_entry *entry = series_at(family->registry, at);
         if (djp__load_relaxed(&entry->generation) & 1) {

@@ -53,7 +53,9 @@ djp_shard_bind(size_t *place, djp_shard *shard, const djp_series *series)
     if (place == NULL || registry == NULL || series == NULL || series->type == DJP_GAUGE) {
         return DJP_EINVAL;
     }
-    djp__registry_lock(registry);
+    if (!djp__registry_lock(registry)) {
+        return DJP_ETIMEOUT;
+    }
     if (djp__series_is_live(series)) {
         result = shard_take(shard, series);
         uint32_t at = series->entry->values_at;
@@ -144,9 +146,11 @@ djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)
     shard->exemplars = exemplars;
     djp__store_relaxed(&shard->references, 1);
     djp__store_relaxed(&shard->registry, registry);
-    djp__registry_lock(registry);
-    int result = shard_claim(shard, registry);
-    djp__registry_unlock(registry);
+    int result = DJP_ETIMEOUT;
+    if (djp__registry_lock(registry)) {
+        result = shard_claim(shard, registry);
+        djp__registry_unlock(registry);
+    }
     if (result < 0) {
         djp__free(shard);
         return result;
@@ -200,12 +204,14 @@ shard_end(djp_shard *shard, int is_over)
     if (registry == NULL) {
         return;
     }
-    djp__registry_lock(registry);
+    int is_held = djp__registry_lock(registry);
     if (!is_over) {
         shard_stop(shard, registry);
     }
     djp__slot_leave_writer(&registry->segment, shard->stripe, is_over);
-    djp__registry_unlock(registry);
+    if (is_held) {
+        djp__registry_unlock(registry);
+    }
     djp__mutex_lock(&registry->collect_mutex);
     shard_unlink(shard, registry);
     djp__mutex_unlock(&registry->collect_mutex);

@@ -16,9 +16,10 @@ djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
 {
     djp__registry_collect(registry);
     if (djp__segment_is_shared(&registry->segment)) {
-        djp__registry_lock(registry);
-        djp__fold_dead(registry);
-        djp__registry_unlock(registry);
+        if (djp__registry_lock(registry)) {
+            djp__fold_dead(registry);
+            djp__registry_unlock(registry);
+        }
     }
     snapshot->registry = registry;
     snapshot->is_own = 0;
@@ -177,7 +178,7 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
     djp_registry *registry = snapshot->registry;
     uint32_t left = SNAPSHOT_BATCH;
     int is_apart = snapshot_is_apart(snapshot);
-    djp__registry_lock(registry);
+    int is_held = djp__registry_lock(registry);
     for (uint32_t at = snapshot->family.entry->first; at != 0;) {
         const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
         if (djp__load_relaxed(&entry->generation) & 1) {
@@ -191,13 +192,15 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
             }
         }
         at = entry->next;
-        if (--left == 0 && at != 0) {
+        if (--left == 0 && at != 0 && is_held) {
             left = SNAPSHOT_BATCH;
             djp__registry_unlock(registry);
-            djp__registry_lock(registry);
+            is_held = djp__registry_lock(registry);
         }
     }
-    djp__registry_unlock(registry);
+    if (is_held) {
+        djp__registry_unlock(registry);
+    }
 }
 
 void

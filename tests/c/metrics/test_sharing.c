@@ -384,6 +384,53 @@ killed_processes_of_a_directory_lose_nothing(void **state)
     kill_workers(DJP_SHARE_DIR);
 }
 
+/* A process that is stopped while it adds a series delays the others once, and hides nothing. */
+static void
+a_stopped_process_blocks_nobody(void **state)
+{
+    (void)state;
+    for (int sharing = DJP_SHARE_FORK; sharing <= DJP_SHARE_DIR; sharing++) {
+        djp_registry *registry = open_registry((djp_metrics_sharing)sharing);
+        djp_series *before = series_of(registry, DJP_COUNTER, "before", "a");
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            djp_counter_add(before, 2);
+            djp__registry_lock(registry);
+            raise(SIGSTOP);
+            djp__registry_unlock(registry);
+            _exit(0);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+        assert_true(WIFSTOPPED(status));
+        djp_counter_add(before, 1);
+        for (int i = 0; i < 200; i++) {
+            djp_text value = {"b", 1};
+            assert_null(djp_family_series(before->family, &value));
+            fixture_assert_shows(registry, DJP_TEXT_0_0_4, "before_total{a=\"a\"} 3\n");
+        }
+        assert_int_equal(fixture_counters(registry).refused, 200);
+        assert_int_equal(djp_family_remove(before->family, &(djp_text){"a", 1}), 0);
+        pid_t next = fork(); /* the child counts for itself */
+        assert_true(next >= 0);
+        if (next == 0) {
+            djp_counter_add(before, 1);
+            _exit(djp_series_value(before) > 0 ? 0 : 1);
+        }
+        assert_int_equal(wait_for(next), 0);
+        kill(child, SIGKILL);
+        wait_for(child);
+        djp_text value = {"b", 1};
+        djp_series *after = djp_family_series(before->family, &value);
+        assert_non_null(after);
+        djp_counter_add(after, 1);
+        fixture_assert_shows(registry, DJP_TEXT_0_0_4, "before_total{a=\"b\"} 1\n");
+        assert_int_equal(slots_in_use(registry), 1);
+        djp_registry_free(registry);
+    }
+}
+
 int
 main(void)
 {
@@ -397,6 +444,8 @@ main(void)
         cmocka_unit_test(killed_children_lose_nothing),
         cmocka_unit_test_setup_teardown(killed_processes_of_a_directory_lose_nothing,
                                         make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(a_stopped_process_blocks_nobody, make_directory,
+                                        remove_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
