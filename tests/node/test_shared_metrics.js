@@ -90,6 +90,34 @@ test('a killed process loses nothing of any thread', { timeout: 120_000 }, async
     if (i === 1) blocks = used();
   }
   assert.equal(used(), blocks);
+  const { sharing } = telemetry.telemetryStatus().registry;
+  assert.deepEqual(sharing, {
+    mode: 'directory',
+    directory,
+    problem: '',
+    processes: 1,
+    writers: sharing.writers, // this thread, if it has recorded
+    folded: 6,
+    damaged_slots: 0,
+    lock_stuck: false,
+  });
+});
+
+test('the status says how metrics are shared', async () => {
+  const modes = [
+    [{ sharedDir: path.join(directory, 'missing', 'deep') }, 'none'],
+    [{ shareWithChildren: false }, 'none'],
+    [{}, 'fork'],
+  ];
+  for (const [options, mode] of modes) {
+    await restart({ backend: 'prom', logLevel: 'none', ...options });
+    new telemetry.Counter('status_total', 'h').inc();
+    const { sharing } = telemetry.telemetryStatus().registry;
+    assert.equal(sharing.mode, mode);
+    assert.equal(sharing.directory, '');
+    assert.equal(sharing.problem !== '', options.sharedDir !== undefined);
+    assert.deepEqual([sharing.processes, sharing.writers], [1, 1]);
+  }
 });
 
 test('what a process recorded before a restart of telemetry remains', async () => {

@@ -3,6 +3,7 @@ requests of all workers, including those that were killed."""
 
 from __future__ import annotations
 
+import ast
 import http.client
 import os
 import random
@@ -96,6 +97,33 @@ class Service:
             self.process.wait(30)
         finally:
             self.process.kill()
+
+
+def test_the_status_says_how_metrics_are_shared(tmp_path):
+    program = """
+import sys, djp_telemetry
+djp_telemetry.init_telemetry(enabled=True, backend="prom", **eval(sys.argv[1]))
+print(djp_telemetry.telemetry_status()["registry"]["sharing"])
+"""
+    folder = str(tmp_path)
+    for options, mode in [
+        ({"shared_dir": folder}, "directory"),
+        ({"share_with_children": False}, "none"),
+        ({}, "fork"),
+    ]:
+        output = subprocess.check_output(
+            [sys.executable, "-c", program, repr(options)], env=clean_environment(), text=True
+        )
+        assert ast.literal_eval(output) == {
+            "mode": mode,
+            "directory": folder if mode == "directory" else "",
+            "problem": "",
+            "processes": 0 if mode == "none" else 1,
+            "writers": 0,
+            "folded": 0,
+            "damaged_slots": 0,
+            "lock_stuck": False,
+        }
 
 
 class Load(threading.Thread):

@@ -686,6 +686,26 @@ export interface QueueStatus {
   batch_spans: number;
 }
 
+/** How the metrics are shared with other processes. */
+export interface RegistrySharingStatus {
+  /** none, fork (with forked children) or directory. */
+  mode: string;
+  /** The directory through which they are shared, or empty. */
+  directory: string;
+  /** Why they are not shared as set, or empty. */
+  problem: string;
+  /** Processes that record into the same memory now, this one included. */
+  processes: number;
+  /** Threads of Node that record into it. */
+  writers: number;
+  /** Processes that ended without leaving, whose values were added to the common ones. */
+  folded: number;
+  /** Places of processes with impossible contents. They are not used any more. */
+  damaged_slots: number;
+  /** Whether a stopped process holds the lock, so that no series can be added. */
+  lock_stuck: boolean;
+}
+
 /** The metrics registry. */
 export interface RegistryStatus {
   /** Metric families. */
@@ -700,6 +720,8 @@ export interface RegistryStatus {
   overflowed: number;
   /** Declarations and recordings refused because memory ran out or they conflict with others. */
   refused: number;
+  /** How the metrics are shared with other processes. */
+  sharing: RegistrySharingStatus;
 }
 
 /** The export of spans. */

@@ -620,6 +620,27 @@ class QueueStatus(TypedDict):
     batch_spans: int
 
 
+class RegistrySharingStatus(TypedDict):
+    """How the metrics are shared with other processes."""
+
+    # none, fork (with forked children) or directory.
+    mode: str
+    # The directory through which they are shared, or empty.
+    directory: str
+    # Why they are not shared as set, or empty.
+    problem: str
+    # Processes that record into the same memory now, this one included.
+    processes: int
+    # Threads of Node that record into it.
+    writers: int
+    # Processes that ended without leaving, whose values were added to the common ones.
+    folded: int
+    # Places of processes with impossible contents. They are not used any more.
+    damaged_slots: int
+    # Whether a stopped process holds the lock, so that no series can be added.
+    lock_stuck: bool
+
+
 class RegistryStatus(TypedDict):
     """The metrics registry."""
 
@@ -635,6 +656,8 @@ class RegistryStatus(TypedDict):
     overflowed: int
     # Declarations and recordings refused because memory ran out or they conflict with others.
     refused: int
+    # How the metrics are shared with other processes.
+    sharing: RegistrySharingStatus
 
 
 class ExportStatus(TypedDict):

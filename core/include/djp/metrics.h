@@ -69,7 +69,9 @@ typedef struct djp_registry_options {
     /* DJP_SHARE_DIR: a directory of a local file system, created if its parent exists.
      * Borrowed */
     const char *shared_dir;
-    int writers; /* 1: private memory has room for shards, too (djp/shard.h) */
+    /* 1: for a language that records through shards (djp/shard.h): private memory has
+     * room for them, too, and forked children do not record */
+    int writers;
 } djp_registry_options;
 #define DJP_REGISTRY_OPTIONS_INIT        \
     {                                    \
@@ -85,6 +87,8 @@ int djp_registry_new(djp_registry **out, const djp_registry_options *options);
  * (static) and error the errno of it or 0; otherwise problem is NULL. */
 djp_metrics_sharing
 djp_registry_sharing(const char **problem, int *error, const djp_registry *registry);
+/* Returns the directory of DJP_SHARE_DIR, or "". Valid as long as the registry. */
+const char *djp_registry_directory(const djp_registry *registry);
 /* Frees the registry with all families and series. In shared memory the numbers
  * remain. Accepts NULL. */
 void djp_registry_free(djp_registry *registry);

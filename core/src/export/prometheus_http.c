@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/fork.h"
 #include "base/mem.h"
@@ -18,8 +19,10 @@
 #include "base/thread.h"
 #include "djp/error.h"
 #include "export/prometheus_guard.h"
+#include "metrics/registry.h"
 
 #define PROMETHEUS_TIMEOUT_S 10u
+#define PROMETHEUS_RETRY_NS 400000000u
 #define PROMETHEUS_CONNECTION_MEMORY (32u * 1024u)
 
 struct djp__prometheus_http {
@@ -38,7 +41,7 @@ struct djp__prometheus_http {
     DJP__ATOMIC(int)
     ending; /* set by stop before it notifies */
     djp__prometheus_guard guard;
-    const char *host; /* argument of start; until `ready` */
+    char *host; /* owned */
     int result;
     int parted;
 };
@@ -213,11 +216,13 @@ prometheus_bare_host(char *room, size_t room_size, const char *host)
     return room;
 }
 
+/* Returns 0, or DJP_EINVAL or DJP_EIO with errno; warns of these unless is_quiet. */
 static int
-prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
+prometheus_open(djp__prometheus_http *endpoint, int is_quiet)
 {
     char service[16], room[64];
-    const char *host = prometheus_bare_host(room, sizeof room, given);
+    const char *host = prometheus_bare_host(room, sizeof room, endpoint->host);
+    int port = endpoint->port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE},
                     *found = NULL;
     snprintf(service, sizeof service, "%d", port);
@@ -235,6 +240,10 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
     }
     error = errno;
     freeaddrinfo(found);
+    if (endpoint->fd < 0 && is_quiet && error == EADDRINUSE) {
+        errno = error;
+        return DJP_EIO;
+    }
     if (endpoint->fd < 0) {
         djp__diag(endpoint->diag, DJP_LOG_WARN,
                   "Prometheus endpoint: cannot listen on %.200s port %d (%s); no /metrics port is "
@@ -262,27 +271,56 @@ prometheus_start_daemon(djp__prometheus_http *endpoint)
         (size_t)PROMETHEUS_CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
+static int
+prometheus_begin(djp__prometheus_http *endpoint, int is_quiet)
+{
+    int result = prometheus_open(endpoint, is_quiet);
+    if (result == 0) {
+        endpoint->daemon = prometheus_start_daemon(endpoint);
+        if (endpoint->daemon == NULL) {
+            close(endpoint->fd);
+            endpoint->fd = -1;
+            result = DJP_ETHREAD;
+        }
+    }
+    return result;
+}
+
+/* Another process of the service has the endpoint: takes the port when that one ends. */
+static void
+prometheus_wait(djp__prometheus_http *endpoint)
+{
+    int result = DJP_EIO;
+    while (result < 0 && !djp__load_acquire(&endpoint->ending)) {
+        djp__wake_wait(&endpoint->end, djp__clock_monotonic() + PROMETHEUS_RETRY_NS);
+        result = djp__load_acquire(&endpoint->ending) ? DJP_EIO : prometheus_begin(endpoint, 1);
+    }
+    if (result == 0) {
+        djp__diag(endpoint->diag, DJP_LOG_DEBUG,
+                  "Prometheus endpoint: this process has port %d now", endpoint->port);
+    }
+}
+
 static void *
 prometheus_keep(void *user)
 {
     djp__prometheus_http *endpoint = user;
     endpoint->parted = djp__files_part();
-    int result = prometheus_open(endpoint, endpoint->host, endpoint->port);
-    if (result == 0) {
-        endpoint->daemon = prometheus_start_daemon(endpoint);
-        if (endpoint->daemon == NULL) {
-            close(endpoint->fd);
-            result = DJP_ETHREAD;
-        }
-    }
-    endpoint->result = result;
+    int has_others = djp__registry_note_port(endpoint->registry, endpoint->port);
+    int result = prometheus_begin(endpoint, has_others);
+    int waits = result == DJP_EIO && has_others && errno == EADDRINUSE;
+    endpoint->result = waits ? 0 : result;
     djp__wake_notify(&endpoint->ready);
-    if (result == 0) {
+    if (waits) {
+        prometheus_wait(endpoint);
+    }
+    if (endpoint->daemon != NULL) {
         while (!djp__load_acquire(&endpoint->ending)) {
             djp__wake_wait(&endpoint->end, djp__prometheus_guard_sweep(&endpoint->guard));
         }
         MHD_stop_daemon(endpoint->daemon);
     }
+    (void)djp__registry_note_port(endpoint->registry, 0);
     return NULL;
 }
 
@@ -312,8 +350,12 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
     endpoint->registry = registry;
     endpoint->diag = diag;
     endpoint->fd = -1;
-    endpoint->host = host && host[0] ? host : "127.0.0.1";
+    endpoint->host = djp__strdup(host && host[0] ? host : "127.0.0.1");
     endpoint->port = port;
+    if (endpoint->host == NULL) {
+        djp__free(endpoint);
+        return DJP_ENOMEM;
+    }
     djp__wake_init(&endpoint->ready);
     djp__wake_init(&endpoint->end);
     djp__prometheus_guard_init(&endpoint->guard);
@@ -326,6 +368,7 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
         }
     }
     if (result < 0) {
+        djp__free(endpoint->host);
         djp__free(endpoint);
         return result;
     }
@@ -355,5 +398,6 @@ djp__prometheus_http_stop(djp__prometheus_http *endpoint)
         pthread_join(endpoint->keeper, NULL);
     }
     /* In a forked child the daemon's thread does not exist; its resources are not touched. */
+    djp__free(endpoint->host);
     djp__free(endpoint);
 }

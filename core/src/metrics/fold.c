@@ -110,6 +110,7 @@ djp__fold_dead(djp_registry *registry)
     uint32_t top = djp__load_relaxed(&segment->header->stripes_top);
     for (uint32_t stripe = 1; stripe < top && stripe < segment->stripes; stripe++) {
         if (djp__slot_is_dead(segment, stripe)) {
+            segment->header->folded += (uint32_t)djp__slot_is_process(segment, stripe);
             djp__fold_stripe(registry, stripe);
             djp__slot_free(segment, stripe);
         }

@@ -157,6 +157,9 @@ registry_fork_child(void *user)
     djp_registry *registry = user;
     if (!djp__segment_is_shared(&registry->segment)) {
         djp__segment_relock_child(&registry->segment);
+    } else if (registry->has_writers) {
+        djp__shards_detach_all(registry);
+        djp__slot_discard(&registry->segment); /* the child executes another program */
     } else {
         djp__shards_detach_all(registry);
         registry_join_child(registry);
@@ -218,9 +221,9 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     registry->created = options != NULL ? options->created_samples : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
     int shared = options != NULL && options->sharing != DJP_SHARE_NONE;
-    int writers = options != NULL && options->writers;
+    registry->has_writers = options != NULL && options->writers;
     if ((!shared || registry_share(registry, options, bytes) < 0) &&
-        registry_open_private(&registry->segment, bytes, writers) < 0) {
+        registry_open_private(&registry->segment, bytes, registry->has_writers) < 0) {
         return DJP_ENOMEM;
     }
     registry->handle_capacity =
@@ -295,6 +298,12 @@ djp_registry_sharing(const char **problem, int *error, const djp_registry *regis
                                                                  : DJP_SHARE_NONE;
 }
 
+const char *
+djp_registry_directory(const djp_registry *registry)
+{
+    return registry != NULL ? djp__segment_file_directory(&registry->segment) : "";
+}
+
 void
 djp_registry_free(djp_registry *registry)
 {
@@ -358,6 +367,17 @@ djp__registry_set_target(djp_registry *registry, djp__buf *labels)
     djp__buf_fini(&before);
 }
 
+int
+djp__registry_note_port(djp_registry *registry, int port)
+{
+    int found = 0;
+    if (djp__segment_is_shared(&registry->segment) && djp__registry_lock(registry)) {
+        found = djp__slot_note_port(&registry->segment, (uint32_t)port);
+        djp__registry_unlock(registry);
+    }
+    return found;
+}
+
 void
 djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
 {
@@ -377,7 +397,14 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
             djp__load_relaxed(&entry->live) + (djp__load_relaxed(&overflow->generation) & 1);
         at = djp__load_acquire(&entry->next);
     }
+    out->folded = header->folded;
+    out->is_stuck = !is_held;
     if (is_held) {
+        djp__slot_totals slots;
+        djp__slot_count_all(&slots, &registry->segment);
+        out->processes = slots.processes;
+        out->writers = slots.writers;
+        out->damaged = slots.damaged;
         djp__registry_unlock(registry);
     }
 }

@@ -130,6 +130,7 @@ struct djp_registry {
     DJP__ATOMIC(uint64_t) refused;
     DJP__ATOMIC(uint32_t) is_stuck; /* 1: the lock was not free in time; relaxed */
     int fork_holds; /* the forking thread holds the lock */
+    int has_writers; /* of a language that does not run in a forked child */
     djp_series *expositions; /* the duration of expositions; NULL or set before the first */
     DJP__ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
@@ -138,6 +139,8 @@ typedef struct djp__registry_totals {
     uint64_t dropped, overflowed, refused;
     uint64_t families, series;
     uint64_t segment_bytes; /* heap and values in use */
+    uint32_t processes, writers, folded, damaged; /* of all that share the memory */
+    int is_stuck; /* 1: a stopped process holds the lock */
 } djp__registry_totals;
 void djp__registry_counters(djp__registry_totals *out, djp_registry *registry);
 
@@ -157,6 +160,10 @@ void djp__registry_set_target(djp_registry *registry, djp__buf *labels);
  * the order of all series do not change for seconds, and what writes gives up. */
 int djp__registry_lock(djp_registry *registry);
 #define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
+
+/* Notes the port of the Prometheus endpoint, or 0. Returns 1 if another process that shares the
+ * memory has noted the same one, so that it has the endpoint or waits for it. */
+int djp__registry_note_port(djp_registry *registry, int port);
 
 djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);
 /* Writes HELP, TYPE and UNIT lines. */

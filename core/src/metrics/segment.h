@@ -29,6 +29,7 @@ typedef struct djp__segment_slot {
     pthread_mutex_t owner; /* robust; held by a thread of the process until its end */
     DJP__ATOMIC(uint32_t) state; /* djp__slot_state; written under the lock */
     uint32_t pid; /* of the owner, for readers of the file */
+    uint32_t port; /* processes: of the Prometheus endpoint that they have or wait for; or 0 */
     uint64_t process; /* random number of the owner */
     uint32_t committed; /* bytes of the stripe that have memory */
     uint32_t process_stripe; /* writers: of their process */
@@ -66,6 +67,7 @@ typedef struct djp__segment_header {
     uint32_t series_count; /* series entries ever created; also the next index */
     DJP__ATOMIC(uint32_t) stripes_top; /* stripes ever in use; relaxed */
     uint32_t joined; /* processes that ever took a slot */
+    uint32_t folded; /* of those, added to the base after their end */
     uint64_t used_unix_ns; /* when a process last took or left a slot */
     uint64_t boot; /* named: hash of the boot id; the mutexes of another boot mean nothing */
     djp__segment_fold fold;

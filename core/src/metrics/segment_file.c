@@ -29,6 +29,7 @@ enum { SEGMENT_FILE_TRIES = 4 };
 typedef struct djp__segment_file {
     int fd; /* open and locked until the segment is ready; then -1 */
     djp__file_id id;
+    char *dir; /* behind the path */
     char path[];
 } segment_file;
 
@@ -44,9 +45,10 @@ segment_file_new(const char *dir)
     snprintf(name, sizeof name, "djp-metrics-%x-%zx.shared", layout,
              sizeof(djp__segment_header) ^ sizeof(djp__segment_slot) << 16);
     size_t size = strlen(dir) + 1 + strlen(name) + 1;
-    segment_file *file = djp__calloc(1, sizeof *file + size);
+    segment_file *file = djp__calloc(1, sizeof *file + size + strlen(dir) + 1);
     if (file != NULL) {
         file->fd = -1;
+        file->dir = strcpy(file->path + size, dir);
         snprintf(file->path, size, "%s/%s", dir, name);
     }
     return file;
@@ -102,6 +104,12 @@ segment_file_lock(int fd)
         nanosleep(&pause, NULL);
     }
     return 0;
+}
+
+const char *
+djp__segment_file_directory(const djp__segment *segment)
+{
+    return segment->file != NULL ? segment->file->dir : "";
 }
 
 int

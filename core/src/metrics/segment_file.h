@@ -15,6 +15,8 @@ int djp__segment_file_open(djp__segment *out, const char **why, const char *dir,
 void djp__segment_file_ready(djp__segment *segment);
 /* Reserves [at, at + size) of the file. Returns 0 or DJP_EFULL. The segment's lock is held. */
 int djp__segment_file_commit(const djp__segment *segment, size_t at, size_t size);
+/* The directory, or "" without a file. */
+const char *djp__segment_file_directory(const djp__segment *segment);
 /* The end of the block of the heap that `end` lies in. */
 uint32_t djp__segment_file_round(uint32_t end);
 /* 0: the file was removed or replaced, so that processes that start now use another one. */

@@ -160,6 +160,7 @@ static void
 slot_set(djp__segment_slot *slot, djp__slot_state state)
 {
     slot->pid = (uint32_t)getpid();
+    slot->port = 0;
     slot->process = slot_process();
     djp__store_release(&slot->state, state);
 }
@@ -384,4 +385,34 @@ djp__slot_anyone(djp__segment *segment)
         }
     }
     return 0;
+}
+
+int
+djp__slot_note_port(djp__segment *segment, uint32_t port)
+{
+    int found = 0;
+    for (uint32_t stripe = 1; stripe < segment->stripes && port != 0 && !found; stripe++) {
+        found = stripe != segment->own && slot_of(segment, stripe)->port == port &&
+                djp__slot_state_of(segment, stripe) == DJP__SLOT_USED &&
+                !djp__slot_is_dead(segment, stripe);
+    }
+    if (segment->own != 0) {
+        slot_of(segment, segment->own)->port = port;
+    }
+    return found;
+}
+
+void
+djp__slot_count_all(djp__slot_totals *out, djp__segment *segment)
+{
+    *out = (djp__slot_totals){0, 0, 0};
+    for (uint32_t stripe = 1; segment->is_striped && stripe < segment->stripes; stripe++) {
+        djp__slot_state state = djp__slot_state_of(segment, stripe);
+        if (state == DJP__SLOT_FREE || djp__slot_is_dead(segment, stripe)) {
+            continue;
+        }
+        out->processes += state == DJP__SLOT_USED;
+        out->writers += state == DJP__SLOT_WRITER;
+        out->damaged += state > DJP__SLOT_WRITER_LEFT;
+    }
 }

@@ -37,6 +37,14 @@ void djp__slot_leave_writer(djp__segment *segment, uint32_t stripe, int is_over)
  * caller then calls djp__slot_free. */
 int djp__slot_is_dead(djp__segment *segment, uint32_t stripe);
 void djp__slot_free(djp__segment *segment, uint32_t stripe);
+typedef struct djp__slot_totals {
+    uint32_t processes, writers; /* that live */
+    uint32_t damaged; /* slots with impossible contents, which are used no more */
+} djp__slot_totals;
+void djp__slot_count_all(djp__slot_totals *out, djp__segment *segment);
+/* Notes the port of this process's Prometheus endpoint, or 0. Returns 1 if another process that
+ * lives has noted the same one. */
+int djp__slot_note_port(djp__segment *segment, uint32_t port);
 /* 1 while a process that lives owns any slot. */
 int djp__slot_anyone(djp__segment *segment);
 
@@ -44,6 +52,14 @@ static inline djp__slot_state
 djp__slot_state_of(const djp__segment *segment, uint32_t stripe)
 {
     return (djp__slot_state)djp__load_relaxed(&segment->header->slots[stripe - 1].state);
+}
+
+/* 1: a process has or had the slot, not a writer. */
+static inline int
+djp__slot_is_process(const djp__segment *segment, uint32_t stripe)
+{
+    djp__slot_state state = djp__slot_state_of(segment, stripe);
+    return state == DJP__SLOT_USED || state == DJP__SLOT_LEFT;
 }
 
 /* 1: the stripe belongs to a writer of this process, or did until it stopped. */

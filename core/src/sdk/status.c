@@ -176,6 +176,27 @@ status_waiting(djp__buf *out, const djp_sdk *sdk)
     djp__buf_char(out, '}');
 }
 
+/* How the metrics are shared; "none" also if that failed, with the reason. */
+static void
+status_sharing(djp__buf *out, const djp_sdk *sdk, const djp__registry_totals *totals)
+{
+    static const char *const modes[] = {"none", "fork", "directory"};
+    const char *problem = NULL;
+    int error = 0;
+    djp_metrics_sharing mode = djp_registry_sharing(&problem, &error, sdk->registry);
+    djp__status_open(out, "sharing");
+    djp__status_text(out, "mode", modes[mode]);
+    djp__status_text(out, "directory",
+                     mode == DJP_SHARE_DIR ? djp_registry_directory(sdk->registry) : "");
+    djp__status_text(out, "problem", problem != NULL ? problem : "");
+    djp__status_number(out, "processes", totals->processes);
+    djp__status_number(out, "writers", totals->writers);
+    djp__status_number(out, "folded", totals->folded);
+    djp__status_number(out, "damaged_slots", totals->damaged);
+    djp__status_bool(out, "lock_stuck", totals->is_stuck);
+    djp__buf_char(out, '}');
+}
+
 static void
 status_registry(djp__buf *out, djp_sdk *sdk)
 {
@@ -191,6 +212,7 @@ status_registry(djp__buf *out, djp_sdk *sdk)
     djp__status_number(out, "dropped", counters.dropped);
     djp__status_number(out, "overflowed", counters.overflowed);
     djp__status_number(out, "refused", counters.refused);
+    status_sharing(out, sdk, &counters);
     djp__buf_char(out, '}');
 }
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -264,6 +265,81 @@ a_port_in_use_is_one_warning(void **state)
     rig_stop(&r);
 }
 
+static pid_t
+fork_with_endpoint(djp_registry *registry, int port, djp__diagnostics *diag, int hold[2])
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        djp__prometheus_http *endpoint = NULL;
+        char byte = 0;
+        alarm(60);
+        int bad = djp__prometheus_http_start(&endpoint, registry, "127.0.0.1", port, diag) != 0;
+        bad |= write(hold[1], &byte, 1) != 1;
+        for (; !bad;) {
+            pause();
+        }
+        _exit(1);
+    }
+    char byte;
+    assert_int_equal(read(hold[0], &byte, 1), 1);
+    return child;
+}
+
+static void
+assert_answers_soon(int port)
+{
+    int fd = -1;
+    for (int i = 0; i < 3000 && fd < 0; i++) {
+        fd = connect_to(port);
+        struct timespec pause = {0, 10000000};
+        nanosleep(&pause, NULL);
+    }
+    assert_true(fd >= 0);
+    close(fd);
+    assert_answer(port, "GET /metrics", "", "HTTP/1.1 200", "f_total");
+}
+
+/* Three processes of one service: the first has the port, then the second, then this one. */
+static void
+the_port_passes_on_when_its_owner_ends(void **state)
+{
+    (void)state;
+    rig r;
+    memset(&r, 0, sizeof r);
+    assert_int_equal(djp__diag_init(&r.diag, DJP_LOG_WARN, rig_log, &r), 0);
+    djp_registry_options options = {.sharing = DJP_SHARE_FORK};
+    assert_int_equal(djp_registry_new(&r.registry, &options), 0);
+    djp_counter_add(fixture_numbered(fixture_family(r.registry, DJP_COUNTER, "f", 1), 1), 1);
+    djp__prometheus_http *probe = NULL, *foreign = NULL;
+    assert_int_equal(djp__prometheus_http_start(&probe, r.registry, "127.0.0.1", 0, &r.diag), 0);
+    int port = djp__prometheus_http_port(probe), hold[2], status = 0;
+    djp__prometheus_http_stop(probe);
+    assert_int_equal(pipe(hold), 0);
+    pid_t owner = fork_with_endpoint(r.registry, port, &r.diag, hold);
+    pid_t next = fork_with_endpoint(r.registry, port, &r.diag, hold);
+    assert_answer(port, "GET /metrics", "", "HTTP/1.1 200", "f_total");
+    kill(owner, SIGKILL);
+    assert_int_equal(waitpid(owner, &status, 0), owner);
+    assert_answers_soon(port);
+    assert_int_equal(
+        djp__prometheus_http_start(&r.listener, r.registry, "127.0.0.1", port, &r.diag), 0);
+    assert_int_equal(djp__prometheus_http_port(r.listener), port);
+    kill(next, SIGKILL);
+    assert_int_equal(waitpid(next, &status, 0), next);
+    assert_answers_soon(port);
+    assert_int_equal(r.warnings, 0);
+    /* a process of another service gets the warning */
+    djp_registry *other = fixture_registry(0, 0);
+    assert_int_equal(djp__prometheus_http_start(&foreign, other, "127.0.0.1", port, &r.diag),
+                     DJP_EIO);
+    assert_int_equal(r.warnings, 1);
+    djp_registry_free(other);
+    close(hold[0]);
+    close(hold[1]);
+    rig_stop(&r);
+}
+
 static void
 a_child_does_not_own_it(void **state)
 {
@@ -354,6 +430,7 @@ main(void)
         cmocka_unit_test(a_scrape_is_answered_while_slow_clients_hang),
         cmocka_unit_test(a_port_in_use_is_one_warning),
         cmocka_unit_test(hosts_may_be_written_in_brackets),
+        cmocka_unit_test(the_port_passes_on_when_its_owner_ends),
         cmocka_unit_test(a_child_does_not_own_it),
         cmocka_unit_test(failing_allocations_are_answered),
     };

@@ -20,7 +20,8 @@ static djp_registry *
 registry_with(djp_metrics_sharing sharing)
 {
     djp_registry *registry = NULL;
-    djp_registry_options options = {.reserve_bytes = 1 << 22, .sharing = sharing, .writers = 1};
+    djp_registry_options options = {
+        .reserve_bytes = 1 << 22, .sharing = sharing, .writers = sharing == DJP_SHARE_NONE};
     assert_int_equal(djp_registry_new(&registry, &options), 0);
     return registry;
 }
