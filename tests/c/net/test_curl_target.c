@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "djp/error.h"
+#include "heap.h"
 #include "net/curl_headers.h"
 #include "net/curl_target.h"
 #include "export/destination.h"
@@ -261,6 +262,65 @@ secrets_are_hidden_in_messages(void **state)
     assert_string_equal(empty, "");
 }
 
+static int
+init(djp__curl_target *target, const char *endpoint, djp_protocol protocol)
+{
+    djp__destination destination = destination_of(endpoint, protocol);
+    destination.https_proxy = destination.http_proxy = "http://proxy";
+    destination.no_proxy = "elsewhere";
+    memset(target, 0x55, sizeof *target);
+    int code = djp__curl_target_init(target, &destination);
+    if (code != 0) {
+        static const djp__curl_target empty = {0};
+        assert_memory_equal(target, &empty, sizeof empty);
+    } else {
+        assert_non_null(target->url);
+        assert_non_null(target->shown);
+        assert_non_null(target->proxy);
+        assert_non_null(target->no_proxy);
+    }
+    return code;
+}
+
+static void
+init_each(void)
+{
+    static const struct {
+        const char *endpoint;
+        djp_protocol protocol;
+        int code;
+    } cases[] = {{"https://u:p@gateway/otlp/", DJP_PROTOCOL_GRPC, 0},
+                 {"gateway:4317", DJP_PROTOCOL_GRPC, 0},
+                 {"http://gateway/v1/traces?a=b", DJP_PROTOCOL_HTTP_PROTOBUF, 0},
+                 {"unix:///run/socket", DJP_PROTOCOL_GRPC, 0},
+                 {"unix:/run/socket", DJP_PROTOCOL_HTTP_JSON, 0},
+                 {"ftp://gateway", DJP_PROTOCOL_GRPC, DJP_EINVAL},
+                 {"http://a b", DJP_PROTOCOL_GRPC, DJP_EINVAL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__curl_target target;
+        int code = DJP_ENOMEM, n = 0;
+        for (; code == DJP_ENOMEM; n++) {
+            djp__alloc_fail_after(n + 1);
+            code = init(&target, cases[i].endpoint, cases[i].protocol);
+            djp__alloc_fail_after(0);
+        }
+        assert_int_equal(code, cases[i].code);
+        djp__curl_target_fini(&target);
+        while (--n > 0) {
+            djp__alloc_fail_once(n);
+            assert_int_equal(init(&target, cases[i].endpoint, cases[i].protocol), DJP_ENOMEM);
+            djp__alloc_fail_after(0);
+        }
+    }
+}
+
+static void
+nothing_is_left_of_a_target(void **state)
+{
+    (void)state;
+    assert_int_equal(heap_growth(init_each, 20), 0);
+}
+
 int
 main(void)
 {
@@ -273,6 +333,7 @@ main(void)
         cmocka_unit_test(hosts_with_a_port_are_reached_without_a_proxy),
         cmocka_unit_test(headers_are_checked_line_by_line),
         cmocka_unit_test(secrets_are_hidden_in_messages),
+        cmocka_unit_test(nothing_is_left_of_a_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
