@@ -112,6 +112,35 @@ def our_metrics():
     return metrics
 
 
+def our_client():
+    """prometheus_client on the core."""
+    our_metrics()
+    from djp_telemetry import prometheus
+
+    return prometheus
+
+
+def inc_client():
+    return best("inc()", {"inc": our_client().Counter("bench_total", "x").inc})
+
+
+def labels_client():
+    return labelled(our_client().Counter("bench_total", "x", ["method", "endpoint", "status"]))
+
+
+def observe_client():
+    return observed(our_client().Histogram("bench_seconds", "x", buckets=BUCKETS))
+
+
+def scrape_client():
+    ours(backend="prom", exporter="none", cardinality_limit=20_000)
+    from djp_telemetry import prometheus
+
+    fill(prometheus.Counter("bench_total", "x", ["method", "endpoint", "status"]))
+    assert prometheus.generate_latest().count(b"bench_total{") == 10_000
+    return best("scrape()", {"scrape": prometheus.generate_latest}, 10, 3)
+
+
 def inc_ours():
     counter = our_metrics().Counter("bench_total", "x")
     return best("inc()", {"inc": counter.inc})

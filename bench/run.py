@@ -47,6 +47,10 @@ RATIOS = [
         18,
         None,
     ),
+    ("prometheus: Counter.inc()", "inc_client", "inc_peer", "prometheus_client", 15, None),
+    ("prometheus: labels(3).inc()", "labels_client", "labels_peer", "prometheus_client", 15, None),
+    ("prometheus: observe()", "observe_client", "observe_peer", "prometheus_client", 18, None),
+    ("prometheus: scrape, 10,000", "scrape_client", "scrape_peer", "prometheus_client", 50, None),
     ("scrape of 10,000 series", "scrape_ours", "scrape_peer", "prometheus_client", 50, None),
     (
         "request, added, 100 %",

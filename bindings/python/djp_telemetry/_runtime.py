@@ -39,6 +39,7 @@ class _Runtime:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.active = False
+        self.is_interim = False  # started by begin_sharing(); the next init() replaces it
         self.ending: Optional[threading.Event] = None  # set when the running shutdown is over
         self.ending_thread = 0
         self.delivered = True  # the result of that shutdown
@@ -164,6 +165,10 @@ def init(given: Mapping[str, Any]) -> None:
     messages: list[str] = []  # logged last: these lines need the fields that log correlation adds
     try:
         with _runtime.lock:
+            if _runtime.active and _runtime.is_interim:
+                impl.sdk_stop(0)
+                _runtime.active = False
+            _runtime.is_interim = False
             if not _runtime.active and _start(given, messages.append):
                 install_trace_correlation()
     except Exception as error:
@@ -173,6 +178,18 @@ def init(given: Mapping[str, Any]) -> None:
     for message in messages:
         warn_once(message)
     _tell_start()
+
+
+def begin_sharing() -> None:
+    """Records metrics, and nothing else, in the directory that the environment names, until init()
+    is called. For metrics of djp_telemetry.prometheus in a service that never calls it."""
+    with _runtime.lock:
+        if _runtime.active or _runtime.ending is not None or _loader.native is None:
+            return
+        _runtime.is_interim = True
+        options = {"enabled": True, "backend": "prom", "prometheus_port": 0}
+        hooks = {"log_correlation": False, "handle_sigterm": False, "log_level": "error"}
+        _start({**options, **hooks}, warn_once)
 
 
 def _tell_start() -> None:

@@ -3,8 +3,9 @@ telemetry starts. While telemetry is off, recording is a no-op that takes a few 
 
 from __future__ import annotations
 
+import gzip
 import logging
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ._loader import native
 
@@ -25,6 +26,33 @@ if native is None:
 else:
     Counter, Gauge, Histogram = native.Counter, native.Gauge, native.Histogram
     native._metrics_on_warning(_warn)
+
+
+# Adds what only Python has to a page of the core; set by djp_telemetry.prometheus.
+_complete: Optional[Callable[[bytes, str], bytes]] = None
+
+
+def expose_core(accept: Any = None, accept_encoding: Any = None) -> tuple[Any, str, bool]:
+    """As `expose_packed`, without the collectors of djp_telemetry.prometheus."""
+    if native is None:
+        return None, METRICS_CONTENT_TYPE, False
+    body, content_type, packed = native._metrics_expose(accept, accept_encoding)
+    return body, content_type, packed
+
+
+def _expose_all(accept: Any, accept_encoding: Any) -> tuple[Any, str, bool]:
+    body, content_type, _ = expose_core(accept)
+    if body is None or _complete is None:
+        return body, content_type, False
+    body = _complete(body, content_type)
+    encodings = accept_encoding
+    if isinstance(encodings, bytes):
+        encodings = encodings.decode("latin-1")
+    from .prometheus._negotiate import accepts_gzip
+
+    if not isinstance(encodings, str) or not accepts_gzip(encodings):
+        return body, content_type, False
+    return gzip.compress(body, 1), content_type, True
 
 
 def expose(accept: Any = None) -> tuple[Optional[bytes], str]:
@@ -51,10 +79,9 @@ def expose_packed(accept: Any, accept_encoding: Any) -> tuple[Optional[bytes], s
     Returns:
         The body, the content type, and whether the body is compressed.
     """
-    if native is None:
-        return None, METRICS_CONTENT_TYPE, False
-    body, content_type, packed = native._metrics_expose(accept, accept_encoding)
-    return body, content_type, packed
+    if _complete is None:
+        return expose_core(accept, accept_encoding)
+    return _expose_all(accept, accept_encoding)
 
 
 def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:

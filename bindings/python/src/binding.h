@@ -38,7 +38,8 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
     X(schema_url) X(timeout) X(get_span_context) X(trace_id) X(span_id) X(trace_flags) \
     X(trace_state) X(is_remote) X(status_code) X(to_header) X(span) X(get) X(set) X(items) \
     X(append) X(options) X(environ) X(service_name) X(warn) X(code) X(properties) X(keys) \
-    X(exceptions) X(format_exception) X(__qualname__) X(__module__) X(old_value) X(MISSING)
+    X(exceptions) X(format_exception) X(__qualname__) X(__module__) X(old_value) X(MISSING) \
+    X(_inc_rare) X(_dec_rare) X(_set_rare) X(_observe_rare) X(_labels_rare)
 /* clang-format on */
 enum {
 #define DJP_PY_WORD_INDEX(word) DJP_PY_WORD_##word,

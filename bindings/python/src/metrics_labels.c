@@ -6,28 +6,28 @@
 
 #include <string.h>
 
-enum { LABEL_SLOTS = 256, LABEL_WAYS = 2, LABEL_FAST_MAX = 4 };
-
-/* A slot holds the value objects, so that their addresses stay valid. */
-typedef struct label_slot {
-    PyObject *values[LABEL_FAST_MAX];
-    PyObject *child;
-} label_slot;
-
 typedef struct djp_py_label_cache {
     PyObject *children; /* dict: the str, or the tuple of str, -> child */
-    label_slot slots[LABEL_SLOTS];
+    djp_py_label_slot slots[DJP_PY_LABEL_SLOTS];
 } djp_py_label_cache;
 
 static void
-label_slot_clear(label_slot *slot)
+label_slot_clear(djp_py_label_slot *slot)
 {
-    label_slot old = *slot;
+    djp_py_label_slot old = *slot;
     memset(slot, 0, sizeof *slot);
-    for (int i = 0; i < LABEL_FAST_MAX; i++) {
+    for (int i = 0; i < DJP_PY_LABEL_FAST_MAX; i++) {
         Py_XDECREF(old.values[i]);
     }
     Py_XDECREF(old.child);
+}
+
+void
+djp_py_label_slots_clear(djp_py_label_slot *slots)
+{
+    for (int i = 0; i < DJP_PY_LABEL_SLOTS; i++) {
+        label_slot_clear(&slots[i]);
+    }
 }
 
 void
@@ -36,9 +36,7 @@ djp_py_label_cache_free(djp_py_label_cache *cache)
     if (cache == NULL) {
         return;
     }
-    for (int i = 0; i < LABEL_SLOTS; i++) {
-        label_slot_clear(&cache->slots[i]);
-    }
+    djp_py_label_slots_clear(cache->slots);
     Py_XDECREF(cache->children);
     PyMem_Free(cache);
 }
@@ -58,34 +56,6 @@ label_cache_of(djp_py_metric *metric)
     return metric->cache;
 }
 
-static inline size_t
-label_slot_index(PyObject *const *values, size_t count)
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++) {
-        hash = (hash ^ ((uintptr_t)values[i] >> 4)) * UINT64_C(0x9e3779b97f4a7c15);
-    }
-    return (size_t)(hash >> 40) & (LABEL_SLOTS - LABEL_WAYS);
-}
-
-/* Borrowed child or NULL. */
-static inline PyObject *
-label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *values,
-                size_t count)
-{
-    for (size_t way = 0; way < LABEL_WAYS; way++) {
-        const label_slot *slot = &cache->slots[index + way];
-        size_t same = 0;
-        while (same < count && slot->values[same] == values[same]) {
-            same++;
-        }
-        if (same == count) {
-            return slot->child;
-        }
-    }
-    return NULL;
-}
-
 /* 1 for values with a constant text; only these are compared by address. */
 static int
 label_is_constant(PyObject *value)
@@ -94,20 +64,20 @@ label_is_constant(PyObject *value)
            value == Py_None || PyFloat_CheckExact(value);
 }
 
-static void
-label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count,
-                 PyObject *child)
+void
+djp_py_label_slot_store(djp_py_label_slot *slots, size_t index, PyObject *const *values,
+                        size_t count, PyObject *child)
 {
     for (size_t i = 0; i < count; i++) {
         if (!label_is_constant(values[i])) {
             return;
         }
     }
-    label_slot *slot = &cache->slots[index];
+    djp_py_label_slot *slot = &slots[index];
     /* the newer one stays first, the older one moves to the second way */
     if (slot->child != NULL) {
-        label_slot_clear(&cache->slots[index + 1]);
-        cache->slots[index + 1] = *slot;
+        label_slot_clear(&slots[index + 1]);
+        slots[index + 1] = *slot;
         memset(slot, 0, sizeof *slot);
     }
     for (size_t i = 0; i < count; i++) {
@@ -188,9 +158,9 @@ label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
     if (cache == NULL) {
         return djp_py_metric_child(metric, NULL);
     }
-    size_t index = label_slot_index(values, count);
-    int fast = count <= LABEL_FAST_MAX, kept = 0;
-    PyObject *child = fast ? label_slot_find(cache, index, values, count) : NULL;
+    size_t index = djp_py_label_slot_index(values, count);
+    int fast = count <= DJP_PY_LABEL_FAST_MAX, kept = 0;
+    PyObject *child = fast ? djp_py_label_slot_find(cache->slots, index, values, count) : NULL;
     if (child != NULL) {
         return Py_NewRef(child);
     }
@@ -201,7 +171,7 @@ label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
     Py_XDECREF(texts);
     if (fast && kept && child != NULL && metric->cache != NULL &&
         metric->cache->children == children) {
-        label_slot_store(metric->cache, index, values, count, child);
+        djp_py_label_slot_store(metric->cache->slots, index, values, count, child);
     }
     Py_DECREF(children);
     return child != NULL ? child : label_nowhere(metric, "got a value without a text form");

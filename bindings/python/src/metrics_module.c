@@ -47,6 +47,7 @@ djp_py_metrics_rebind(djp_py_state *state)
         next = item->next != NULL ? djp_py_definition_ref(item->next) : NULL;
         djp_py_definition_unref(item);
     }
+    djp_py_metrics_bind_instruments(state);
 }
 
 /* _metrics_expose(accept, accept_encoding) -> (bytes, content type, whether they are gzip); the
@@ -220,7 +221,7 @@ metrics_init(PyObject *module, djp_py_state *state)
         return -1;
     }
     if (djp_py_metrics_add_types(module, state) < 0 ||
-        djp_py_metrics_add_guard(module, state) < 0) {
+        djp_py_metrics_add_guard(module, state) < 0 || djp_py_metrics_add_instrument(module) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, metrics_functions);
@@ -259,6 +260,7 @@ metrics_clear(djp_py_state *state)
         next = item->next; /* the definitions that still live are in no list now */
         item->previous = item->next = NULL;
     }
+    djp_py_metrics_discard_instruments(metrics);
     PyMem_Free(metrics);
     state->metrics = NULL;
 }

@@ -31,6 +31,42 @@ typedef struct djp_py_definition {
     struct djp_py_metric *declared; /* borrowed; NULL once that object is gone */
 } djp_py_definition;
 
+/* Children by the addresses of their label values: a table of two ways. A slot holds the value
+ * objects, so that their addresses stay valid. */
+enum { DJP_PY_LABEL_SLOTS = 256, DJP_PY_LABEL_WAYS = 2, DJP_PY_LABEL_FAST_MAX = 4 };
+typedef struct djp_py_label_slot {
+    PyObject *values[DJP_PY_LABEL_FAST_MAX];
+    PyObject *child;
+} djp_py_label_slot;
+
+static inline size_t
+djp_py_label_slot_index(PyObject *const *values, size_t count)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ ((uintptr_t)values[i] >> 4)) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return (size_t)(hash >> 40) & (DJP_PY_LABEL_SLOTS - DJP_PY_LABEL_WAYS);
+}
+
+/* Borrowed child or NULL. */
+static inline PyObject *
+djp_py_label_slot_find(const djp_py_label_slot *slots, size_t index, PyObject *const *values,
+                       size_t count)
+{
+    for (size_t way = 0; way < DJP_PY_LABEL_WAYS; way++) {
+        const djp_py_label_slot *slot = &slots[index + way];
+        size_t same = 0;
+        while (same < count && slot->values[same] == values[same]) {
+            same++;
+        }
+        if (same == count) {
+            return slot->child;
+        }
+    }
+    return NULL;
+}
+
 struct djp_py_label_cache;
 
 /* A Counter, Gauge or Histogram: the declared one (values NULL) or the child of one label set. */
@@ -47,6 +83,7 @@ typedef struct djp_py_metric {
 typedef struct djp_py_metrics_state {
     PyTypeObject *counter_type, *gauge_type, *histogram_type, *guard_type;
     djp_py_definition *definitions; /* list of all that live */
+    struct djp_py_instrument *instruments; /* list of those that may have a series */
     PyObject *callbacks; /* dict: gauge -> function, run before an exposition made from Python */
     PyObject *warn; /* function of one message, or NULL */
 } djp_py_metrics_state;
@@ -69,6 +106,10 @@ djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
 PyObject *djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *djp_py_metric_clear(PyObject *self, PyObject *ignored);
 void djp_py_label_cache_free(struct djp_py_label_cache *cache); /* accepts NULL */
+/* Keeps a child under the addresses of its values, if the text of each of them is constant. */
+void djp_py_label_slot_store(djp_py_label_slot *slots, size_t index, PyObject *const *values,
+                             size_t count, PyObject *child);
+void djp_py_label_slots_clear(djp_py_label_slot *slots);
 /* Finds the series of the current generation. */
 djp_series *djp_py_metric_bind(djp_py_metric *metric);
 /* Finds the series of all children that labels() has made, so that they are shown at zero. */
@@ -108,5 +149,12 @@ enum { DJP_PY_GUARD_TIME = 1, DJP_PY_GUARD_IN_PROGRESS = 2, DJP_PY_GUARD_EXCEPTI
  * NULL. */
 PyObject *djp_py_guard_new(djp_py_metric *metric, int kind, PyObject *exceptions);
 int djp_py_metrics_add_guard(PyObject *module, djp_py_state *state);
+
+/* ---- instrument.c ---- */
+int djp_py_metrics_add_instrument(PyObject *module);
+/* Binds all instruments to the active SDK: what they hold moves there. */
+void djp_py_metrics_bind_instruments(djp_py_state *state);
+/* At the end of the module: instruments that still live are in no list then. */
+void djp_py_metrics_discard_instruments(djp_py_metrics_state *metrics);
 
 #endif

@@ -170,6 +170,9 @@ int djp_series_is_overflow(const djp_series *series);
  * registry. Returns their number; 0 for other series and NULL. */
 size_t djp_series_bounds(const double **out, const djp_series *series);
 uint64_t djp_series_count(const djp_series *series); /* observations of a histogram */
+/* Writes the observations of each bucket of a histogram, the last one that of +Inf, at
+ * most `capacity`. Returns their number; 0 for other series, a removed one and NULL. */
+size_t djp_series_counts(uint64_t *out, size_t capacity, const djp_series *series);
 
 /* A format, and with all but DJP_TEXT_0_0_4 and DJP_OPENMETRICS_0_0_1 how it writes a
  * name with characters outside of [a-zA-Z0-9_:]; both values added. */

@@ -77,6 +77,20 @@ djp_series_value(const djp_series *series)
                                        : djp__bits_to_double(words[0]);
 }
 
+size_t
+djp_series_counts(uint64_t *out, size_t capacity, const djp_series *series)
+{
+    if (series == NULL || series->type != DJP_HISTOGRAM || !djp__series_is_live(series)) {
+        return 0;
+    }
+    size_t count = series->bucket_count + (size_t)1;
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        out[i] = djp__series_u64(series->family->registry, series->family->entry, series->entry,
+                                 (uint32_t)(1 + i));
+    }
+    return count;
+}
+
 uint64_t
 djp_series_count(const djp_series *series)
 {

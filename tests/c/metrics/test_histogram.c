@@ -84,6 +84,25 @@ infinite_values_are_counted_but_not_summed(void **state)
 }
 
 static void
+the_counts_of_all_buckets_are_read(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    double bounds[] = {1, 2};
+    djp_series *series = histogram_of(r, "h", bounds, 2);
+    djp_histogram_observe(series, 1);
+    djp_histogram_observe(series, 5);
+    djp_histogram_observe(series, 6);
+    uint64_t counts[4] = {9, 9, 9, 9};
+    assert_int_equal(djp_series_counts(counts, 2, series), 3);
+    assert_true(counts[0] == 1 && counts[1] == 0 && counts[2] == 9);
+    assert_int_equal(djp_series_counts(counts, 4, series), 3);
+    assert_true(counts[2] == 2 && counts[3] == 9);
+    assert_int_equal(djp_series_counts(counts, 4, NULL), 0);
+    djp_registry_free(r);
+}
+
+static void
 exemplars_come_from_sampled_spans_only(void **state)
 {
     (void)state;
@@ -177,6 +196,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_fall_into_the_right_bucket),
         cmocka_unit_test(infinite_values_are_counted_but_not_summed),
+        cmocka_unit_test(the_counts_of_all_buckets_are_read),
         cmocka_unit_test(exemplars_come_from_sampled_spans_only),
         cmocka_unit_test(exemplars_are_never_torn),
     };

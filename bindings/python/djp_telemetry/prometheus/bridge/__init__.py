@@ -1,0 +1,1 @@
+"""Ways of a registry to other systems."""

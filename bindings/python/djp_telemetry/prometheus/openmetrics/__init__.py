@@ -1,0 +1,1 @@
+"""OpenMetrics: its exposition and its parser."""
