@@ -352,21 +352,22 @@ instrument_open(PyObject *object, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* (sum, counts of the buckets) of one moment. */
 static PyObject *
-instrument_counts(instrument *self)
+instrument_read_histogram(instrument *self, djp_series *series)
 {
     size_t count = self->bound_count + 1;
-    djp_series *series = djp_py_instrument_series(self);
+    double sum = self->value;
     uint64_t *counts = PyMem_Calloc(count, sizeof *counts);
     PyObject *tuple = counts != NULL ? PyTuple_New((Py_ssize_t)count) : NULL;
     if (tuple == NULL) {
         PyMem_Free(counts);
         return PyErr_NoMemory();
     }
-    if (series != NULL) {
-        djp_series_counts(counts, count, series);
-    } else {
+    if (series == NULL) {
         memcpy(counts, self->counts, count * sizeof *counts);
+    } else if (djp_series_counts(&sum, counts, count, series) == 0) {
+        sum = 0; /* removed */
     }
     for (size_t i = 0; i < count && tuple != NULL; i++) {
         PyObject *number = PyLong_FromUnsignedLongLong(counts[i]);
@@ -377,22 +378,20 @@ instrument_counts(instrument *self)
         }
     }
     PyMem_Free(counts);
-    return tuple;
+    return tuple != NULL ? Py_BuildValue("(dN)", sum, tuple) : NULL;
 }
 
-/* _read() -> value, or (sum, counts of the buckets) of a histogram, of one moment. */
+/* _read() -> value, or (sum, counts of the buckets) of a histogram. */
 static PyObject *
 instrument_read(PyObject *object, PyObject *ignored)
 {
     (void)ignored;
     instrument *self = (instrument *)object;
     djp_series *series = djp_py_instrument_series(self);
-    double value = series != NULL ? djp_series_value(series) : self->value;
-    if (self->kind != DJP_HISTOGRAM) {
-        return PyFloat_FromDouble(value);
+    if (self->kind == DJP_HISTOGRAM) {
+        return instrument_read_histogram(self, series);
     }
-    PyObject *counts = instrument_counts(self);
-    return counts != NULL ? Py_BuildValue("(dN)", value, counts) : NULL;
+    return PyFloat_FromDouble(series != NULL ? djp_series_value(series) : self->value);
 }
 
 /* _core: the metric that the instrument records in, or None while it holds its numbers itself. */

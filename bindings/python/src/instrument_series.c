@@ -1,41 +1,21 @@
-/* The series of the instruments: each is bound when telemetry starts, and what it held until then
- * moves.
- */
+/* The series of the instruments: each is bound when telemetry starts, and what it held until
+ * then moves. */
 #include "instrument.h"
 
-static void
-instrument_series_move_histogram(djp_py_instrument *self, djp_series *series,
-                                 djp_registry *registry)
-{
-    djp_shard *shard = NULL;
-    size_t chunk = 0, index = 0;
-    if (djp_shard_new(&shard, registry, 0) < 0) {
-        return;
-    }
-    if (djp_shard_bind(&chunk, &index, shard, series) == 0) {
-        double *place = djp_shard_chunk(shard, chunk) + index;
-        place[1] = self->value;
-        for (size_t i = 0; i <= self->bound_count; i++) {
-            place[2 + i] = (double)self->counts[i];
-            self->counts[i] = 0;
-        }
-    }
-    djp_shard_end(shard);
-    djp_shard_unref(shard);
-}
+#include <string.h>
 
 /* Adds what the instrument holds to its series. */
 static void
 instrument_series_move(djp_py_instrument *self)
 {
-    djp_sdk *sdk = ((djp_py_sdk *)self->sdk)->sdk;
     self->is_held = 0;
     if (self->kind == DJP_COUNTER) {
         djp_counter_add(self->series, self->value);
     } else if (self->kind == DJP_GAUGE) {
         djp_gauge_set(self->series, self->value);
     } else if (self->counts != NULL) {
-        instrument_series_move_histogram(self, self->series, djp_sdk_registry(sdk));
+        djp_histogram_add(self->series, self->counts, self->bound_count + 1, self->value);
+        memset(self->counts, 0, (self->bound_count + 1) * sizeof *self->counts);
     }
     self->value = 0;
 }

@@ -151,6 +151,10 @@ void djp_histogram_observe(djp_series *series, double value);
 /* Adds an exemplar if context (borrowed) is valid and sampled. */
 void djp_histogram_observe_with_context(djp_series *series, double value,
                                         const djp_span_context *context);
+/* Adds observations that were counted elsewhere: of each bucket, the last one that of
+ * +Inf, and their sum. Another number of buckets is dropped. */
+void
+djp_histogram_add(djp_series *series, const uint64_t *counts, size_t count, double sum);
 /* Adds an exemplar, without a recording, for a value that is counted elsewhere, as in a
  * shard (djp/shard.h). */
 void djp_series_add_exemplar(djp_series *series, double value,
@@ -170,9 +174,11 @@ int djp_series_is_overflow(const djp_series *series);
  * registry. Returns their number; 0 for other series and NULL. */
 size_t djp_series_bounds(const double **out, const djp_series *series);
 uint64_t djp_series_count(const djp_series *series); /* observations of a histogram */
-/* Writes the observations of each bucket of a histogram, the last one that of +Inf, at
- * most `capacity`. Returns their number; 0 for other series, a removed one and NULL. */
-size_t djp_series_counts(uint64_t *out, size_t capacity, const djp_series *series);
+/* Sets the sum of a histogram and the observations of each bucket, the last one that of
+ * +Inf, at most `capacity`. Returns the number of buckets; 0, and sets nothing, for
+ * other series, a removed one and NULL. */
+size_t djp_series_counts(double *sum, uint64_t *out, size_t capacity,
+                         const djp_series *series);
 
 /* A format, and with all but DJP_TEXT_0_0_4 and DJP_OPENMETRICS_0_0_1 how it writes a
  * name with characters outside of [a-zA-Z0-9_:]; both values added. */

@@ -78,15 +78,17 @@ djp_series_value(const djp_series *series)
 }
 
 size_t
-djp_series_counts(uint64_t *out, size_t capacity, const djp_series *series)
+djp_series_counts(double *sum, uint64_t *out, size_t capacity, const djp_series *series)
 {
     if (series == NULL || series->type != DJP_HISTOGRAM || !djp__series_is_live(series)) {
         return 0;
     }
+    uint64_t words[DJP__SEGMENT_FOLD_MAX];
     size_t count = series->bucket_count + (size_t)1;
+    djp__stripe_sum(words, series->family->registry, series->family->entry, series->entry);
+    *sum = djp__bits_to_double(words[0]);
     for (size_t i = 0; i < count && i < capacity; i++) {
-        out[i] = djp__series_u64(series->family->registry, series->family->entry, series->entry,
-                                 (uint32_t)(1 + i));
+        out[i] = words[1 + i];
     }
     return count;
 }

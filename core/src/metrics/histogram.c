@@ -64,6 +64,25 @@ djp_histogram_observe_with_context(djp_series *series, double value,
 }
 
 void
+djp_histogram_add(djp_series *series, const uint64_t *counts, size_t count, double sum)
+{
+    if (series == NULL) {
+        return;
+    }
+    if (series->type != DJP_HISTOGRAM || count != series->bucket_count + (size_t)1 || isnan(sum) ||
+        !djp__series_is_live(series)) {
+        djp__series_drop(series);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (counts[i] > 0) {
+            djp__add_relaxed(&series->values[1 + i], counts[i]);
+        }
+    }
+    djp__value_add_double(&series->values[0], sum);
+}
+
+void
 djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context)
 {
     if (series != NULL && series->type == DJP_HISTOGRAM && !isnan(value) &&

@@ -94,11 +94,18 @@ the_counts_of_all_buckets_are_read(void **state)
     djp_histogram_observe(series, 5);
     djp_histogram_observe(series, 6);
     uint64_t counts[4] = {9, 9, 9, 9};
-    assert_int_equal(djp_series_counts(counts, 2, series), 3);
-    assert_true(counts[0] == 1 && counts[1] == 0 && counts[2] == 9);
-    assert_int_equal(djp_series_counts(counts, 4, series), 3);
+    double sum = 0;
+    assert_int_equal(djp_series_counts(&sum, counts, 2, series), 3);
+    assert_true(sum == 12 && counts[0] == 1 && counts[1] == 0 && counts[2] == 9);
+    assert_int_equal(djp_series_counts(&sum, counts, 4, series), 3);
     assert_true(counts[2] == 2 && counts[3] == 9);
-    assert_int_equal(djp_series_counts(counts, 4, NULL), 0);
+    assert_int_equal(djp_series_counts(&sum, counts, 4, NULL), 0);
+    djp_histogram_add(series, (uint64_t[]){1, 2, 3}, 3, 0.5);
+    djp_histogram_add(series, (uint64_t[]){1, 2, 3}, 2, 0.5);
+    djp_histogram_add(series, (uint64_t[]){1, 2, 3}, 3, NAN);
+    djp_histogram_add(NULL, NULL, 0, 1);
+    assert_int_equal(djp_series_counts(&sum, counts, 4, series), 3);
+    assert_true(sum == 12.5 && counts[0] == 2 && counts[1] == 2 && counts[2] == 5);
     djp_registry_free(r);
 }
 

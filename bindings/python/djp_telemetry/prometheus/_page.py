@@ -164,6 +164,8 @@ def complete(body: bytes, content_type: str) -> bytes:
     from .openmetrics import exposition as openmetrics
 
     is_openmetrics = content_type.startswith("application/openmetrics-text")
+    if not is_openmetrics and not content_type.startswith("text/plain"):
+        return body  # protobuf
     family_text = openmetrics.family_text if is_openmetrics else exposition.family_text
     part = REGISTRY._core.part(body, is_openmetrics)
     registered = REGISTRY._collect_registered(frozenset(part[1]))
