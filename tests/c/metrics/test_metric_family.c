@@ -1,5 +1,6 @@
 /* Delimited MetricFamily messages, field by field. The official protobuf library decodes them in
- * tests/python. */
+ * tests/python. Compiled in, for the spans of buckets. */
+#include "metrics/metric_family.c"
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -205,6 +206,51 @@ the_target_is_a_gauge_of_one(void **state)
     djp_registry_free(r);
 }
 
+static int64_t
+family_signed(family_field field)
+{
+    return (int64_t)(field.value >> 1) ^ -(int64_t)(field.value & 1);
+}
+
+/* A gap of two buckets stays in a span. Indexes are one higher than in the SDK. */
+static void
+buckets_are_written_in_spans(void **state)
+{
+    static const struct {
+        djp__exponential_side side;
+        size_t spans, deltas;
+        int64_t values[16]; /* offset and size of each span, then the deltas */
+    } cases[] = {
+        {{0, 0, {0}}, 0, 0, {0}},
+        {{0, 1, {7}}, 1, 1, {1, 1, 7}},
+        {{-3, 4, {2, 0, 0, 5}}, 1, 4, {-2, 4, 2, -2, 0, 5}},
+        {{-3, 5, {2, 0, 0, 0, 5}}, 2, 2, {-2, 1, 3, 1, 2, 3}},
+        {{9, 8, {0, 1, 4, 0, 0, 0, 0, 3}}, 2, 3, {11, 2, 4, 1, 1, 3, -1}},
+        {{0, 4, {1, 0, 0, 0}}, 1, 1, {1, 1, 1}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const int64_t *wanted = cases[i].values;
+        metric_family_writer w = {.out = NULL};
+        djp__buf_init(&w.value, 0);
+        djp__buf_init(&w.part, 0);
+        metric_family_side(&w, &cases[i].side, 12, 13);
+        djp_text made = {w.value.data, w.value.size};
+        assert_int_equal(family_count(made, 12), cases[i].spans);
+        assert_int_equal(family_count(made, 13), cases[i].deltas);
+        for (size_t n = 0; n < cases[i].spans; n++) {
+            djp_text span = family_get(made, 12, n).bytes;
+            assert_int_equal(family_signed(family_get(span, 1, 0)), *wanted++);
+            assert_int_equal(family_get(span, 2, 0).value, *wanted++);
+        }
+        for (size_t n = 0; n < cases[i].deltas; n++) {
+            assert_int_equal(family_signed(family_get(made, 13, n)), *wanted++);
+        }
+        djp__buf_fini(&w.value);
+        djp__buf_fini(&w.part);
+    }
+}
+
 /* Without memory an exposition fails as a whole. */
 static void
 no_half_exposition_without_memory(void **state)
@@ -239,6 +285,7 @@ main(void)
         cmocka_unit_test(every_kind_of_family),
         cmocka_unit_test(families_without_series_are_left_out),
         cmocka_unit_test(the_target_is_a_gauge_of_one),
+        cmocka_unit_test(buckets_are_written_in_spans),
         cmocka_unit_test(no_half_exposition_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

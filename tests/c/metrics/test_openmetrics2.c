@@ -1,5 +1,6 @@
 /* OpenMetrics 2.0, to the byte but for the start times. A parser of its grammar reads the awkward
- * labels and values in tests/python. */
+ * labels and values in tests/python. Compiled in, for the spans of buckets. */
+#include "metrics/openmetrics2.c"
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -90,12 +91,37 @@ an_empty_registry_and_its_target(void **state)
     djp_registry_free(r);
 }
 
+/* Bucket i ends at base^i, so that indexes are one higher than in the SDK. */
+static void
+spans_count_from_the_end_of_the_one_before(void **state)
+{
+    static const struct {
+        djp__exponential_side side;
+        const char *text;
+    } cases[] = {
+        {{0, 0, {0}}, ""},
+        {{0, 1, {7}}, ",positive_spans:[1:1],positive_buckets:[7]"},
+        {{-3, 5, {2, 0, 0, 5, 1}}, ",positive_spans:[-2:1,2:2],positive_buckets:[2,5,1]"},
+        {{4, 6, {0, 1, 0, 1, 0, 0}}, ",positive_spans:[6:1,1:1],positive_buckets:[1,1]"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__buf out;
+        djp__buf_init(&out, 0);
+        openmetrics2_side(&out, "positive", &cases[i].side);
+        djp__buf_char(&out, '\0');
+        assert_string_equal(out.data, cases[i].text);
+        djp__buf_fini(&out);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_to_the_byte),
         cmocka_unit_test(an_empty_registry_and_its_target),
+        cmocka_unit_test(spans_count_from_the_end_of_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

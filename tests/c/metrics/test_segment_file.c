@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -139,6 +140,22 @@ a_file_in_use_is_not_begun_again(void **state)
     djp__segment_fini(&user);
 }
 
+/* Another process that never lets go of the lock delays a start, and does not prevent it. */
+static void
+a_lock_is_not_waited_for_without_end(void **state)
+{
+    (void)state;
+    djp__segment first = opened(), second;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_not_equal(try_open(&second), 0);
+    close(fd);
+    assert_int_equal(try_open(&second), 0);
+    djp__segment_file_ready(&second);
+    djp__segment_fini(&second);
+    djp__segment_fini(&first);
+}
+
 static void
 other_files_are_refused(void **state)
 {
@@ -233,6 +250,7 @@ main(void)
         IN_DIRECTORY(a_second_opening_finds_the_first),
         IN_DIRECTORY(a_damaged_or_old_file_is_begun_again),
         IN_DIRECTORY(a_file_in_use_is_not_begun_again),
+        IN_DIRECTORY(a_lock_is_not_waited_for_without_end),
         IN_DIRECTORY(other_files_are_refused),
         IN_DIRECTORY(a_removed_file_is_noticed_and_not_extended),
         IN_DIRECTORY(a_limit_of_the_process_fills_the_segment),
