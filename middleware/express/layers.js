@@ -4,7 +4,7 @@
 // returned.
 
 const { learnt } = require('./probe.js');
-const { writtenMounts } = require('./written.js');
+const { writtenMounts } = require('./mount_path.js');
 
 const INFO = Symbol('djp_telemetry.layer');
 const LIST_MAX = 100;

@@ -39,11 +39,12 @@ test('the entry point has the whole surface and needs nothing of Node', () => {
   const source = [
     'noop_entry.js',
     'noop.js',
-    'passthrough.js',
+    'w3c_trace_context.js',
     'carrier.js',
-    'baggage_text.js',
+    'w3c_baggage.js',
   ].map((name) => fs.readFileSync(path.join(ROOT, 'bindings/node/lib', name), 'utf8'));
-  const own = /require\('(?!\.\/((noop|passthrough|carrier|baggage_text)\.js|noop_status\.json))/;
+  const own =
+    /require\('(?!\.\/((noop|carrier|w3c_trace_context|w3c_baggage)\.js|noop_status\.json))/;
   for (const text of source) {
     assert.doesNotMatch(text, own);
     assert.doesNotMatch(text, /process\.|Buffer/);

@@ -3,11 +3,8 @@
 // core. Incoming context is propagated unchanged, and log lines have its ids.
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-
-const passthrough = require('../../bindings/node/lib/passthrough.js');
 const { ENTRY, run } = require('./programs.js');
 
 const LIB = path.dirname(ENTRY);
@@ -116,27 +113,6 @@ test('a span from before recording was switched off is not ended by a later one'
         outer.isRecording()]));
     });`);
   assert.deepEqual(JSON.parse(done.stdout), [true, false, true]);
-});
-
-test('without the core, headers are read by the same rules as with it', () => {
-  const values = (headers, name) =>
-    headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
-  let count = 0;
-  for (const file of ['traceparent.json', 'tracestate.json']) {
-    const { cases } = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors', file), 'utf8'));
-    for (const { requests, case: name } of cases) {
-      for (const { headers, continued, flags, tracestate } of requests) {
-        const found = passthrough.extract(
-          values(headers, 'traceparent'),
-          values(headers, 'tracestate'),
-        );
-        assert.equal(found === null ? null : found.traceId, continued, name);
-        if (found !== null) assert.deepEqual([found.flags, found.state], [flags, tracestate], name);
-        count++;
-      }
-    }
-  }
-  assert.ok(count > 60);
 });
 
 test('baggage that a program sets travels without the core, too', async () => {

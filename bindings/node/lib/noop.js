@@ -3,8 +3,8 @@
 // never throws, and propagates trace context. Uses no Node API, so it also loads in an edge
 // runtime.
 
-const baggage = require('./baggage_text.js');
-const passthrough = require('./passthrough.js');
+const baggage = require('./w3c_baggage.js');
+const traceContext = require('./w3c_trace_context.js');
 
 const nothing = () => undefined;
 const none = () => null;
@@ -38,9 +38,9 @@ module.exports = {
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),
   sdkStopSync: none,
-  extract: passthrough.extract,
+  extract: traceContext.extract,
   extractInto: none,
-  traceparentWrite: passthrough.traceparentWrite,
+  traceparentWrite: traceContext.traceparentWrite,
   tracestateParse: none,
   tracestateSet: none,
   tracestateGet: none,

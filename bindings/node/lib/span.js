@@ -9,7 +9,7 @@ const { writeRecord, writeValue, eachEntry } = require('./values.js');
 const { hexWord, wordsOf } = require('./ids.js');
 const { timeOf } = require('./time.js');
 const exception = require('./exception.js');
-const known = require('./known.js');
+const shared = require('./shared_context.js');
 
 const { generations, NO_SLOT, OP } = log;
 const SAMPLED = 1;
@@ -171,7 +171,7 @@ function contextOf(span) {
   const context = { traceId: span.traceId, spanId: span.spanId, traceFlags: span.flags };
   if (span.state !== '') context.traceState = span.state;
   if (isRemote(span)) context.isRemote = true;
-  else if (span.local !== 0) known.note(span);
+  else if (span.local !== 0) shared.note(span);
   return context;
 }
 
@@ -249,16 +249,16 @@ function spanOf(object) {
     state,
     null,
   );
-  if (context.isRemote !== true) settleNear(span, known.find(trace, id));
+  if (context.isRemote !== true) settleNear(span, shared.find(trace, id));
   return span;
 }
 
-/** Returns a local context: of the span at this place of known.js, or an unknown one (-1). */
+/** Returns a local context: of the span at this place of shared_context, or an unknown one (-1). */
 function settleNear(span, at) {
   span.generation = NEAR;
   if (at < 0) return;
-  span.local = known.localAt(at);
-  span.generation = known.generationAt(at) === NOT_RECORDED ? NOT_RECORDED : -1;
+  span.local = shared.localAt(at);
+  span.generation = shared.generationAt(at) === NOT_RECORDED ? NOT_RECORDED : -1;
 }
 
 /** Returns a tracestate as text, also of an object with serialize(). */

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "metrics/gauge.h"
+#include "metrics/metric_name.h"
 #include "metrics/number.h"
 #include "metrics/registry.h"
-#include "metrics/spelling.h"
 #include "metrics/builtin_table.h"
 #include "metrics/text.h"
 
@@ -475,10 +475,10 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
         return DJP_EINVAL;
     }
     *out = NULL;
-    djp__metric_spelling spelling;
-    int result = djp__spelling_init(&spelling, options);
+    djp__metric_name named;
+    int result = djp__metric_name_init(&named, options);
     if (result == 0) {
-        djp_family_options *spelled = &spelling.options;
+        djp_family_options *spelled = &named.options;
         const djp__builtin_definition *documented = djp__builtin_documented(spelled);
         if (documented != NULL) {
             spelled->name = documented->alias && strcmp(spelled->name, documented->alias) == 0
@@ -492,7 +492,7 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
         result =
             family_check(spelled) < 0 ? DJP_EINVAL : family_get(out, registry, spelled, documented);
     }
-    djp__spelling_fini(&spelling);
+    djp__metric_name_fini(&named);
     return result;
 }
 

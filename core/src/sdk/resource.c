@@ -11,7 +11,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "djp/version.h"
-#include "metrics/spelling.h"
+#include "metrics/metric_name.h"
 #include "metrics/text.h"
 #include "sdk/sdk.h"
 
@@ -238,7 +238,7 @@ resource_label_names(sdk_resource__list *list)
             return NULL;
         }
         names[i] =
-            (djp_text){name, key.size > DJP_LABEL_SIZE_MAX ? 0 : djp__spelling_label(name, key)};
+            (djp_text){name, key.size > DJP_LABEL_SIZE_MAX ? 0 : djp__metric_name_label(name, key)};
     }
     return names;
 }

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 test('without the core, baggage is read and written as with it', () => {
-  const text = require('../../bindings/node/lib/baggage_text.js');
+  const text = require('../../bindings/node/lib/w3c_baggage.js');
   const { cases } = JSON.parse(
     fs.readFileSync(path.join(__dirname, '../vectors/baggage.json'), 'utf8'),
   );

@@ -5,7 +5,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EXPRESS } = require('./http_driver.js');
 const { answer, eachApp: each, templatesOf } = require('./express_driver.js');
-const { writtenMounts } = require('../../middleware/express/written.js');
+const { writtenMounts } = require('../../middleware/express/mount_path.js');
 
 const FOUR = EXPRESS.filter((version) => !version.five);
 

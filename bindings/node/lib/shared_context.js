@@ -55,4 +55,4 @@ function find(trace, id) {
 const localAt = (at) => table[at + 6];
 const generationAt = (at) => table[at + 7];
 
-module.exports = require('./one.js')('known', { find, generationAt, localAt, note });
+module.exports = require('./one.js')('shared_context', { find, generationAt, localAt, note });

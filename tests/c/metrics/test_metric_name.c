@@ -3,7 +3,7 @@
 #include "metrics_fixture.h"
 
 #include "json.h"
-#include "metrics/spelling.h"
+#include "metrics/metric_name.h"
 
 static djp_metric_type
 type_of(const json *given)
@@ -219,7 +219,7 @@ labels_of_keys(void **state)
                                            {"..a", "_a"},  {"a__b", "a__b"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[64];
-        size_t size = djp__spelling_label(out, (djp_text){cases[i][0], strlen(cases[i][0])});
+        size_t size = djp__metric_name_label(out, (djp_text){cases[i][0], strlen(cases[i][0])});
         out[size] = '\0';
         assert_string_equal(out, cases[i][1]);
     }
