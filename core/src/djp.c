@@ -121,6 +121,7 @@
 #include "net/grpc_response.c"
 #include "net/curl_global.c"
 #include "net/curl_headers.c"
+#include "net/proxy.c"
 #include "net/curl_target.c"
 #include "net/tls_material.c"
 #include "net/curl_trust.c"

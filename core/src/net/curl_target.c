@@ -2,7 +2,6 @@
  * connect. */
 #include "net/curl_target.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
@@ -10,87 +9,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "djp/error.h"
-
-int
-djp__curl_host_is_loopback(const char *host)
-{
-    static const char suffix[] = ".localhost";
-    char text[64];
-    unsigned char address[16];
-    size_t size = strlen(host);
-    if (strcasecmp(host, "localhost") == 0) {
-        return 1;
-    }
-    if (size >= sizeof suffix && strcasecmp(host + size - (sizeof suffix - 1), suffix) == 0) {
-        return 1;
-    }
-    if (inet_pton(AF_INET, host, address) == 1) {
-        return address[0] == 127;
-    }
-    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
-        host++;
-        size -= 2;
-    }
-    if (size >= sizeof text) {
-        return 0;
-    }
-    memcpy(text, host, size);
-    text[size] = '\0';
-    static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return inet_pton(AF_INET6, text, address) == 1 &&
-           memcmp(address, loopback, sizeof loopback) == 0;
-}
-
-/* Whether a host equals an entry or is a subdomain of it; a leading dot of the entry is ignored. */
-static int
-curl_target_is_below(djp_text host, djp_text entry)
-{
-    if (entry.size > 0 && entry.data[0] == '.') {
-        entry.data++;
-        entry.size--;
-    }
-    size_t before = host.size - entry.size;
-    return entry.size > 0 && entry.size <= host.size &&
-           strncasecmp(host.data + before, entry.data, entry.size) == 0 &&
-           (before == 0 || host.data[before - 1] == '.');
-}
-
-/* An entry host:port, which libcurl does not support. It handles the others. */
-static int
-curl_target_is_excepted(djp_text entry, djp_text host, const char *port)
-{
-    size_t size = entry.size;
-    while (size > 0 && entry.data[size - 1] >= '0' && entry.data[size - 1] <= '9') {
-        size--;
-    }
-    if (size < 2 || size == entry.size || entry.data[size - 1] != ':' ||
-        !djp__text_equal((djp_text){entry.data + size, entry.size - size}, port)) {
-        return 0;
-    }
-    djp_text name = {entry.data, size - 1};
-    int is_bare_ipv6 = memchr(name.data, ':', name.size) != NULL && name.data[0] != '[';
-    return !is_bare_ipv6 && (djp__text_equal(name, "*") || curl_target_is_below(host, name));
-}
-
-static int
-curl_target_is_direct(const char *list, const char *host, const char *port)
-{
-    djp_text rest = djp__text(list), entry;
-    while (djp__text_split(&entry, &rest, ',')) {
-        if (curl_target_is_excepted(djp__text_trim(entry), djp__text(host), port)) {
-            return 1;
-        }
-    }
-    return 0;
-}
+#include "net/proxy.h"
 
 static int
 curl_target_set_proxy(djp__curl_target *target, const djp__destination *destination,
                       const char *host, const char *port)
 {
     const char *proxy = target->is_https ? destination->https_proxy : destination->http_proxy;
-    int direct = target->unix_socket || djp__curl_host_is_loopback(host) ||
-                 curl_target_is_direct(destination->no_proxy, host, port);
+    int direct = target->unix_socket || djp__proxy_is_direct(destination->no_proxy, host, port);
     target->proxy = djp__strdup(direct || proxy == NULL ? "" : proxy);
     target->no_proxy = djp__strdup(direct                  ? "*"
                                    : destination->no_proxy ? destination->no_proxy

@@ -19,7 +19,5 @@ typedef struct djp__curl_target {
  * https, or DJP_ENOMEM. The caller releases target with _fini. */
 int djp__curl_target_init(djp__curl_target *target, const djp__destination *destination);
 void djp__curl_target_fini(djp__curl_target *target);
-/* 1 for localhost, *.localhost, 127.0.0.0/8 and ::1 (with or without brackets). */
-int djp__curl_host_is_loopback(const char *host);
 
 #endif
