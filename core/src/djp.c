@@ -196,6 +196,8 @@
 #include "sdk/fork.c"
 #include "sdk/resource.c"
 #include "sdk/traces.c"
+#include "sdk/metrics.c"
+#include "sdk/metrics_exporters.c"
 #include "sdk/tasks.c"
 #include "sdk/shutdown.c"
 #include "sdk/sdk_metrics.c"

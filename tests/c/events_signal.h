@@ -256,6 +256,7 @@ static const djp__signal events_signal = {
     .name = "logs",
     .item_name = "events",
     .item = "log",
+    .processor = "batching",
     .route = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
               events_decode_partial},
     .drain = &events_drain,

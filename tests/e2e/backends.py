@@ -201,7 +201,8 @@ class Collector(Program):
     given.
 
     `branches` are further ways of the same spans, each through its own processors into its own
-    file; `connectors` make metrics of them, into metrics.jsonl."""
+    file; `connectors` make metrics of them, into metrics.jsonl. Received metrics are written to
+    pushed.jsonl."""
 
     def __init__(
         self,
@@ -239,6 +240,14 @@ class Collector(Program):
                 "telemetry": {"metrics": {"level": "none"}},
                 "pipelines": {"traces": {"receivers": ["otlp"], "exporters": list(exporters)}},
             },
+        }
+        exporters["file/pushed"] = {
+            "path": str(folder / "pushed.jsonl"),
+            "flush_interval": "100ms",
+        }
+        config["service"]["pipelines"]["metrics/pushed"] = {
+            "receivers": ["otlp"],
+            "exporters": ["file/pushed"],
         }
         self.add_branches(config, folder, branches, connectors)
         (folder / "collector.yaml").write_text(json.dumps(config))
@@ -290,11 +299,14 @@ class Collector(Program):
                     ]
         return found
 
-    def metrics(self):
-        """Every metric in the file of the connectors' metrics, in order."""
-        file = self.folder / "metrics.jsonl"
+    def metrics(self, name: str = "metrics"):
+        """Every metric in the file of the connectors' metrics, or of those pushed, in order."""
+        return [metric for _, metric in self.metrics_with_resources(name)]
+
+    def metrics_with_resources(self, name: str):
+        file = self.folder / f"{name}.jsonl"
         return [
-            metric
+            (resource["resource"].get("attributes", []), metric)
             for line in (file.read_text().splitlines() if file.exists() else [])
             for resource in json.loads(line).get("resourceMetrics", [])
             for scope in resource["scopeMetrics"]

@@ -10,7 +10,11 @@ import threading
 import grpc
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-METHODS = (METHOD, "/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+METHODS = (
+    METHOD,
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+)
 
 
 @dataclasses.dataclass

@@ -262,10 +262,51 @@ export interface TelemetryOptions {
   /** Most attributes of a link. Values: attributes, 0 or more. Default: 128. */
   linkAttributeCountLimit?: number | string;
   /**
-   * Records metrics if the backend is prom or hybrid. `OTEL_METRICS_EXPORTER` accepts none and
-   * prometheus. Default: true.
+   * Records metrics if the backend is prom or hybrid. Without a value: not if `metrics_exporter` is
+   * none. Default: true.
    */
   metricsEnabled?: boolean | string;
+  /**
+   * Destination of metrics: otlp, console (standard output), file (OTLP JSON lines), prometheus
+   * (they are scraped, and nothing is sent) or none; or several, separated by commas. Metrics can
+   * be scraped with each of them but none. Without a value: otlp if `metrics_endpoint` is set,
+   * otherwise prometheus. Values: otlp, console, file, none, prometheus. Default: prometheus.
+   */
+  metricsExporter?: 'otlp' | 'console' | 'file' | 'none' | 'prometheus' | (string & {});
+  /**
+   * Time between two exports of metrics. The OTEL variable is in milliseconds. Values: seconds, 0.1
+   * to 31,536,000. Default: 60.
+   */
+  metricExportInterval?: number | string;
+  /**
+   * What exported counters and histograms are since: cumulative (the start), delta (the export
+   * before) or lowmemory (delta, but the metrics of the process are cumulative). Values:
+   * cumulative, delta, lowmemory. Default: cumulative.
+   */
+  metricsTemporality?: 'cumulative' | 'delta' | 'lowmemory' | (string & {});
+  /**
+   * As `endpoint`, for metrics; for HTTP it gets the path /v1/metrics. Without a value: that of
+   * `endpoint`, except from variables for traces. Default: http://localhost:4317.
+   */
+  metricsEndpoint?: string | URL;
+  /** As `protocol`, for metrics. Values: grpc, http/protobuf, http/json. Default: grpc. */
+  metricsProtocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
+  /** As `headers`, for metrics. A value replaces all of `headers`. */
+  metricsHeaders?: Pairs | Headers;
+  /** As `export_timeout`, for metrics. Values: seconds, 0 to 31,536,000. Default: 10. */
+  metricExportTimeout?: number | string;
+  /** As `compression`, for metrics. Values: none, gzip. Default: none. */
+  metricsCompression?: 'none' | 'gzip' | (string & {});
+  /** As `insecure`, for metrics. Default: false. */
+  metricsInsecure?: boolean | string;
+  /** As `certificate`, for metrics. */
+  metricsCertificate?: string | URL;
+  /** As `client_key`, for metrics. */
+  metricsClientKey?: string | URL;
+  /** As `client_certificate`, for metrics. */
+  metricsClientCertificate?: string | URL;
+  /** As `file_path`, for metrics. A file holds one signal. */
+  metricsFilePath?: string | URL;
   /**
    * Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. Values: port, 0 to
    * 65,535. Default: 0.
@@ -561,10 +602,62 @@ export interface TelemetryOptions {
    */
   link_attribute_count_limit?: TelemetryOptions['linkAttributeCountLimit'];
   /**
-   * The same as `metricsEnabled`. Records metrics if the backend is prom or hybrid.
-   * `OTEL_METRICS_EXPORTER` accepts none and prometheus. Default: true.
+   * The same as `metricsEnabled`. Records metrics if the backend is prom or hybrid. Without a
+   * value: not if `metrics_exporter` is none. Default: true.
    */
   metrics_enabled?: TelemetryOptions['metricsEnabled'];
+  /**
+   * The same as `metricsExporter`. Destination of metrics: otlp, console (standard output), file
+   * (OTLP JSON lines), prometheus (they are scraped, and nothing is sent) or none; or several,
+   * separated by commas. Metrics can be scraped with each of them but none. Without a value: otlp
+   * if `metrics_endpoint` is set, otherwise prometheus. Values: otlp, console, file, none,
+   * prometheus. Default: prometheus.
+   */
+  metrics_exporter?: TelemetryOptions['metricsExporter'];
+  /**
+   * The same as `metricExportInterval`. Time between two exports of metrics. The OTEL variable is
+   * in milliseconds. Values: seconds, 0.1 to 31,536,000. Default: 60.
+   */
+  metric_export_interval?: TelemetryOptions['metricExportInterval'];
+  /**
+   * The same as `metricsTemporality`. What exported counters and histograms are since: cumulative
+   * (the start), delta (the export before) or lowmemory (delta, but the metrics of the process are
+   * cumulative). Values: cumulative, delta, lowmemory. Default: cumulative.
+   */
+  metrics_temporality?: TelemetryOptions['metricsTemporality'];
+  /**
+   * The same as `metricsEndpoint`. As `endpoint`, for metrics; for HTTP it gets the path
+   * /v1/metrics. Without a value: that of `endpoint`, except from variables for traces. Default:
+   * http://localhost:4317.
+   */
+  metrics_endpoint?: TelemetryOptions['metricsEndpoint'];
+  /**
+   * The same as `metricsProtocol`. As `protocol`, for metrics. Values: grpc, http/protobuf,
+   * http/json. Default: grpc.
+   */
+  metrics_protocol?: TelemetryOptions['metricsProtocol'];
+  /** The same as `metricsHeaders`. As `headers`, for metrics. A value replaces all of `headers`. */
+  metrics_headers?: TelemetryOptions['metricsHeaders'];
+  /**
+   * The same as `metricExportTimeout`. As `export_timeout`, for metrics. Values: seconds, 0 to
+   * 31,536,000. Default: 10.
+   */
+  metric_export_timeout?: TelemetryOptions['metricExportTimeout'];
+  /**
+   * The same as `metricsCompression`. As `compression`, for metrics. Values: none, gzip. Default:
+   * none.
+   */
+  metrics_compression?: TelemetryOptions['metricsCompression'];
+  /** The same as `metricsInsecure`. As `insecure`, for metrics. Default: false. */
+  metrics_insecure?: TelemetryOptions['metricsInsecure'];
+  /** The same as `metricsCertificate`. As `certificate`, for metrics. */
+  metrics_certificate?: TelemetryOptions['metricsCertificate'];
+  /** The same as `metricsClientKey`. As `client_key`, for metrics. */
+  metrics_client_key?: TelemetryOptions['metricsClientKey'];
+  /** The same as `metricsClientCertificate`. As `client_certificate`, for metrics. */
+  metrics_client_certificate?: TelemetryOptions['metricsClientCertificate'];
+  /** The same as `metricsFilePath`. As `file_path`, for metrics. A file holds one signal. */
+  metrics_file_path?: TelemetryOptions['metricsFilePath'];
   /**
    * The same as `prometheusPort`. Port of the Prometheus endpoint, which serves /metrics. 0: no
    * endpoint. Values: port, 0 to 65,535. Default: 0.

@@ -69,6 +69,19 @@ def init_telemetry(
     event_attribute_count_limit: Any = None,
     link_attribute_count_limit: Any = None,
     metrics_enabled: Any = None,
+    metrics_exporter: Any = None,
+    metric_export_interval: Any = None,
+    metrics_temporality: Any = None,
+    metrics_endpoint: Any = None,
+    metrics_protocol: Any = None,
+    metrics_headers: Any = None,
+    metric_export_timeout: Any = None,
+    metrics_compression: Any = None,
+    metrics_insecure: Any = None,
+    metrics_certificate: Any = None,
+    metrics_client_key: Any = None,
+    metrics_client_certificate: Any = None,
+    metrics_file_path: Any = None,
     prometheus_port: Any = None,
     prometheus_host: Any = None,
     cardinality_limit: Any = None,
@@ -221,8 +234,31 @@ def init_telemetry(
       Default: 128.
     - link_attribute_count_limit: Most attributes of a link. Values: attributes, 0 or more. Default:
       128.
-    - metrics_enabled: Records metrics if the backend is prom or hybrid. `OTEL_METRICS_EXPORTER`
-      accepts none and prometheus. Default: true.
+    - metrics_enabled: Records metrics if the backend is prom or hybrid. Without a value: not if
+      `metrics_exporter` is none. Default: true.
+    - metrics_exporter: Destination of metrics: otlp, console (standard output), file (OTLP JSON
+      lines), prometheus (they are scraped, and nothing is sent) or none; or several, separated by
+      commas. Metrics can be scraped with each of them but none. Without a value: otlp if
+      `metrics_endpoint` is set, otherwise prometheus. Values: otlp, console, file, none,
+      prometheus. Default: prometheus.
+    - metric_export_interval: Time between two exports of metrics. The OTEL variable is in
+      milliseconds. Values: seconds, 0.1 to 31,536,000. Default: 60.
+    - metrics_temporality: What exported counters and histograms are since: cumulative (the start),
+      delta (the export before) or lowmemory (delta, but the metrics of the process are cumulative).
+      Values: cumulative, delta, lowmemory. Default: cumulative.
+    - metrics_endpoint: As `endpoint`, for metrics; for HTTP it gets the path /v1/metrics. Without a
+      value: that of `endpoint`, except from variables for traces. Default: http://localhost:4317.
+    - metrics_protocol: As `protocol`, for metrics. Values: grpc, http/protobuf, http/json. Default:
+      grpc.
+    - metrics_headers: As `headers`, for metrics. A value replaces all of `headers`.
+    - metric_export_timeout: As `export_timeout`, for metrics. Values: seconds, 0 to 31,536,000.
+      Default: 10.
+    - metrics_compression: As `compression`, for metrics. Values: none, gzip. Default: none.
+    - metrics_insecure: As `insecure`, for metrics. Default: false.
+    - metrics_certificate: As `certificate`, for metrics.
+    - metrics_client_key: As `client_key`, for metrics.
+    - metrics_client_certificate: As `client_certificate`, for metrics.
+    - metrics_file_path: As `file_path`, for metrics. A file holds one signal.
     - prometheus_port: Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint.
       Values: port, 0 to 65,535. Default: 0.
     - prometheus_host: Address of the Prometheus endpoint. Default: 127.0.0.1.

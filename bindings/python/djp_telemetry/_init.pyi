@@ -183,9 +183,44 @@ def init_telemetry(
     event_attribute_count_limit: Optional[int] = None,
     # Most attributes of a link. Values: attributes, 0 or more. Default: 128.
     link_attribute_count_limit: Optional[int] = None,
-    # Records metrics if the backend is prom or hybrid. `OTEL_METRICS_EXPORTER` accepts none and
-    # prometheus. Default: true.
+    # Records metrics if the backend is prom or hybrid. Without a value: not if `metrics_exporter`
+    # is none. Default: true.
     metrics_enabled: Optional[bool] = None,
+    # Destination of metrics: otlp, console (standard output), file (OTLP JSON lines), prometheus
+    # (they are scraped, and nothing is sent) or none; or several, separated by commas. Metrics can
+    # be scraped with each of them but none. Without a value: otlp if `metrics_endpoint` is set,
+    # otherwise prometheus. Values: otlp, console, file, none, prometheus. Default: prometheus.
+    metrics_exporter: Union[
+        Literal["otlp", "console", "file", "none", "prometheus"], str, None
+    ] = None,
+    # Time between two exports of metrics. The OTEL variable is in milliseconds. Values: seconds,
+    # 0.1 to 31,536,000. Default: 60.
+    metric_export_interval: _Seconds = None,
+    # What exported counters and histograms are since: cumulative (the start), delta (the export
+    # before) or lowmemory (delta, but the metrics of the process are cumulative). Values:
+    # cumulative, delta, lowmemory. Default: cumulative.
+    metrics_temporality: Union[Literal["cumulative", "delta", "lowmemory"], str, None] = None,
+    # As `endpoint`, for metrics; for HTTP it gets the path /v1/metrics. Without a value: that of
+    # `endpoint`, except from variables for traces. Default: http://localhost:4317.
+    metrics_endpoint: Optional[str] = None,
+    # As `protocol`, for metrics. Values: grpc, http/protobuf, http/json. Default: grpc.
+    metrics_protocol: Union[Literal["grpc", "http/protobuf", "http/json"], str, None] = None,
+    # As `headers`, for metrics. A value replaces all of `headers`.
+    metrics_headers: _Pairs = None,
+    # As `export_timeout`, for metrics. Values: seconds, 0 to 31,536,000. Default: 10.
+    metric_export_timeout: _Seconds = None,
+    # As `compression`, for metrics. Values: none, gzip. Default: none.
+    metrics_compression: Union[Literal["none", "gzip"], str, None] = None,
+    # As `insecure`, for metrics. Default: false.
+    metrics_insecure: Optional[bool] = None,
+    # As `certificate`, for metrics.
+    metrics_certificate: _FilePath = None,
+    # As `client_key`, for metrics.
+    metrics_client_key: _FilePath = None,
+    # As `client_certificate`, for metrics.
+    metrics_client_certificate: _FilePath = None,
+    # As `file_path`, for metrics. A file holds one signal.
+    metrics_file_path: _FilePath = None,
     # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. Values: port, 0 to
     # 65,535. Default: 0.
     prometheus_port: Optional[int] = None,

@@ -491,6 +491,8 @@ def _after_fork_in_child() -> None:
     _runtime.lock = threading.RLock()
     _runtime.ending = None  # the thread that ran the shutdown does not exist in this process
     _children.after_fork(_runtime.active)
+    if _runtime.active:
+        impl.sdk_start_metrics()  # a child may record no span, which would start the export
 
 
 def _set_hooks() -> None:

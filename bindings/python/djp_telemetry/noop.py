@@ -257,6 +257,10 @@ def sdk_stop(timeout: Any, /) -> None:
     return None
 
 
+def sdk_start_metrics() -> None:
+    return None
+
+
 def sdk_flush(timeout: Any, /) -> bool:
     return True
 

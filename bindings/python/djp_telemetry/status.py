@@ -189,9 +189,40 @@ class SettingsStatus(TypedDict):
     event_attribute_count_limit: NumberSetting
     # Most attributes of a link.
     link_attribute_count_limit: NumberSetting
-    # Records metrics if the backend is prom or hybrid. `OTEL_METRICS_EXPORTER` accepts none and
-    # prometheus.
+    # Records metrics if the backend is prom or hybrid. Without a value: not if `metrics_exporter`
+    # is none.
     metrics_enabled: SwitchSetting
+    # Destination of metrics: otlp, console (standard output), file (OTLP JSON lines), prometheus
+    # (they are scraped, and nothing is sent) or none; or several, separated by commas. Metrics can
+    # be scraped with each of them but none. Without a value: otlp if `metrics_endpoint` is set,
+    # otherwise prometheus.
+    metrics_exporter: TextSetting
+    # Time between two exports of metrics. The OTEL variable is in milliseconds.
+    metric_export_interval: NumberSetting
+    # What exported counters and histograms are since: cumulative (the start), delta (the export
+    # before) or lowmemory (delta, but the metrics of the process are cumulative).
+    metrics_temporality: TextSetting
+    # As `endpoint`, for metrics; for HTTP it gets the path /v1/metrics. Without a value: that of
+    # `endpoint`, except from variables for traces.
+    metrics_endpoint: TextSetting
+    # As `protocol`, for metrics.
+    metrics_protocol: TextSetting
+    # As `headers`, for metrics. A value replaces all of `headers`.
+    metrics_headers: TextSetting
+    # As `export_timeout`, for metrics.
+    metric_export_timeout: NumberSetting
+    # As `compression`, for metrics.
+    metrics_compression: TextSetting
+    # As `insecure`, for metrics.
+    metrics_insecure: SwitchSetting
+    # As `certificate`, for metrics.
+    metrics_certificate: TextSetting
+    # As `client_key`, for metrics.
+    metrics_client_key: TextSetting
+    # As `client_certificate`, for metrics.
+    metrics_client_certificate: TextSetting
+    # As `file_path`, for metrics. A file holds one signal.
+    metrics_file_path: TextSetting
     # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint.
     prometheus_port: NumberSetting
     # Address of the Prometheus endpoint.
@@ -474,7 +505,7 @@ class SignalsBooksStatus(TypedDict):
 class SignalStatus(TypedDict):
     """The books, losses, queue and exports of one signal."""
 
-    # What the signal consists of: spans.
+    # What the signal consists of: spans or data points.
     item_name: str
     # The transport: otlp_grpc, otlp_http, console, file, memory or none.
     transport: str

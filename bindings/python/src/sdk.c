@@ -128,6 +128,16 @@ sdk_off_status(const djp_options *options)
     return object;
 }
 
+/* Whether one of these exporters writes to standard output. */
+static int
+sdk_is_on_stdout(djp_exporter first, unsigned further, const char *path)
+{
+    unsigned exporters = further | 1u << first;
+    int is_stdout = path == NULL || path[0] == '\0' || strcmp(path, "-") == 0;
+    return (exporters & 1u << DJP_EXPORTER_CONSOLE) != 0 ||
+           ((exporters & 1u << DJP_EXPORTER_FILE) != 0 && is_stdout);
+}
+
 static PyObject *
 sdk_describe(const djp_options *options, int with_status)
 {
@@ -136,11 +146,10 @@ sdk_describe(const djp_options *options, int with_status)
     djp_text report = {options->report_json,
                        options->report_json == NULL ? 0 : strlen(options->report_json)};
     djp_text summary = {options->summary, options->summary == NULL ? 0 : strlen(options->summary)};
-    const char *path = options->file_path == NULL ? "" : options->file_path;
-    unsigned exporters = options->further_exporters | 1u << options->exporter;
     int on_stdout =
-        (exporters & 1u << DJP_EXPORTER_CONSOLE) != 0 ||
-        ((exporters & 1u << DJP_EXPORTER_FILE) != 0 && (path[0] == '\0' || strcmp(path, "-") == 0));
+        sdk_is_on_stdout(options->exporter, options->further_exporters, options->file_path) ||
+        sdk_is_on_stdout(options->metrics_exporter, options->metrics_further_exporters,
+                         options->metrics_file_path);
     return Py_BuildValue(
         "{s:O,s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "on_stdout",
         on_stdout ? Py_True : Py_False, "enabled", options->enabled ? Py_True : Py_False, "backend",
@@ -283,6 +292,17 @@ sdk_timeout(PyObject *seconds)
         return 0;
     }
     return value >= 1.8e10 ? UINT64_MAX : (uint64_t)(value * 1e9);
+}
+
+/* In a forked child. */
+static PyObject *
+sdk_start_metrics(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    djp_py_state *state = djp_py_state_of(module);
+    if (state->sdk != NULL) {
+        djp_sdk_start_metrics(state->sdk->sdk);
+    }
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -466,6 +486,8 @@ static PyMethodDef sdk_functions[] = {
      "/)\n--\n\nResolves the settings "
      "and starts nothing."},
     {"sdk_stop", sdk_stop, METH_O, "sdk_stop($module, timeout, /)\n--\n\nEnds what is active."},
+    {"sdk_start_metrics", sdk_start_metrics, METH_NOARGS,
+     "sdk_start_metrics($module, /)\n--\n\nStarts the export of metrics in a forked child."},
     {"sdk_flush", sdk_flush, METH_O,
      "sdk_flush($module, timeout, /)\n--\n\nSends what has ended so far."},
     {"sdk_status", sdk_status, METH_NOARGS,

@@ -39,8 +39,15 @@ typedef enum djp_exporter {
     DJP_EXPORTER_CONSOLE,
     DJP_EXPORTER_OTLP,
     DJP_EXPORTER_FILE, /* OTLP JSON lines */
-    DJP_EXPORTER_MEMORY /* in-process buffer for tests: djp_sdk_take_exported */
+    DJP_EXPORTER_MEMORY, /* in-process buffer for tests: djp_sdk_take_exported */
+    DJP_EXPORTER_PROMETHEUS /* metrics only: scraped, nothing is sent */
 } djp_exporter;
+/* What the sums and histograms of an export are since. */
+typedef enum djp_temporality {
+    DJP_TEMPORALITY_CUMULATIVE, /* since the start */
+    DJP_TEMPORALITY_DELTA, /* since the export before */
+    DJP_TEMPORALITY_LOW_MEMORY /* as delta; the process metrics since the start */
+} djp_temporality;
 typedef enum djp_protocol {
     DJP_PROTOCOL_GRPC,
     DJP_PROTOCOL_HTTP_PROTOBUF,
@@ -160,6 +167,21 @@ typedef struct djp_options {
     int status_class; /* 1: 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* 1: labels method, path, status and service */
     int sdk_metrics; /* 1: also export the SDK's metrics as otel.sdk.* */
+    /* export of metrics; as the members for traces with the same names */
+    djp_exporter metrics_exporter;
+    unsigned metrics_further_exporters;
+    uint64_t metrics_interval_ns; /* between two exports */
+    djp_temporality metrics_temporality;
+    djp_protocol metrics_protocol;
+    char *metrics_endpoint;
+    char *metrics_headers; /* secret */
+    uint64_t metrics_timeout_ns;
+    int metrics_compress;
+    int metrics_insecure;
+    char *metrics_certificate;
+    char *metrics_client_key;
+    char *metrics_client_certificate;
+    char *metrics_file_path;
     /* instrumentation */
     djp_semconv semconv;
     /* auto: pretty when standard output is a terminal */

@@ -35,8 +35,8 @@ typedef void (*djp_sdk_log)(void *user, int level, const char *message);
 typedef void (*djp_baggage_use)(void *argument, const djp_baggage *baggage);
 typedef void (*djp_baggage_source)(void *user, djp_baggage_use use, void *argument);
 
-/* Creates an SDK; copies options. Starts no thread before the first span. Returns 0,
- * DJP_ENOMEM or DJP_EINVAL. */
+/* Creates an SDK; copies options. Starts no thread before the first span, unless
+ * metrics are pushed. Returns 0, DJP_ENOMEM or DJP_EINVAL. */
 int djp_sdk_new(djp_sdk **out, const djp_options *options,
                 const djp_sdk_language *language, djp_sdk_log log, void *log_user);
 /* Shuts down without waiting if that has not happened, then frees all memory that no
@@ -55,11 +55,16 @@ djp_builtin *djp_sdk_builtin(djp_sdk *sdk); /* borrows; NULL when metrics are of
 /* Borrows from sdk; NULL for NULL. */
 const djp_options *djp_sdk_options(const djp_sdk *sdk);
 
+/* In a forked child: starts the export of metrics at its interval, which begins
+ * otherwise with the first span, flush or shutdown of the child. Without effect if
+ * metrics are not pushed. Returns 0 or DJP_ETHREAD. Not in a fork handler. */
+int djp_sdk_start_metrics(djp_sdk *sdk);
+
 /* Exports all spans that ended before the call; spans wait for their local trace to
- * end. Returns 0 if the receiver accepted (or the file received) each span since the
- * previous flush, DJP_ETIMEOUT after timeout_ns, DJP_EREJECTED if the receiver rejected
- * some, DJP_EIO if some were lost otherwise; one flush reports each loss. Blocks. Any
- * thread. */
+ * end; then the numbers of all metrics, if they are pushed. Returns 0 if the receiver
+ * accepted (or the file received) each span and number since the previous flush,
+ * DJP_ETIMEOUT after timeout_ns, DJP_EREJECTED if the receiver rejected some, DJP_EIO
+ * if some were lost otherwise; one flush reports each loss. Blocks. Any thread. */
 int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
 /* Flushes and ends the worker within timeout_ns; recording calls then have no effect.
  * Returns the result of the flush; DJP_ESHUTDOWN for a second call. */

@@ -42,6 +42,12 @@ djp__mutex_lock(djp_mutex *mutex)
     pthread_mutex_lock(mutex);
 }
 
+int
+djp__mutex_trylock(djp_mutex *mutex)
+{
+    return pthread_mutex_trylock(mutex) == 0;
+}
+
 void
 djp__mutex_unlock(djp_mutex *mutex)
 {

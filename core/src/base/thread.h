@@ -22,6 +22,7 @@ int djp__mutex_init(djp_mutex *mutex);
 void djp__mutex_fini(djp_mutex *mutex);
 void djp__mutex_lock(djp_mutex *mutex);
 void djp__mutex_unlock(djp_mutex *mutex);
+int djp__mutex_trylock(djp_mutex *mutex); /* 1: taken */
 
 typedef struct djp__cond {
     pthread_cond_t cond; /* on CLOCK_MONOTONIC */

@@ -66,6 +66,19 @@
     X(EVENT_ATTRIBUTE_COUNT_LIMIT, "event_attribute_count_limit")   \
     X(LINK_ATTRIBUTE_COUNT_LIMIT, "link_attribute_count_limit")     \
     X(METRICS, "metrics_enabled")                                   \
+    X(METRICS_EXPORTER, "metrics_exporter")                         \
+    X(METRICS_INTERVAL, "metric_export_interval")                   \
+    X(METRICS_TEMPORALITY, "metrics_temporality")                   \
+    X(METRICS_ENDPOINT, "metrics_endpoint")                         \
+    X(METRICS_PROTOCOL, "metrics_protocol")                         \
+    X(METRICS_HEADERS, "metrics_headers")                           \
+    X(METRICS_TIMEOUT, "metric_export_timeout")                     \
+    X(METRICS_COMPRESSION, "metrics_compression")                   \
+    X(METRICS_INSECURE, "metrics_insecure")                         \
+    X(METRICS_CERTIFICATE, "metrics_certificate")                   \
+    X(METRICS_CLIENT_KEY, "metrics_client_key")                     \
+    X(METRICS_CLIENT_CERTIFICATE, "metrics_client_certificate")     \
+    X(METRICS_FILE_PATH, "metrics_file_path")                       \
     X(PROMETHEUS_PORT, "prometheus_port")                           \
     X(PROMETHEUS_HOST, "prometheus_host")                           \
     X(CARDINALITY_LIMIT, "cardinality_limit")                       \
@@ -110,7 +123,7 @@ typedef enum djp__form {
 #define DJP__CONFIG_OWN_PREFIX "DJP_TELEMETRY_"
 
 enum {
-    DJP__EXPORTERS = DJP_EXPORTER_MEMORY + 1,
+    DJP__EXPORTERS = DJP_EXPORTER_PROMETHEUS + 1,
     DJP_CONFIG_SPAN_BYTES = 1024,
     DJP_CONFIG_SOURCES_MAX = 7,
     DJP_CONFIG_VALUE_MAX = 32768,
@@ -246,6 +259,10 @@ const char *djp__config_word_of(const djp__config_row *row, int value);
  * the last. */
 int djp__config_next(djp__config_given *out, djp__config_state *state, djp__setting setting,
                      size_t *at);
+/* The same for a setting of metrics: then the sources of the general setting, except those that are
+ * for traces only. Returns 2 for one of these, of which the general setting has warned. */
+int djp__config_next_of_metrics(djp__config_given *out, djp__config_state *state,
+                                djp__setting setting, djp__setting general, size_t *at);
 /* Parses a text in that form into the field of the setting. Returns 0 after a warning for an
  * invalid value. */
 int
@@ -291,7 +308,11 @@ int djp__config_otlp_protocol(djp_text word);
 /* Reads the settings of the sampler jaeger_remote (on), or warns that they have no effect. Returns
  * 1 if there was a ratio. */
 int djp__config_remote_sampling(djp__config_state *state, int on);
+/* Metrics: whether there are any, and their export. */
 void djp__config_rule_metrics(djp__config_state *state);
+void djp__config_rule_metrics_exporter(djp__config_state *state);
+void djp__config_rule_metrics_endpoint(djp__config_state *state);
+void djp__config_rule_metrics_headers(djp__config_state *state);
 void djp__config_rule_lists(djp__config_state *state);
 void djp__config_rule_tail_sampling(djp__config_state *state);
 

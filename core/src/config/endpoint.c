@@ -15,7 +15,25 @@ enum {
     ENDPOINT_SAMPLING_GRPC_PORT = 14250
 };
 
-static const char endpoint_traces_path[] = "/v1/traces";
+/* The settings of one signal. */
+typedef struct endpoint_signal {
+    djp__setting endpoint, protocol, insecure, exporter;
+    const char *path;
+    const char *items; /* for messages */
+    djp_backend backend; /* the one that exports only this signal */
+} endpoint_signal;
+
+static const endpoint_signal endpoint_traces = {DJP_SETTING_ENDPOINT, DJP_SETTING_PROTOCOL,
+                                                DJP_SETTING_INSECURE, DJP_SETTING_EXPORTER,
+                                                "/v1/traces",         "spans",
+                                                DJP_BACKEND_OTEL};
+static const endpoint_signal endpoint_metrics = {DJP_SETTING_METRICS_ENDPOINT,
+                                                 DJP_SETTING_METRICS_PROTOCOL,
+                                                 DJP_SETTING_METRICS_INSECURE,
+                                                 DJP_SETTING_METRICS_EXPORTER,
+                                                 "/v1/metrics",
+                                                 "metrics",
+                                                 DJP_BACKEND_PROM};
 
 typedef struct endpoint_url {
     int has_scheme;
@@ -176,8 +194,23 @@ endpoint_guess_protocol(const endpoint_url *url)
                                                                  : DJP_PROTOCOL_GRPC;
 }
 
+/* A setting that is a word or a switch. */
+static int
+endpoint_number(const djp__config_state *state, djp__setting setting)
+{
+    return *(const int *)(const void *)((const char *)state->out +
+                                        djp__config_table[setting].offset);
+}
+
+static int
+endpoint_is_grpc(const djp__config_state *state, const endpoint_signal *signal)
+{
+    return endpoint_number(state, signal->protocol) == DJP_PROTOCOL_GRPC;
+}
+
 static void
-endpoint_write_path(djp__buf *out, const endpoint_url *url, int as_is)
+endpoint_write_path(djp__buf *out, const endpoint_signal *signal, const endpoint_url *url,
+                    int as_is)
 {
     djp_text path = url->path;
     if (as_is) {
@@ -186,18 +219,24 @@ endpoint_write_path(djp__buf *out, const endpoint_url *url, int as_is)
         while (path.size != 0 && path.data[path.size - 1] == '/') {
             path.size--;
         }
+        /* A complete URL of traces is a base for another signal. */
+        if (endpoint_ends_with(path, signal->path)) {
+            path.size -= strlen(signal->path);
+        } else if (endpoint_ends_with(path, endpoint_traces.path)) {
+            path.size -= strlen(endpoint_traces.path);
+        }
         djp__buf_append(out, path.data, path.size);
-        djp__buf_text(out,
-                      endpoint_ends_with(path, endpoint_traces_path) ? "" : endpoint_traces_path);
+        djp__buf_text(out, signal->path);
     }
     djp__buf_append(out, url->query.data, url->query.size);
 }
 
 static void
-endpoint_write(djp__config_state *state, const endpoint_url *url, int as_is, const char *source)
+endpoint_write(djp__config_state *state, const endpoint_signal *signal, const endpoint_url *url,
+               int as_is, const char *source)
 {
-    int grpc = state->out->protocol == DJP_PROTOCOL_GRPC;
-    int tls = url->has_scheme ? url->tls : grpc && !state->out->insecure;
+    int grpc = endpoint_is_grpc(state, signal);
+    int tls = url->has_scheme ? url->tls : grpc && !endpoint_number(state, signal->insecure);
     int port = url->port;
     if (port == 0 && (!url->has_scheme || (grpc && !tls))) {
         port = grpc ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
@@ -212,11 +251,11 @@ endpoint_write(djp__config_state *state, const endpoint_url *url, int as_is, con
         djp__buf_u64(&text, (uint64_t)port);
     }
     if (!grpc) {
-        endpoint_write_path(&text, url, as_is);
+        endpoint_write_path(&text, signal, url, as_is);
     }
     state->failed |= text.failed;
     if (!text.failed) {
-        djp__config_set_text(state, DJP_SETTING_ENDPOINT, (djp_text){text.data, text.size}, source);
+        djp__config_set_text(state, signal->endpoint, (djp_text){text.data, text.size}, source);
     }
     djp__buf_fini(&text);
 }
@@ -224,15 +263,15 @@ endpoint_write(djp__config_state *state, const endpoint_url *url, int as_is, con
 /* Jaeger's Thrift protocol no longer exists; current Jaeger versions accept OTLP on its usual
  * ports. */
 static void
-endpoint_rewrite_jaeger(djp__config_state *state, endpoint_url *url, const djp__config_given *given,
-                        int protocol_given)
+endpoint_rewrite_jaeger(djp__config_state *state, const endpoint_signal *signal, endpoint_url *url,
+                        const djp__config_given *given, int protocol_given)
 {
     url->path = (djp_text){"", 0};
     url->query = (djp_text){"", 0};
     if (!protocol_given) {
-        djp__config_set_number(state, DJP_SETTING_PROTOCOL, DJP_PROTOCOL_GRPC, given->name);
+        djp__config_set_number(state, signal->protocol, DJP_PROTOCOL_GRPC, given->name);
     }
-    url->port = state->out->protocol == DJP_PROTOCOL_GRPC ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
+    url->port = endpoint_is_grpc(state, signal) ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
     djp__config_warn(state, given,
                      "%s names Jaeger's Thrift collector, which this SDK does not speak. Spans go "
                      "to the same host by OTLP on port "
@@ -241,36 +280,36 @@ endpoint_rewrite_jaeger(djp__config_state *state, endpoint_url *url, const djp__
 }
 
 static void
-endpoint_take(djp__config_state *state, endpoint_url *url, const djp__config_given *given,
-              int protocol_given)
+endpoint_take(djp__config_state *state, const endpoint_signal *signal, endpoint_url *url,
+              const djp__config_given *given, int protocol_given)
 {
     if (endpoint_is_jaeger(url)) {
-        endpoint_rewrite_jaeger(state, url, given, protocol_given);
+        endpoint_rewrite_jaeger(state, signal, url, given, protocol_given);
     } else if (!protocol_given) {
-        djp__config_set_number(state, DJP_SETTING_PROTOCOL, (int)endpoint_guess_protocol(url),
+        djp__config_set_number(state, signal->protocol, (int)endpoint_guess_protocol(url),
                                given->name);
     }
-    if (!url->has_scheme && state->out->protocol != DJP_PROTOCOL_GRPC) {
+    if (!url->has_scheme && !endpoint_is_grpc(state, signal)) {
         djp__config_warn(
             state, given,
             "%s has no scheme. It is taken as http://: write http:// or https:// in front of it.",
             given->name);
     }
-    endpoint_write(state, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
+    endpoint_write(state, signal, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
 }
 
 /* An exporter's name may include its protocol, which applies if no other is set. */
 static int
-endpoint_read_exporter_protocol(djp__config_state *state)
+endpoint_read_exporter_protocol(djp__config_state *state, const endpoint_signal *signal)
 {
     djp__config_given given;
     size_t at = 0;
-    while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
+    while (djp__config_next(&given, state, signal->exporter, &at)) {
         djp_text rest = djp__text(given.text), word;
         while (djp__text_split(&word, &rest, ',')) {
             int protocol = djp__config_otlp_protocol(djp__text_trim(word));
             if (protocol >= 0) {
-                djp__config_set_number(state, DJP_SETTING_PROTOCOL, protocol, given.name);
+                djp__config_set_number(state, signal->protocol, protocol, given.name);
                 return 1;
             }
         }
@@ -298,52 +337,122 @@ endpoint_is_this_machine(const endpoint_url *url)
 /* A Collector in a shared environment does not apply to a developer's machine; a setting for this
  * SDK does. */
 static int
-endpoint_is_refused_in_dev(djp__config_state *state, const endpoint_url *url,
-                           const djp__config_given *given)
+endpoint_is_refused_in_dev(djp__config_state *state, const endpoint_signal *signal,
+                           const endpoint_url *url, const djp__config_given *given)
 {
     djp_backend backend = state->out->backend;
     if (given->index < DJP_GIVEN_SOURCE || strcmp(state->out->environment_short, "dev") != 0 ||
-        (backend != DJP_BACKEND_OTEL && backend != DJP_BACKEND_HYBRID) ||
+        (backend != signal->backend && backend != DJP_BACKEND_HYBRID) ||
         endpoint_is_this_machine(url)) {
         return 0;
     }
-    char option[DJP_CONFIG_NAME_MAX];
-    djp__config_option_name(option, state, DJP_SETTING_ENDPOINT);
+    char option[DJP_CONFIG_NAME_MAX], variable[DJP_CONFIG_NAME_MAX];
+    djp__config_option_name(option, state, signal->endpoint);
+    djp__config_own_name(variable, signal->endpoint);
     djp__config_warn(state, given,
-                     "%s names another machine, and the environment is %.60s (%s), where spans "
+                     "%s names another machine, and the environment is %.60s (%s), where %s "
                      "stay on this one. It is "
-                     "ignored, as if it were not set: give DJP_TELEMETRY_ENDPOINT or the option %s "
+                     "ignored, as if it were not set: give %s or the option %s "
                      "to send there all "
                      "the same, or name another environment.",
                      given->name, state->out->environment, state->sources[DJP_SETTING_ENVIRONMENT],
-                     option);
+                     signal->items, variable, option);
     return 1;
+}
+
+/* Takes the endpoint of a source. Returns 0 if it cannot be used. */
+static int
+endpoint_try(djp__config_state *state, const endpoint_signal *signal,
+             const djp__config_given *given, int protocol_given)
+{
+    endpoint_url url;
+    const char *wanted = endpoint_split(&url, djp__text(given->text));
+    if (wanted == NULL && !endpoint_is_refused_in_dev(state, signal, &url, given)) {
+        endpoint_take(state, signal, &url, given, protocol_given);
+        return 1;
+    }
+    if (wanted != NULL) {
+        djp__config_warn(
+            state, given,
+            "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+            given->name, wanted);
+    }
+    return 0;
+}
+
+static void
+endpoint_set_default(djp__config_state *state, const endpoint_signal *signal)
+{
+    endpoint_url url;
+    if (!endpoint_is_grpc(state, signal)) {
+        endpoint_split(&url, djp__text("http://localhost:4318"));
+        endpoint_write(state, signal, &url, 0, "default");
+    }
 }
 
 void
 djp__config_rule_endpoint(djp__config_state *state)
 {
     djp__config_given given;
-    endpoint_url url;
     size_t at = 0;
-    int protocol_given =
-        djp__config_read(state, DJP_SETTING_PROTOCOL) || endpoint_read_exporter_protocol(state);
+    int protocol_given = djp__config_read(state, DJP_SETTING_PROTOCOL) ||
+                         endpoint_read_exporter_protocol(state, &endpoint_traces);
     while (djp__config_next(&given, state, DJP_SETTING_ENDPOINT, &at)) {
-        const char *wanted = endpoint_split(&url, djp__text(given.text));
-        if (wanted == NULL && !endpoint_is_refused_in_dev(state, &url, &given)) {
-            endpoint_take(state, &url, &given, protocol_given);
+        if (endpoint_try(state, &endpoint_traces, &given, protocol_given)) {
             return;
         }
-        if (wanted != NULL) {
-            djp__config_warn(
-                state, &given,
-                "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-                given.name, wanted);
-        }
     }
-    if (state->out->protocol != DJP_PROTOCOL_GRPC) {
-        endpoint_split(&url, djp__text("http://localhost:4318"));
-        endpoint_write(state, &url, 0, "default");
+    endpoint_set_default(state, &endpoint_traces);
+}
+
+/* The first valid protocol for metrics. */
+static int
+endpoint_read_metrics_protocol(djp__config_state *state)
+{
+    djp__config_given given;
+    size_t at = 0;
+    djp_config_warn warn = state->warn;
+    int found = 0, taken = 0;
+    while (!taken &&
+           (found = djp__config_next_of_metrics(&given, state, DJP_SETTING_METRICS_PROTOCOL,
+                                                DJP_SETTING_PROTOCOL, &at))) {
+        state->warn = found == 2 ? NULL : warn;
+        taken = djp__config_store(state, DJP_SETTING_METRICS_PROTOCOL, &given);
+        state->warn = warn;
+    }
+    return taken || endpoint_read_exporter_protocol(state, &endpoint_metrics);
+}
+
+/* An endpoint for metrics makes OTLP their exporter, if none is named. */
+static int
+endpoint_chooses_otlp(const djp__config_state *state, int is_own)
+{
+    return is_own && strcmp(state->sources[DJP_SETTING_METRICS_EXPORTER], "default") == 0;
+}
+
+void
+djp__config_rule_metrics_endpoint(djp__config_state *state)
+{
+    djp__config_given given;
+    size_t at = 0;
+    djp_config_warn warn = state->warn;
+    int found, protocol_given = endpoint_read_metrics_protocol(state), taken = 0;
+    while (!taken &&
+           (found = djp__config_next_of_metrics(&given, state, DJP_SETTING_METRICS_ENDPOINT,
+                                                DJP_SETTING_ENDPOINT, &at))) {
+        int chooses = endpoint_chooses_otlp(state, found == 1);
+        unsigned named = state->out->metrics_further_exporters | 1u << state->out->metrics_exporter;
+        int is_used = chooses || (named & 1u << DJP_EXPORTER_OTLP) != 0;
+        state->warn = found == 2 || !is_used ? NULL : warn;
+        taken = endpoint_try(state, &endpoint_metrics, &given, protocol_given);
+        if (taken && chooses) {
+            djp__config_set_number(state, DJP_SETTING_METRICS_EXPORTER, DJP_EXPORTER_OTLP,
+                                   given.name);
+        }
+        state->warn = warn;
+    }
+    if (!taken) {
+        endpoint_set_default(state, &endpoint_metrics);
     }
 }
 

@@ -78,18 +78,14 @@ headers_add(djp__buf *out, djp_text member)
     return 1;
 }
 
-void
-djp__config_rule_headers(djp__config_state *state)
+/* Stores the headers of a source in the setting. */
+static void
+headers_store(djp__config_state *state, djp__setting setting, const djp__config_given *given)
 {
-    djp__config_given given;
-    size_t at = 0;
     size_t bad = 0;
-    if (!djp__config_next(&given, state, DJP_SETTING_HEADERS, &at)) {
-        return;
-    }
     djp__buf lines;
     djp__buf_init(&lines, 0);
-    djp_text rest = djp__text(given.text);
+    djp_text rest = djp__text(given->text);
     djp_text member;
     while (djp__text_split(&member, &rest, ',')) {
         member = djp__text_trim(member);
@@ -97,15 +93,39 @@ djp__config_rule_headers(djp__config_state *state)
     }
     state->failed |= lines.failed;
     if (bad != 0) {
-        djp__config_warn(state, &given,
+        djp__config_warn(state, given,
                          "%s has %zu entries that are malformed or that the exporter sets itself. "
                          "They are left out: correct or "
                          "remove them.",
-                         given.name, bad);
+                         given->name, bad);
     }
     if (!lines.failed) {
-        djp__config_set_text(state, DJP_SETTING_HEADERS, (djp_text){lines.data, lines.size},
-                             given.name);
+        djp__config_set_text(state, setting, (djp_text){lines.data, lines.size}, given->name);
     }
     djp__buf_fini(&lines);
+}
+
+void
+djp__config_rule_headers(djp__config_state *state)
+{
+    djp__config_given given;
+    size_t at = 0;
+    if (djp__config_next(&given, state, DJP_SETTING_HEADERS, &at)) {
+        headers_store(state, DJP_SETTING_HEADERS, &given);
+    }
+}
+
+void
+djp__config_rule_metrics_headers(djp__config_state *state)
+{
+    djp__config_given given;
+    size_t at = 0;
+    int found = djp__config_next_of_metrics(&given, state, DJP_SETTING_METRICS_HEADERS,
+                                            DJP_SETTING_HEADERS, &at);
+    djp_config_warn warn = state->warn;
+    state->warn = found == 2 ? NULL : warn;
+    if (found) {
+        headers_store(state, DJP_SETTING_METRICS_HEADERS, &given);
+    }
+    state->warn = warn;
 }

@@ -61,13 +61,13 @@ report_source(djp__buf *out, const char *source)
 
 /* All of them, as in the variable. */
 static void
-report_exporters(djp__buf *out, const djp_options *options)
+report_exporters(djp__buf *out, djp__setting setting, int first, unsigned further)
 {
-    const djp__config_row *row = &djp__config_table[DJP_SETTING_EXPORTER];
+    const djp__config_row *row = &djp__config_table[setting];
     djp__buf_char(out, '"');
-    djp__buf_text(out, djp__config_word_of(row, (int)options->exporter));
+    djp__buf_text(out, djp__config_word_of(row, first));
     for (int i = 0; i < DJP__EXPORTERS; i++) {
-        if (options->further_exporters >> i & 1u) {
+        if (further >> i & 1u) {
             djp__buf_char(out, ',');
             djp__buf_text(out, djp__config_word_of(row, i));
         }
@@ -81,7 +81,9 @@ report_word(djp__buf *out, const djp_options *options, djp__setting setting, int
     if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
         report_text(out, options->sampler_text);
     } else if (setting == DJP_SETTING_EXPORTER) {
-        report_exporters(out, options);
+        report_exporters(out, setting, word, options->further_exporters);
+    } else if (setting == DJP_SETTING_METRICS_EXPORTER) {
+        report_exporters(out, setting, word, options->metrics_further_exporters);
     } else {
         report_text(out, djp__config_word_of(&djp__config_table[setting], word));
     }
@@ -94,7 +96,8 @@ report_shown(djp__buf *out, djp__setting setting, const char *text)
     if (djp__config_table[setting].secret && *text != '\0') {
         text = "[set]";
     }
-    if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
+    if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_METRICS_ENDPOINT ||
+        setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
         report_endpoint(out, text);
     } else {
         report_text(out, text);

@@ -228,6 +228,36 @@ djp__config_next(djp__config_given *out, djp__config_state *state, djp__setting 
     return 0;
 }
 
+/* Of the general settings, what is only for traces. */
+static int
+resolve_is_of_traces(const char *variable)
+{
+    static const char *const prefixes[] = {"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_BSP_", "JAEGER_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+djp__config_next_of_metrics(djp__config_given *out, djp__config_state *state, djp__setting setting,
+                            djp__setting general, size_t *at)
+{
+    enum { GENERAL = 1000 }; /* above all numbers of sources */
+    if (*at < GENERAL && djp__config_next(out, state, setting, at)) {
+        return 1;
+    }
+    size_t rest = *at < GENERAL ? 0 : *at - GENERAL;
+    int found = 0;
+    while (!found && djp__config_next(out, state, general, &rest)) {
+        found = resolve_is_of_traces(out->name) ? 0 : 2;
+    }
+    *at = rest + GENERAL;
+    return found;
+}
+
 void
 djp__config_set_text(djp__config_state *state, djp__setting setting, djp_text text,
                      const char *source)
@@ -381,16 +411,27 @@ resolve_unruled(djp__config_state *state)
     state->out->ring_bytes = resolve_power_of_two(state->out->ring_bytes);
 }
 
-static void (*const resolve_steps[])(djp__config_state *) = {
-    resolve_defaults,          djp__config_rule_enabled,
-    djp__config_check_options, djp__config_check_variables,
-    resolve_unruled,           djp__config_rule_resource,
-    djp__config_rule_backend,  djp__config_rule_endpoint,
-    djp__config_rule_exporter, djp__config_rule_headers,
-    djp__config_rule_proxies,  djp__config_rule_timeout,
-    djp__config_rule_sampler,  djp__config_rule_metrics,
-    djp__config_rule_lists,    djp__config_rule_tail_sampling,
-    djp__config_report,        djp__config_summary};
+static void (*const resolve_steps[])(djp__config_state *) = {resolve_defaults,
+                                                             djp__config_rule_enabled,
+                                                             djp__config_check_options,
+                                                             djp__config_check_variables,
+                                                             resolve_unruled,
+                                                             djp__config_rule_resource,
+                                                             djp__config_rule_backend,
+                                                             djp__config_rule_endpoint,
+                                                             djp__config_rule_exporter,
+                                                             djp__config_rule_headers,
+                                                             djp__config_rule_proxies,
+                                                             djp__config_rule_timeout,
+                                                             djp__config_rule_sampler,
+                                                             djp__config_rule_metrics_exporter,
+                                                             djp__config_rule_metrics,
+                                                             djp__config_rule_metrics_endpoint,
+                                                             djp__config_rule_metrics_headers,
+                                                             djp__config_rule_lists,
+                                                             djp__config_rule_tail_sampling,
+                                                             djp__config_report,
+                                                             djp__config_summary};
 
 int
 djp__config_resolve(djp_options *out, const djp_config_request *request,

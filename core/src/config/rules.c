@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Reads a switch. Text that is neither true nor false counts as false, so that a typing error does
@@ -112,9 +113,16 @@ djp__config_otlp_protocol(djp_text word)
     return -1;
 }
 
+/* The exporters of one signal. */
+typedef struct rules_exporters {
+    djp__setting exporter, file_path;
+    const char *names;
+    unsigned *further; /* in the options */
+} rules_exporters;
+
 /* Returns the exporter of a word, or -1. */
 static int
-rules_exporter_of(djp_text word)
+rules_exporter_of(djp__setting setting, djp_text word)
 {
     djp__config_value value;
     if (djp__text_equal_nocase(word, "otlp/stdout")) {
@@ -123,7 +131,7 @@ rules_exporter_of(djp_text word)
     if (djp__config_otlp_protocol(word) >= 0) {
         return DJP_EXPORTER_OTLP;
     }
-    return djp__config_parse(&value, &djp__config_table[DJP_SETTING_EXPORTER], DJP_FORM_WORD, word)
+    return djp__config_parse(&value, &djp__config_table[setting], DJP_FORM_WORD, word)
                ? value.integer
                : -1;
 }
@@ -131,8 +139,8 @@ rules_exporter_of(djp_text word)
 /* Sets the exporters of a list: OTLP is the first of several, otherwise the one named first. With
  * "none" among them nothing is exported. */
 static void
-rules_set_exporters(djp__config_state *state, const djp__config_given *given, unsigned named,
-                    int named_first)
+rules_set_exporters(djp__config_state *state, const rules_exporters *exporters,
+                    const djp__config_given *given, unsigned named, int named_first)
 {
     int first = named_first;
     if (named & 1u << DJP_EXPORTER_NONE) {
@@ -148,13 +156,14 @@ rules_set_exporters(djp__config_state *state, const djp__config_given *given, un
                          given->name);
         further = 0;
     }
-    djp__config_set_number(state, DJP_SETTING_EXPORTER, first, given->name);
-    state->out->further_exporters = further;
+    djp__config_set_number(state, exporters->exporter, first, given->name);
+    *exporters->further = further;
 }
 
 /* One name or several. */
 static int
-rules_take_exporter(djp__config_state *state, const djp__config_given *given)
+rules_take_exporter(djp__config_state *state, const rules_exporters *exporters,
+                    const djp__config_given *given)
 {
     djp_text rest = djp__text(given->text);
     djp_text word;
@@ -162,7 +171,7 @@ rules_take_exporter(djp__config_state *state, const djp__config_given *given)
     int named_first = -1, bad = 0;
     while (djp__text_split(&word, &rest, ',')) {
         word = djp__text_trim(word);
-        int exporter = word.size == 0 ? -1 : rules_exporter_of(word);
+        int exporter = word.size == 0 ? -1 : rules_exporter_of(exporters->exporter, word);
         bad |= word.size != 0 && exporter < 0;
         if (exporter >= 0) {
             named |= 1u << exporter;
@@ -170,20 +179,22 @@ rules_take_exporter(djp__config_state *state, const djp__config_given *given)
         }
         /* The standard variable has a separate value for OTLP JSON on standard output. */
         if (djp__text_equal_nocase(word, "otlp/stdout")) {
-            djp__config_set_text(state, DJP_SETTING_FILE_PATH, djp__text("-"), given->name);
+            djp__config_set_text(state, exporters->file_path, djp__text("-"), given->name);
         }
     }
     if (named == 0) {
-        djp__config_warn_value(state, given, "one of otlp, console, none, file, memory");
+        char expected[96];
+        snprintf(expected, sizeof expected, "one of %s", exporters->names);
+        djp__config_warn_value(state, given, expected);
         return 0;
     }
-    rules_set_exporters(state, given, named, named_first);
+    rules_set_exporters(state, exporters, given, named, named_first);
     if (bad) {
         int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
         djp__config_warn(state, given,
-                         "%s is \"%.*s\", where otlp, console, none, file and memory are known. "
+                         "%s is \"%.*s\", of which only %s are known. "
                          "The other names are left out: correct or remove them.",
-                         given->name, shown, given->text);
+                         given->name, shown, given->text, exporters->names);
     }
     return 1;
 }
@@ -191,11 +202,14 @@ rules_take_exporter(djp__config_state *state, const djp__config_given *given)
 void
 djp__config_rule_exporter(djp__config_state *state)
 {
+    const rules_exporters exporters = {DJP_SETTING_EXPORTER, DJP_SETTING_FILE_PATH,
+                                       "otlp, console, none, file, memory",
+                                       &state->out->further_exporters};
     djp__config_given given;
     size_t at = 0;
     int endpoint_given = strcmp(state->sources[DJP_SETTING_ENDPOINT], "default") != 0;
     while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
-        if (!rules_take_exporter(state, &given)) {
+        if (!rules_take_exporter(state, &exporters, &given)) {
             continue;
         }
         if (state->out->exporter == DJP_EXPORTER_OTLP && !endpoint_given &&
@@ -248,34 +262,49 @@ djp__config_rule_timeout(djp__config_state *state)
     }
 }
 
-static int
-rules_take_metrics_exporter(djp__config_state *state, const djp__config_given *given)
+void
+djp__config_rule_metrics_exporter(djp__config_state *state)
 {
-    djp_text text = djp__text(given->text);
-    if (djp__text_equal_nocase(text, "none")) {
-        djp__config_set_number(state, DJP_SETTING_METRICS, 0, given->name);
-        return 1;
+    static const struct {
+        djp__setting own, general;
+    } inherited[] = {
+        {DJP_SETTING_METRICS_TIMEOUT, DJP_SETTING_EXPORT_TIMEOUT},
+        {DJP_SETTING_METRICS_COMPRESSION, DJP_SETTING_COMPRESSION},
+        {DJP_SETTING_METRICS_INSECURE, DJP_SETTING_INSECURE},
+        {DJP_SETTING_METRICS_CERTIFICATE, DJP_SETTING_CERTIFICATE},
+        {DJP_SETTING_METRICS_CLIENT_KEY, DJP_SETTING_CLIENT_KEY},
+        {DJP_SETTING_METRICS_CLIENT_CERTIFICATE, DJP_SETTING_CLIENT_CERTIFICATE},
+    };
+    const rules_exporters exporters = {DJP_SETTING_METRICS_EXPORTER, DJP_SETTING_METRICS_FILE_PATH,
+                                       "otlp, console, file, prometheus, none",
+                                       &state->out->metrics_further_exporters};
+    djp__config_given given;
+    size_t at = 0;
+    djp_config_warn warn = state->warn;
+    while (djp__config_next(&given, state, DJP_SETTING_METRICS_EXPORTER, &at) &&
+           !rules_take_exporter(state, &exporters, &given)) {
     }
-    if (djp__text_equal_nocase(text, "prometheus")) {
-        djp__config_set_number(state, DJP_SETTING_METRICS, 1, given->name);
-        return 1;
+    for (size_t i = 0; i < sizeof inherited / sizeof inherited[0]; i++) {
+        int found = 0, taken = 0;
+        at = 0;
+        while (!taken && (found = djp__config_next_of_metrics(&given, state, inherited[i].own,
+                                                              inherited[i].general, &at)) != 0) {
+            state->warn = found == 2 ? NULL : warn;
+            taken = djp__config_store(state, inherited[i].own, &given);
+            state->warn = warn;
+        }
     }
-    djp__config_warn_value(state, given,
-                           "one of prometheus, none: metrics are served for scraping only");
-    return 0;
 }
 
 void
 djp__config_rule_metrics(djp__config_state *state)
 {
-    djp__config_given given;
-    size_t at = 0;
-    int taken = 0;
-    while (!taken && djp__config_next(&given, state, DJP_SETTING_METRICS, &at)) {
-        taken = given.index <= DJP_GIVEN_OWN ? djp__config_store(state, DJP_SETTING_METRICS, &given)
-                                             : rules_take_metrics_exporter(state, &given);
-    }
     djp_backend backend = state->out->backend;
+    const char *named = state->sources[DJP_SETTING_METRICS_EXPORTER];
+    if (!djp__config_read(state, DJP_SETTING_METRICS) && strcmp(named, "default") != 0) {
+        int is_on = state->out->metrics_exporter != DJP_EXPORTER_NONE;
+        djp__config_set_number(state, DJP_SETTING_METRICS, is_on, named);
+    }
     if (!state->out->enabled || (backend != DJP_BACKEND_PROM && backend != DJP_BACKEND_HYBRID)) {
         djp__setting reason = state->out->enabled ? DJP_SETTING_BACKEND : DJP_SETTING_ENABLED;
         djp__config_set_number(state, DJP_SETTING_METRICS, 0, state->sources[reason]);

@@ -38,6 +38,7 @@ summary_one_target(djp__buf *out, const djp__config_state *state, djp_exporter e
         djp__buf_text(out, "to memory");
         break;
     case DJP_EXPORTER_NONE:
+    case DJP_EXPORTER_PROMETHEUS:
         djp__buf_text(out, "nowhere");
         break;
     }
@@ -106,7 +107,15 @@ static void
 summary_metrics(djp__buf *out, const djp__config_state *state)
 {
     const djp_options *options = state->out;
-    djp__buf_text(out, "metrics for scraping");
+    unsigned exporters = options->metrics_further_exporters | 1u << options->metrics_exporter;
+    djp__buf_text(out, "metrics ");
+    if (exporters & 1u << DJP_EXPORTER_OTLP) {
+        djp__buf_text(out, "to ");
+        djp__config_show_endpoint(out, options->metrics_endpoint);
+        summary_source(out, state, DJP_SETTING_METRICS_EXPORTER);
+        djp__buf_text(out, " and ");
+    }
+    djp__buf_text(out, "for scraping");
     if (options->prometheus_port > 0) {
         const char *host = options->prometheus_host;
         int is_bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';

@@ -17,6 +17,16 @@ static const djp__config_word table_backends[] = {
 static const djp__config_word table_exporters[] = {
     {"otlp", DJP_EXPORTER_OTLP}, {"console", DJP_EXPORTER_CONSOLE}, {"none", DJP_EXPORTER_NONE},
     {"file", DJP_EXPORTER_FILE}, {"memory", DJP_EXPORTER_MEMORY},   {NULL, 0}};
+static const djp__config_word table_metrics_exporters[] = {{"otlp", DJP_EXPORTER_OTLP},
+                                                           {"console", DJP_EXPORTER_CONSOLE},
+                                                           {"file", DJP_EXPORTER_FILE},
+                                                           {"none", DJP_EXPORTER_NONE},
+                                                           {"prometheus", DJP_EXPORTER_PROMETHEUS},
+                                                           {NULL, 0}};
+static const djp__config_word table_temporalities[] = {{"cumulative", DJP_TEMPORALITY_CUMULATIVE},
+                                                       {"delta", DJP_TEMPORALITY_DELTA},
+                                                       {"lowmemory", DJP_TEMPORALITY_LOW_MEMORY},
+                                                       {NULL, 0}};
 static const djp__config_word table_samplers[] = {{"always_on", DJP_SAMPLER_ALWAYS_ON},
                                                   {"always_off", DJP_SAMPLER_ALWAYS_OFF},
                                                   {"traceidratio", DJP_SAMPLER_RATIO},
@@ -369,9 +379,73 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
                                                 .sources = {{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
                                                              DJP_FORM_COUNT}}},
     [DJP_SETTING_METRICS] = {TABLE_BOOL(metrics_enabled), .ruled = 1, .standard = "true",
-                             .doc = "Records metrics if the backend is prom or hybrid. "
-                                    "`OTEL_METRICS_EXPORTER` accepts none and prometheus.",
-                             .sources = {{"OTEL_METRICS_EXPORTER", DJP_FORM_WORD}}},
+                             .doc = "Records metrics if the backend is prom or hybrid. Without a "
+                                    "value: not if `metrics_exporter` is none."},
+    [DJP_SETTING_METRICS_EXPORTER] =
+        {TABLE_WORD(metrics_exporter, table_metrics_exporters), .ruled = 1,
+         .standard = "prometheus",
+         .doc = "Destination of metrics: otlp, console (standard output), file (OTLP JSON lines), "
+                "prometheus (they are scraped, and nothing is sent) or none; or several, separated "
+                "by commas. Metrics can be scraped with each of them but none. "
+                "Without a value: otlp if `metrics_endpoint` is set, otherwise prometheus.",
+         .sources = {{"OTEL_METRICS_EXPORTER", DJP_FORM_WORD}}},
+    [DJP_SETTING_METRICS_INTERVAL] =
+        {TABLE_FIELD(metrics_interval_ns), .form = DJP_FORM_SECONDS, TABLE_RANGE(0.1, TABLE_YEAR),
+         .standard = "60",
+         .doc = "Time between two exports of metrics. The OTEL variable is in milliseconds.",
+         .sources = {{"OTEL_METRIC_EXPORT_INTERVAL", DJP_FORM_MILLISECONDS}}},
+    [DJP_SETTING_METRICS_TEMPORALITY] =
+        {TABLE_WORD(metrics_temporality, table_temporalities), .standard = "cumulative",
+         .doc = "What exported counters and histograms are since: cumulative (the start), delta "
+                "(the export before) or lowmemory (delta, but the metrics of the process are "
+                "cumulative).",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", DJP_FORM_WORD}}},
+    [DJP_SETTING_METRICS_ENDPOINT] =
+        {TABLE_TEXT(metrics_endpoint), .ruled = 1, .standard = "http://localhost:4317",
+         .unit = "URL",
+         .doc = "As `endpoint`, for metrics; for HTTP it gets the path /v1/metrics. Without a "
+                "value: that of `endpoint`, except from variables for traces.",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", DJP_FORM_TEXT}}},
+    [DJP_SETTING_METRICS_PROTOCOL] = {TABLE_WORD(metrics_protocol, table_protocols), .ruled = 1,
+                                      .standard = "grpc", .doc = "As `protocol`, for metrics.",
+                                      .sources = {{"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+                                                   DJP_FORM_WORD}}},
+    [DJP_SETTING_METRICS_HEADERS] =
+        {TABLE_TEXT(metrics_headers), .ruled = 1, .secret = 1, .standard = "", .unit = "headers",
+         .doc = "As `headers`, for metrics. A value replaces all of `headers`.",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_HEADERS", DJP_FORM_TEXT}}},
+    [DJP_SETTING_METRICS_TIMEOUT] =
+        {TABLE_FIELD(metrics_timeout_ns), .form = DJP_FORM_SECONDS,
+         .ruled = 1, TABLE_RANGE(0, TABLE_YEAR), .standard = "10",
+         .doc = "As `export_timeout`, for metrics.",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", DJP_FORM_MILLISECONDS},
+                     {"OTEL_METRIC_EXPORT_TIMEOUT", DJP_FORM_MILLISECONDS}}},
+    [DJP_SETTING_METRICS_COMPRESSION] = {TABLE_WORD(metrics_compress, table_compressions),
+                                         .ruled = 1, .standard = "none",
+                                         .doc = "As `compression`, for metrics.",
+                                         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+                                                      DJP_FORM_WORD}}},
+    [DJP_SETTING_METRICS_INSECURE] = {TABLE_BOOL(metrics_insecure), .ruled = 1, .standard = "false",
+                                      .doc = "As `insecure`, for metrics.",
+                                      .sources = {{"OTEL_EXPORTER_OTLP_METRICS_INSECURE",
+                                                   DJP_FORM_TRUE}}},
+    [DJP_SETTING_METRICS_CERTIFICATE] = {TABLE_TEXT(metrics_certificate), .ruled = 1,
+                                         .standard = "", .unit = "file",
+                                         .doc = "As `certificate`, for metrics.",
+                                         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+                                                      DJP_FORM_TEXT}}},
+    [DJP_SETTING_METRICS_CLIENT_KEY] = {TABLE_TEXT(metrics_client_key), .ruled = 1, .standard = "",
+                                        .unit = "file", .doc = "As `client_key`, for metrics.",
+                                        .sources = {{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+                                                     DJP_FORM_TEXT}}},
+    [DJP_SETTING_METRICS_CLIENT_CERTIFICATE] =
+        {TABLE_TEXT(metrics_client_certificate), .ruled = 1, .standard = "", .unit = "file",
+         .doc = "As `client_certificate`, for metrics.",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_METRICS_FILE_PATH] = {TABLE_TEXT(metrics_file_path), .standard = "",
+                                       .unit = "file",
+                                       .doc =
+                                           "As `file_path`, for metrics. A file holds one signal."},
     [DJP_SETTING_PROMETHEUS_PORT] =
         {TABLE_FIELD(prometheus_port), .form = DJP_FORM_PORT, TABLE_RANGE(0, 65535),
          .standard = "0",

@@ -27,3 +27,18 @@ djp__destination_of_traces(const djp_options *options, const djp__route *route)
                            : (unsigned)options->export_concurrency,
     };
 }
+
+djp__destination
+djp__destination_of_metrics(const djp_options *options, const djp__route *route)
+{
+    djp__destination destination = djp__destination_of_traces(options, route);
+    destination.protocol = options->metrics_protocol;
+    destination.endpoint = options->metrics_endpoint;
+    destination.headers = options->metrics_headers;
+    destination.compress = options->metrics_compress;
+    destination.insecure = options->metrics_insecure;
+    destination.certificate = options->metrics_certificate;
+    destination.client_key = options->metrics_client_key;
+    destination.client_certificate = options->metrics_client_certificate;
+    return destination;
+}

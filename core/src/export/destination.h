@@ -20,5 +20,7 @@ typedef struct djp__route {
 
 /* The receiver of spans. Borrows the texts of options and route. */
 djp__destination djp__destination_of_traces(const djp_options *options, const djp__route *route);
+/* The receiver of metrics; proxies, additional authorities and sizes are those of traces. */
+djp__destination djp__destination_of_metrics(const djp_options *options, const djp__route *route);
 
 #endif

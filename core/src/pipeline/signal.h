@@ -70,6 +70,7 @@ typedef struct djp__signal {
     const char *name; /* "traces" */
     const char *item_name; /* plural: "spans" */
     const char *item; /* its word in OpenTelemetry's names of metrics and components: "span" */
+    const char *processor; /* kind of its processor in names of components; NULL: it has none */
     djp__route route; /* its paths at a receiver, and the form of the responses */
     const djp__drain *drain;
     const djp__encode *encode;

@@ -82,6 +82,16 @@ djp__worker_is_open(djp__worker *worker)
     return open;
 }
 
+int
+djp__worker_is_this(djp__worker *worker)
+{
+    djp__mutex_lock(&worker->mutex);
+    int is_this =
+        djp__worker_is_running(worker) && pthread_equal(worker->thread, pthread_self()) != 0;
+    djp__mutex_unlock(&worker->mutex);
+    return is_this;
+}
+
 /* ---- rounds ---- */
 
 /* Returns the time after the last task: a transport may take long. */

@@ -115,6 +115,8 @@ int djp__worker_ensure(djp__worker *worker);
 void djp__worker_notify(djp__worker *worker);
 #define djp__worker_is_running(worker) (djp__load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
 int djp__worker_is_open(djp__worker *worker); /* the phase is DJP__PHASE_OPEN */
+/* 1: the calling thread is the worker's. */
+int djp__worker_is_this(djp__worker *worker);
 /* Ends the thread, at once if it sleeps or its transport can be interrupted; after the deadline the
  * thread ends later by itself. `mutex` is held. Returns 1 if it has ended. */
 int djp__worker_stop_locked(djp__worker *worker, uint64_t deadline);

@@ -212,13 +212,14 @@ resource_fini(sdk_resource__list *list)
 }
 
 int
-djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, djp__encoding encoding)
+djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, const djp__encode_signal *signal,
+                          djp__encoding encoding)
 {
     sdk_resource__list list;
     *out = NULL;
     int result = resource_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, &djp__otlp_trace, resource_encoding(&sdk->options, encoding),
+        result = djp__encoder_new(out, signal, resource_encoding(&sdk->options, encoding),
                                   list.items, list.count);
     }
     resource_fini(&list);

@@ -1,6 +1,6 @@
 /* Creates and frees an SDK instance: reads the options and connects recorder, transport and
  * metrics. Opens no thread, socket or file before the first span, except a configured metrics
- * port. */
+ * port, and the worker if metrics are pushed. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -118,9 +118,14 @@ djp__sdk_target(const djp_sdk *sdk)
 }
 
 void
-djp__sdk_wake(void *sdk)
+djp__sdk_wake(void *user)
 {
-    djp__pipeline_wake(&((djp_sdk *)sdk)->traces);
+    djp_sdk *self = user;
+    if (self->traces.signal != NULL) {
+        djp__pipeline_wake(&self->traces);
+    } else {
+        djp__worker_ensure(&self->worker);
+    }
 }
 
 int
@@ -267,6 +272,7 @@ sdk_destroy(djp_sdk *sdk)
     djp__http_client_free(sdk->http_client);
     djp__operations_free(sdk->operations);
     djp_builtin_free(sdk->standard);
+    djp__sdk_metrics_end(sdk);
     djp_registry_free(sdk->registry);
     djp__worker_fini(&sdk->worker);
     djp__oplogs_fini(&sdk->oplogs);
@@ -328,6 +334,9 @@ sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *langu
         result = sdk_make_metrics(sdk, language);
     }
     if (result == 0) {
+        result = djp__sdk_metrics_exporters_make(sdk);
+    }
+    if (result == 0) {
         result =
             djp__http_client_new(&sdk->http_client, &sdk->options, sdk->recorder, sdk->standard);
     }
@@ -374,8 +383,16 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
     }
     djp__sdk_fork_init(sdk);
     djp_sdk_take_signals(sdk);
+    djp_sdk_start_metrics(sdk);
     *out = sdk;
     return 0;
+}
+
+int
+djp_sdk_start_metrics(djp_sdk *sdk)
+{
+    return sdk != NULL && sdk->metric_export.pipeline != NULL ? djp__worker_ensure(&sdk->worker)
+                                                              : 0;
 }
 
 int
@@ -453,7 +470,8 @@ djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
     djp__buf_init(&taken, 0);
     int result = DJP_EUNSUPPORTED;
     djp__pipeline *pipeline = sdk->pipelines;
-    while (pipeline != NULL && !djp__transport_memory_take(pipeline->transport, &taken)) {
+    while (pipeline != NULL && (pipeline->signal != &djp__signal_traces ||
+                                !djp__transport_memory_take(pipeline->transport, &taken))) {
         pipeline = pipeline->next;
     }
     if (pipeline != NULL) {

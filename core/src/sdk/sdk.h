@@ -17,6 +17,7 @@
 #include "instrument/http_client.h"
 #include "instrument/baggage_attributes.h"
 #include "instrument/operation.h"
+#include "metrics/reader.h"
 #include "oplog/oplog.h"
 #include "pipeline/books.h"
 #include "pipeline/flush.h"
@@ -79,6 +80,22 @@ typedef struct djp__sdk_metrics {
     pid_t target_pid;
 } djp__sdk_metrics;
 
+/* metrics.c. Zeros while metrics are not pushed, but for the reader. */
+typedef struct djp__metric_export {
+    djp__pipeline *pipeline; /* the first destination; NULL: metrics are not pushed. Constant */
+    char *endpoint; /* for messages: no credentials, no query */
+    djp_mutex collecting; /* guards the reader; taken before `work` of the pipeline */
+    djp__metric_reader reader;
+    djp__metric_record *head; /* records that wait, in order; guarded by `work` of the pipeline */
+    djp__metric_record *inherited; /* of the parent of a fork; guarded by `collecting` */
+    /* Positions in bytes. By collections, acquire/release; by the worker, relaxed. */
+    DJP__ATOMIC(uint64_t) written, consumed;
+    DJP__ATOMIC(uint64_t) points; /* collected; by collections, acquire/release */
+    DJP__ATOMIC(uint64_t) lost; /* points for which there was no memory; relaxed */
+    DJP__ATOMIC(int) is_closed; /* by shutdown, acquire/release */
+    uint64_t due; /* monotonic time of the next collection; worker only */
+} djp__metric_export;
+
 /* resource.c. */
 typedef struct djp__resource {
     char *language, *runtime_name, *runtime_version; /* constant */
@@ -98,7 +115,7 @@ typedef struct djp__sigterm {
 /* The worker's tasks in the order of their runs. Pipelines build batches between replay and end,
  * and send after end. */
 typedef struct djp__sdk_tasks {
-    djp__task park, clock, begin_end, control, replay, end;
+    djp__task park, clock, begin_end, control, replay, metrics, end;
     uint64_t anchor_refreshed; /* of the clock; the worker's, as the next */
     int oplogs_left; /* an operation log waits for space in the ring */
     uint64_t damage_reported; /* of oplogs.damage */
@@ -119,15 +136,16 @@ struct djp_sdk {
     djp_http_client *http_client;
     djp_operations *operations;
     djp__prometheus_http *listener; /* NULL: no port is configured, or it cannot be opened */
-    djp__pipeline *pipelines; /* traces first; NULL: nothing is exported */
+    djp__pipeline *pipelines; /* traces first, if any; NULL: nothing is exported */
     djp__fork_hook fork_hook;
     DJP__ATOMIC(int) references; /* the owner and the worker thread */
 
     djp__worker worker;
-    djp__pipeline traces; /* zeros while `pipelines` is NULL */
+    djp__pipeline traces; /* zeros while traces are not exported: `signal` is NULL */
     djp__resource resource;
     djp__sigterm sigterm;
     djp__sdk_metrics metrics;
+    djp__metric_export metric_export;
     djp__sdk_tasks tasks;
 
     djp__control control;
@@ -167,7 +185,24 @@ void djp__sdk_report_scopes(djp_sdk *sdk);
 /* traces.c: the row of the signal; its source is an instance. */
 extern const djp__signal djp__signal_traces;
 
-/* sdk_exporters.c: creates the pipelines of spans, one for each exporter of the settings, and adds
+/* metrics.c: the row of the signal; its source is an instance. */
+extern const djp__signal djp__metrics_signal;
+/* Collects once if metrics are pushed, for a flush or the end. The worker's `mutex` is not held. */
+void djp__sdk_collect_metrics(djp_sdk *sdk);
+/* The task that collects at the interval. */
+void djp__sdk_metrics_run(void *sdk, uint64_t now);
+uint64_t djp__sdk_metrics_due(void *sdk, uint64_t now);
+void djp__sdk_metrics_enter(void *sdk);
+void djp__sdk_metrics_end(djp_sdk *sdk); /* frees */
+/* metrics_exporters.c: creates the pipelines of metrics, one for each exporter of the settings that
+ * pushes. An OTLP address that cannot be used is reported. Returns 0, DJP_EFULL or DJP_ENOMEM. */
+int djp__sdk_metrics_exporters_make(djp_sdk *sdk);
+
+/* sdk_exporters.c. The form of the bodies; the console's may still become the one for terminals.
+ * Then the kind of exporter in the names of components, by the OpenTelemetry conventions. */
+djp__encoding djp__exporter_form(djp_protocol protocol, djp_exporter exporter);
+const char *djp__exporter_kind(djp_protocol protocol, djp_exporter exporter);
+/* Creates the pipelines of spans, one for each exporter of the settings, and adds
  * their tasks. Takes *transport, if there is one, for the first exporter. An OTLP address that
  * cannot be used is reported, and disables traces if there is no other exporter. Returns 0 or
  * DJP_ENOMEM. */
@@ -191,9 +226,10 @@ void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: creates the timer aga
 /* Ends the process by the signal; returns if the kernel ignores it. Worker only. */
 void djp__sigterm_end(djp_sdk *sdk);
 
-/* resource.c: creates an encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The
- * worker's `mutex` is not held. */
-int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, djp__encoding encoding);
+/* resource.c: creates an encoder of the signal with the resource of this process. Returns 0 or
+ * DJP_ENOMEM. The worker's `mutex` is not held. */
+int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk, const djp__encode_signal *signal,
+                              djp__encoding encoding);
 /* Writes the resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp__buf *out, djp_sdk *sdk);
 
@@ -219,6 +255,8 @@ int djp__sdk_otel_add(djp_sdk *sdk);
 int djp__sdk_otel_add_signal(djp__signal_metrics *metrics);
 void djp__sdk_otel_collect(djp_sdk *sdk, const djp__recorder_totals *counters);
 void djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics);
+/* A collection of metrics for a push has ended. Any thread. */
+void djp__sdk_otel_collected(djp_sdk *sdk, double seconds);
 /* An export of the signal (djp__signal_metrics) has ended; "" for success. Worker only. */
 void djp__sdk_otel_sent(void *metrics, const djp__request *request, const char *error);
 /* One JSON object about spans, whether configured or not. */

@@ -29,7 +29,7 @@ djp__sdk_prepare_control(djp_sdk *sdk)
                               .diag = &sdk->diag,
                               .recorder = sdk->recorder,
                               .registry = sdk->registry,
-                              .exports = sdk->pipelines != NULL,
+                              .exports = sdk->traces.signal != NULL,
                               .read = sdk_control_read,
                               .changed = sdk_control_changed,
                               .user = sdk};

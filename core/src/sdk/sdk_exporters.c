@@ -12,21 +12,19 @@ enum { SDK_EXPORTERS__BATCH_BYTES = 1 << 20, SDK_EXPORTERS__BATCH_LEAST = 64 << 
 
 /* ---- one exporter ---- */
 
-/* The form of the bodies; the console's may still become the one for terminals. */
-static djp__encoding
-sdk_exporters_form(const djp_options *options, djp_exporter exporter)
+djp__encoding
+djp__exporter_form(djp_protocol protocol, djp_exporter exporter)
 {
     if (exporter == DJP_EXPORTER_CONSOLE) {
         return DJP__ENCODE_CONSOLE;
     }
     int is_json = exporter == DJP_EXPORTER_FILE ||
-                  (exporter == DJP_EXPORTER_OTLP && options->protocol == DJP_PROTOCOL_HTTP_JSON);
+                  (exporter == DJP_EXPORTER_OTLP && protocol == DJP_PROTOCOL_HTTP_JSON);
     return is_json ? DJP__ENCODE_JSON : DJP__ENCODE_PROTOBUF;
 }
 
-/* The kind of exporter in the names of components, by the OpenTelemetry conventions. */
-static const char *
-sdk_exporters_kind(const djp_options *options, djp_exporter exporter)
+const char *
+djp__exporter_kind(djp_protocol protocol, djp_exporter exporter)
 {
     switch (exporter) {
     case DJP_EXPORTER_CONSOLE:
@@ -37,11 +35,12 @@ sdk_exporters_kind(const djp_options *options, djp_exporter exporter)
         return "memory";
     case DJP_EXPORTER_OTLP:
     case DJP_EXPORTER_NONE:
+    case DJP_EXPORTER_PROMETHEUS:
         break;
     }
-    return options->protocol == DJP_PROTOCOL_GRPC        ? "otlp_grpc"
-           : options->protocol == DJP_PROTOCOL_HTTP_JSON ? "otlp_http_json"
-                                                         : "otlp_http";
+    return protocol == DJP_PROTOCOL_GRPC        ? "otlp_grpc"
+           : protocol == DJP_PROTOCOL_HTTP_JSON ? "otlp_http_json"
+                                                : "otlp_http";
 }
 
 static void
@@ -75,6 +74,7 @@ sdk_exporters_transport(djp__transport **out, djp_sdk *sdk, djp_exporter exporte
     case DJP_EXPORTER_MEMORY:
         return djp__transport_memory_new(out);
     case DJP_EXPORTER_NONE:
+    case DJP_EXPORTER_PROMETHEUS:
         break;
     }
     return DJP_EINVAL;
@@ -102,9 +102,9 @@ sdk_exporters_init(djp__pipeline *out, djp_sdk *sdk, djp__transport *transport,
         .max_request_bytes = options->max_request_bytes,
         .flush_interval_ns = options->flush_interval_ns,
         .export_timeout_ns = options->export_timeout_ns,
-        .form = (int)sdk_exporters_form(options, exporter),
+        .form = (int)djp__exporter_form(options->protocol, exporter),
         .target = target,
-        .exporter = sdk_exporters_kind(options, exporter),
+        .exporter = djp__exporter_kind(options->protocol, exporter),
     };
     djp__pipeline_init(out, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag, &limits);
     sdk->worker.shares_files |= transport->ops->shares_files;

@@ -186,7 +186,7 @@ djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics)
     const char *const processor[2] = {metrics->processor[0], metrics->processor[1]};
     const char *const exporter[2] = {metrics->exporter[0], metrics->exporter[1]};
     djp_family *const *families = metrics->otel;
-    if (families[DJP__OTEL_QUEUE_SIZE] == NULL) {
+    if (families[DJP__OTEL_EXPORTED] == NULL) {
         return;
     }
     sdk_metrics_otel_numbers numbers;
@@ -207,6 +207,16 @@ djp__sdk_otel_collect_signal(const djp__signal_metrics *metrics)
         djp__counter_set(sdk_metrics_otel_series(families[DJP__OTEL_EXPORTED], exporter,
                                                  numbers.exported[i].error, NULL),
                          (double)numbers.exported[i].items);
+    }
+}
+
+void
+djp__sdk_otel_collected(djp_sdk *sdk, double seconds)
+{
+    static const char *const reader[2] = {"periodic_metric_reader/0", "periodic_metric_reader"};
+    djp_family *family = sdk->metrics.otel[DJP__OTEL_COLLECTION];
+    if (family != NULL) {
+        djp_histogram_observe(sdk_metrics_otel_series(family, reader, NULL, NULL), seconds);
     }
 }
 
@@ -246,7 +256,7 @@ static const char *const sdk_metrics_otel__error[2] = {"error_type", NULL};
 static void
 sdk_metrics_otel_component(char out[2][64], const char *kind, const char *item, const char *what)
 {
-    snprintf(out[1], sizeof out[1], "%.24s_%.16s_%s", kind, item, what);
+    snprintf(out[1], sizeof out[1], "%.16s_%.20s_%s", kind, item, what);
     snprintf(out[0], sizeof out[0], "%.60s/0", out[1]);
 }
 
@@ -261,11 +271,18 @@ djp__sdk_otel_add_signal(djp__signal_metrics *metrics)
     }
     const char *exporter = pipeline->options.exporter != NULL ? pipeline->options.exporter
                                                               : pipeline->transport->ops->name;
-    sdk_metrics_otel_component(metrics->processor, "batching", metrics->signal->item, "processor");
+    const char *processor = metrics->signal->processor;
+    if (processor != NULL) {
+        sdk_metrics_otel_component(metrics->processor, processor, metrics->signal->item,
+                                   "processor");
+    }
     sdk_metrics_otel_component(metrics->exporter, exporter, metrics->signal->item, "exporter");
     for (int i = 0; i < DJP__OTEL_SIGNAL_COUNT; i++) {
         char name[96], help[128];
-        snprintf(name, sizeof name, "otel_sdk_%s_%.16s_%s", sdk_metrics_otel__rows[i].part,
+        if (processor == NULL && strcmp(sdk_metrics_otel__rows[i].part, "processor") == 0) {
+            continue;
+        }
+        snprintf(name, sizeof name, "otel_sdk_%s_%.20s_%s", sdk_metrics_otel__rows[i].part,
                  metrics->signal->item, sdk_metrics_otel__rows[i].name);
         djp__signal_title(help, sizeof help, metrics->signal, sdk_metrics_otel__rows[i].help);
         metrics->otel[i] = sdk_metrics_otel_family(

@@ -22,19 +22,19 @@ sdk_oplogs_wake(void *sdk)
 void
 djp__sdk_oplogs_init(djp_sdk *sdk)
 {
-    const djp__oplog_host host = {.options = &sdk->options,
-                                  .recorder = sdk->recorder,
-                                  .registry = sdk->registry,
-                                  .standard = sdk->standard,
-                                  .http_client = sdk->http_client,
-                                  .operations = sdk->operations,
-                                  .ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder)
-                                                                 : NULL,
-                                  .ref = djp__sdk_ref,
-                                  .unref = djp__sdk_unref,
-                                  .is_open = sdk_oplogs_is_open,
-                                  .wake = sdk_oplogs_wake,
-                                  .user = sdk};
+    const djp__oplog_host host = {
+        .options = &sdk->options,
+        .recorder = sdk->recorder,
+        .registry = sdk->registry,
+        .standard = sdk->standard,
+        .http_client = sdk->http_client,
+        .operations = sdk->operations,
+        .ring = sdk->traces.signal != NULL ? djp__recorder_ring(sdk->recorder) : NULL,
+        .ref = djp__sdk_ref,
+        .unref = djp__sdk_unref,
+        .is_open = sdk_oplogs_is_open,
+        .wake = sdk_oplogs_wake,
+        .user = sdk};
     sdk->oplogs.host = host;
 }
 
@@ -49,7 +49,7 @@ djp__sdk_replay(djp_sdk *sdk, uint64_t deadline)
 {
     while (djp__oplogs_replay(&sdk->oplogs, 1) & DJP__OPLOGS_LEFT) {
         uint64_t now = djp__clock_monotonic();
-        if (now >= deadline || sdk->pipelines == NULL || !sdk_oplogs_wake(sdk)) {
+        if (now >= deadline || sdk->traces.signal == NULL || !sdk_oplogs_wake(sdk)) {
             return 1; /* without a thread no space becomes free */
         }
         djp__mutex_lock(&sdk->worker.mutex);
@@ -62,7 +62,9 @@ djp__sdk_replay(djp_sdk *sdk, uint64_t deadline)
 void
 djp__sdk_catch_up(djp_sdk *sdk)
 {
-    djp__sdk_replay(sdk, djp__clock_monotonic() + SDK_OPLOGS__CATCH_UP_NS);
+    /* The worker itself makes space, and cannot wait for it. */
+    uint64_t patience = djp__worker_is_this(&sdk->worker) ? 0 : SDK_OPLOGS__CATCH_UP_NS;
+    djp__sdk_replay(sdk, djp__clock_monotonic() + patience);
 }
 
 void

@@ -18,6 +18,7 @@ djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
     }
     uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
     int late = djp__sdk_replay(sdk, deadline);
+    djp__sdk_collect_metrics(sdk);
     djp__mutex_lock(&sdk->worker.mutex);
     int result = DJP_ESHUTDOWN;
     if (sdk->worker.phase == DJP__PHASE_OPEN) {
@@ -122,7 +123,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         }
     }
     int result = sdk->pipelines != NULL ? shutdown_pipelines(sdk, start, timeout_ns) : 0;
-    if (sdk->pipelines != NULL && sdk->recorder) {
+    if (sdk->traces.signal != NULL) {
         shutdown_report_none(sdk);
     }
     djp__sigterm_remove(sdk);

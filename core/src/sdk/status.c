@@ -163,7 +163,7 @@ status_rate_limit(djp__buf *out, const djp_sdk *sdk, const djp__recorder_totals 
 static void
 status_waiting(djp__buf *out, const djp_sdk *sdk)
 {
-    const djp_ring *ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder) : NULL;
+    const djp_ring *ring = sdk->traces.signal != NULL ? djp__recorder_ring(sdk->recorder) : NULL;
     djp__status_open(out, "ring");
     djp__status_number(out, "used_bytes", ring != NULL ? djp__ring_used(ring) : 0);
     djp__status_number(out, "capacity_bytes", ring != NULL ? djp__ring_capacity(ring) : 0);

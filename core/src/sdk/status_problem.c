@@ -39,7 +39,7 @@ problem_sampling(djp__buf *out, djp_sdk *sdk, const djp__recorder_totals *counte
     djp__overrides_read(&holds, &sdk->control.overrides);
     if (!holds.enabled) {
         djp__buf_printf(out, "Recording is off (%s).", holds.enabled_by);
-    } else if (djp__recorder_is_muted(sdk->recorder) || sdk->pipelines == NULL) {
+    } else if (djp__recorder_is_muted(sdk->recorder) || sdk->traces.signal == NULL) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
         djp__status_none_sampled(out, holds.ratio, holds.ratio_by, counters);

@@ -80,7 +80,7 @@ tasks_replay(void *user, uint64_t now)
     djp_sdk *sdk = user;
     int logs = djp__oplogs_replay(&sdk->oplogs, !sdk->traces.queue_blocked);
     sdk->tasks.oplogs_left = (logs & DJP__OPLOGS_LEFT) != 0;
-    if (logs & DJP__OPLOGS_MOVED) {
+    if ((logs & DJP__OPLOGS_MOVED) && sdk->traces.signal != NULL) {
         djp__pipeline_note_activity(&sdk->traces, now);
     }
     tasks_report_damage(sdk);
@@ -95,7 +95,9 @@ tasks_replay_due(void *user, uint64_t now)
     if (sdk->tasks.oplogs_left) {
         return now;
     }
-    return djp__pipeline_is_idle(&sdk->traces) && djp__oplogs_request_wake(&sdk->oplogs)
+    /* Without spans to export, readers of metrics replay. */
+    return sdk->traces.signal != NULL && djp__pipeline_is_idle(&sdk->traces) &&
+                   djp__oplogs_request_wake(&sdk->oplogs)
                ? now
                : UINT64_MAX;
 }
@@ -109,6 +111,7 @@ tasks_begin_end(void *user, uint64_t now)
     djp_sdk *sdk = user;
     if (djp__load_acquire(&sdk->sigterm.signal) && sdk->worker.end_deadline == 0) {
         djp__oplogs_replay(&sdk->oplogs, 0);
+        djp__sdk_collect_metrics(sdk);
         djp__flush_begin_end(&sdk->worker, sdk->pipelines,
                              djp__saturate(now, sdk->options.shutdown_timeout_ns));
     }
@@ -162,6 +165,10 @@ djp__sdk_tasks_add(djp_sdk *sdk)
                                .next_due = tasks_control_due,
                                .leave = tasks_leave_control};
     const djp__task replay = {.name = "replay", .run = tasks_replay, .next_due = tasks_replay_due};
+    const djp__task metrics = {.name = "metrics",
+                               .run = djp__sdk_metrics_run,
+                               .next_due = djp__sdk_metrics_due,
+                               .enter = djp__sdk_metrics_enter};
     const djp__task end = {.name = "end",
                            .kind = DJP__TASK_BETWEEN,
                            .run = tasks_end,
@@ -172,11 +179,22 @@ djp__sdk_tasks_add(djp_sdk *sdk)
     tasks->begin_end = begin_end;
     tasks->control = control;
     tasks->replay = replay;
+    tasks->metrics = metrics;
     tasks->end = end;
-    djp__task *const order[] = {&tasks->park,    &tasks->clock,         &tasks->begin_end,
-                                &tasks->control, &tasks->replay,        &sdk->traces.batch_task,
-                                &tasks->end,     &sdk->traces.send_task};
+    int has_traces = sdk->traces.signal != NULL;
+    djp__task *const order[] = {&tasks->park,
+                                &tasks->clock,
+                                &tasks->begin_end,
+                                &tasks->control,
+                                &tasks->replay,
+                                &tasks->metrics,
+                                has_traces ? &sdk->traces.batch_task : NULL,
+                                &tasks->end,
+                                has_traces ? &sdk->traces.send_task : NULL};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (order[i] == NULL) {
+            continue;
+        }
         if (order[i]->user == NULL) {
             order[i]->user = sdk;
         }

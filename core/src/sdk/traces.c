@@ -110,7 +110,7 @@ static int
 traces_encoder(void **out, void *source, int form)
 {
     djp__encoder *encoder;
-    int result = djp__resource_encoder_new(&encoder, source, (djp__encoding)form);
+    int result = djp__resource_encoder_new(&encoder, source, &djp__otlp_trace, (djp__encoding)form);
     *out = encoder;
     return result;
 }
@@ -174,6 +174,7 @@ const djp__signal djp__signal_traces = {
     .name = "traces",
     .item_name = "spans",
     .item = "span",
+    .processor = "batching",
     .route = DJP__ROUTE_TRACES,
     .drain = &traces_drain,
     .encode = &traces_encode,

@@ -253,7 +253,10 @@ takes_any_text(djp__setting setting, const char *name, int own)
     if (row->form != DJP_FORM_TEXT || strcmp(name, "OTEL_RESOURCE_ATTRIBUTES") == 0) {
         return 0;
     }
-    return !row->ruled || setting == DJP_SETTING_SERVICE_NAME || setting == DJP_SETTING_ENVIRONMENT;
+    return !row->ruled || setting == DJP_SETTING_SERVICE_NAME ||
+           setting == DJP_SETTING_ENVIRONMENT || setting == DJP_SETTING_METRICS_CERTIFICATE ||
+           setting == DJP_SETTING_METRICS_CLIENT_KEY ||
+           setting == DJP_SETTING_METRICS_CLIENT_CERTIFICATE;
 }
 
 static void

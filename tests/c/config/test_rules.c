@@ -190,7 +190,8 @@ the_first_known_exporter_applies(void **state)
         {{TRACES, "zipkin, console "},
          DJP_EXPORTER_CONSOLE,
          TRACES,
-         TRACES " is \"zipkin, console\", where otlp, console, none, file and memory are known"},
+         TRACES
+         " is \"zipkin, console\", of which only otlp, console, none, file, memory are known"},
         {{TRACES, ",console,"}, DJP_EXPORTER_CONSOLE, TRACES, NULL},
         {{TRACES, "zipkin"},
          DJP_EXPORTER_CONSOLE,
@@ -395,9 +396,10 @@ metrics_need_their_backend(void **state)
         {"0", "prom", "", "", 0, "option enabled", NULL},
         {"1", "prom", "NONE", "", 0, METRICS, NULL},
         {"1", "prom", "Prometheus", "", 1, METRICS, NULL},
-        {"1", "prom", "otlp", "", 1, "default",
-         METRICS " is \"otlp\", which is not one of "
-                 "prometheus, none"},
+        {"1", "prom", "otlp", "", 1, METRICS, NULL},
+        {"1", "prom", "statsd", "", 1, "default",
+         METRICS " is \"statsd\", which is not one of "
+                 "otlp, console, file, prometheus, none"},
         {"1", "prom", "none", "true", 1, "option metrics_enabled", NULL},
         {"1", "prom", "prometheus", "false", 0, "option metrics_enabled", NULL},
         {"1", "prom", "none", "x", 0, METRICS, "option metrics_enabled is \"x\""},

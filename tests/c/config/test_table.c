@@ -43,6 +43,8 @@ static const struct {
     {DJP_SETTING_LINK_COUNT_LIMIT, DJP_FORM_COUNT, 0, UINT32_MAX, "128"},
     {DJP_SETTING_EVENT_ATTRIBUTE_COUNT_LIMIT, DJP_FORM_COUNT, 0, UINT32_MAX, "128"},
     {DJP_SETTING_LINK_ATTRIBUTE_COUNT_LIMIT, DJP_FORM_COUNT, 0, UINT32_MAX, "128"},
+    {DJP_SETTING_METRICS_INTERVAL, DJP_FORM_SECONDS, 0.1, 31536000, "60"},
+    {DJP_SETTING_METRICS_TIMEOUT, DJP_FORM_SECONDS, 0, 31536000, "10"},
     {DJP_SETTING_PROMETHEUS_PORT, DJP_FORM_PORT, 0, 65535, "0"},
     {DJP_SETTING_CARDINALITY_LIMIT, DJP_FORM_COUNT, 1, 1000000, "2000"},
 };
@@ -74,6 +76,10 @@ static const struct {
     {DJP_SETTING_SAMPLER, "0 always_on,1 always_off,2 traceidratio,4 jaeger_remote,"},
     {DJP_SETTING_PROTOCOL, "0 grpc,1 http/protobuf,2 http/json,1 http,"},
     {DJP_SETTING_COMPRESSION, "0 none,1 gzip,"},
+    {DJP_SETTING_METRICS_EXPORTER, "2 otlp,1 console,3 file,0 none,5 prometheus,"},
+    {DJP_SETTING_METRICS_TEMPORALITY, "0 cumulative,1 delta,2 lowmemory,"},
+    {DJP_SETTING_METRICS_PROTOCOL, "0 grpc,1 http/protobuf,2 http/json,1 http,"},
+    {DJP_SETTING_METRICS_COMPRESSION, "0 none,1 gzip,"},
     {DJP_SETTING_CONSOLE_FORMAT, "0 auto,1 json,2 pretty,"},
     {DJP_SETTING_STATUS_CLASS, "0 code,1 class,0 false,1 true,0 no,1 yes,0 0,1 1,0 exact,"},
     {DJP_SETTING_LABEL_STYLE, "0 endpoint,1 path,"},
@@ -107,13 +113,13 @@ words_have_their_values(void **state)
 
 /* Headers and proxies may contain passwords. */
 static void
-three_settings_are_secret(void **state)
+four_settings_are_secret(void **state)
 {
     (void)state;
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        assert_int_equal(djp__config_table[i].secret, i == DJP_SETTING_HEADERS ||
-                                                          i == DJP_SETTING_HTTP_PROXY ||
-                                                          i == DJP_SETTING_HTTPS_PROXY);
+        assert_int_equal(djp__config_table[i].secret,
+                         i == DJP_SETTING_HEADERS || i == DJP_SETTING_METRICS_HEADERS ||
+                             i == DJP_SETTING_HTTP_PROXY || i == DJP_SETTING_HTTPS_PROXY);
     }
 }
 
@@ -154,7 +160,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_their_ranges),
         cmocka_unit_test(words_have_their_values),
-        cmocka_unit_test(three_settings_are_secret),
+        cmocka_unit_test(four_settings_are_secret),
         cmocka_unit_test(each_row_has_its_own_name_and_field),
         cmocka_unit_test(each_default_is_a_valid_value),
     };

@@ -281,8 +281,9 @@ begins_with(const djp_options *options)
     size_t size;
     const djp__span_record *record = djp__ring_peek(djp__recorder_ring(sdk->recorder), &size);
     djp__buf_init(&body, 0);
-    assert_int_equal(
-        djp__resource_encoder_new(&encoder, sdk, (djp__encoding)sdk->traces.options.form), 0);
+    assert_int_equal(djp__resource_encoder_new(&encoder, sdk, &djp__otlp_trace,
+                                               (djp__encoding)sdk->traces.options.form),
+                     0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     assert_int_equal(djp__encoder_finish(encoder, &body), 0);
     char first = body.data[0];
@@ -342,7 +343,7 @@ test_without_memory(void **state)
     for (long n = 1; result != 0; n++) {
         djp__encoder *encoder = NULL;
         djp__alloc_fail_after(n);
-        result = djp__resource_encoder_new(&encoder, sdk, DJP__ENCODE_PROTOBUF);
+        result = djp__resource_encoder_new(&encoder, sdk, &djp__otlp_trace, DJP__ENCODE_PROTOBUF);
         djp__alloc_fail_after(0);
         assert_true(result == 0 ? encoder != NULL : result == DJP_ENOMEM && encoder == NULL);
         djp__encoder_free(encoder);

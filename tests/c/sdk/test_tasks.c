@@ -59,8 +59,8 @@ static void
 test_the_order(void **state)
 {
     (void)state;
-    static const char *const order[] = {"park",   "clock", "begin_end", "control",
-                                        "replay", "batch", "end",       "send"};
+    static const char *const order[] = {"park",    "clock", "begin_end", "control", "replay",
+                                        "metrics", "batch", "end",       "send"};
     open_by_hand();
     djp__task *task = sdk->worker.tasks;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++, task = task->next) {
