@@ -35,7 +35,7 @@
 #include "config/address.c"
 #include "config/endpoint.c"
 #include "config/headers.c"
-#include "config/known.c"
+#include "config/unknown.c"
 #include "config/lists.c"
 #include "config/report.c"
 

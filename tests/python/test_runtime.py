@@ -16,7 +16,7 @@ import time
 
 import djp_telemetry
 import pytest
-from djp_telemetry import _children, _loader, _runtime, start_span
+from djp_telemetry import _fork_exit, _loader, _runtime, start_span
 from support import run_program, started_anew, take, telemetry
 
 pytest.importorskip("djp_telemetry._native")
@@ -436,8 +436,8 @@ def test_a_child_does_not_wait_for_the_shutdown_of_its_parent():
     _runtime._after_fork_in_child()
     assert runtime.ending is None and runtime.lock is not lock
     assert djp_telemetry.shutdown(30) is True
-    _children._forked = False
-    os._exit = _children._os_exit
+    _fork_exit._forked = False
+    os._exit = _fork_exit._os_exit
 
 
 def test_the_time_limit_of_the_setting():

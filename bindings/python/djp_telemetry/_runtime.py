@@ -17,7 +17,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, cast
 
-from . import _children, _loader
+from . import _fork_exit, _loader
 from ._loader import impl
 from ._version import __version__
 from .log_correlation import install_trace_correlation
@@ -490,18 +490,18 @@ def _watch_signals() -> None:
 def _after_fork_in_child() -> None:
     _runtime.lock = threading.RLock()
     _runtime.ending = None  # the thread that ran the shutdown does not exist in this process
-    _children.after_fork(_runtime.active)
+    _fork_exit.after_fork(_runtime.active)
     if _runtime.active:
         impl.sdk_start_metrics()  # a child may record no span, which would start the export
 
 
 def _set_hooks() -> None:
-    _children.set_end(_at_exit)
+    _fork_exit.set_end(_at_exit)
     _watch_signals()
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
     if parent is not None and parent() is not None:
-        _children.finalize()
+        _fork_exit.finalize()
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(_at_exit)

@@ -8,7 +8,7 @@
 
 /* Of the specification, and of other SDKs' instrumentations, which this SDK configures by other
  * names or not at all. */
-static const char *const known_unsupported[] = {
+static const char *const unknown_unsupported[] = {
     "OTEL_CONFIG_FILE",
     "OTEL_EXPERIMENTAL_CONFIG_FILE",
     "OTEL_ENTITIES",
@@ -50,23 +50,23 @@ static const char *const known_unsupported[] = {
 };
 
 /* Variables of this SDK that are not settings: used to build or load the core. */
-static const char *const known_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS",
-                                              "DJP_TELEMETRY_LDFLAGS"};
+static const char *const unknown_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS",
+                                                "DJP_TELEMETRY_LDFLAGS"};
 
 enum {
-    KNOWN_UNSUPPORTED = sizeof known_unsupported / sizeof known_unsupported[0],
-    KNOWN_ELSEWHERE = sizeof known_elsewhere / sizeof known_elsewhere[0],
-    KNOWN_PLAIN_MAX = 64, /* compared letters of a name */
+    UNKNOWN_UNSUPPORTED = sizeof unknown_unsupported / sizeof unknown_unsupported[0],
+    UNKNOWN_ELSEWHERE = sizeof unknown_elsewhere / sizeof unknown_elsewhere[0],
+    UNKNOWN_PLAIN_MAX = 64, /* compared letters of a name */
     /* with as many wrong letters, a shared variable is another name */
-    KNOWN_SLIP = 2
+    UNKNOWN_SLIP = 2
 };
 
 /* Letters and digits in lower case, so that all spellings of a name are equal. Returns the size. */
 static size_t
-known_plain(char out[KNOWN_PLAIN_MAX], const char *name)
+unknown_plain(char out[UNKNOWN_PLAIN_MAX], const char *name)
 {
     size_t size = 0;
-    for (const char *c = name; *c != '\0' && size < KNOWN_PLAIN_MAX; c++) {
+    for (const char *c = name; *c != '\0' && size < UNKNOWN_PLAIN_MAX; c++) {
         if (*c >= 'A' && *c <= 'Z') {
             out[size++] = (char)(*c + ('a' - 'A'));
         } else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9')) {
@@ -77,7 +77,7 @@ known_plain(char out[KNOWN_PLAIN_MAX], const char *name)
 }
 
 static size_t
-known_least(size_t a, size_t b, size_t c)
+unknown_least(size_t a, size_t b, size_t c)
 {
     size_t least = a < b ? a : b;
     return least < c ? least : c;
@@ -85,9 +85,9 @@ known_least(size_t a, size_t b, size_t c)
 
 /* Edit distance: letters changed, inserted, removed or exchanged with their neighbour. */
 static size_t
-known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
+unknown_edits(const char *a, size_t a_size, const char *b, size_t b_size)
 {
-    size_t rows[3][KNOWN_PLAIN_MAX + 1];
+    size_t rows[3][UNKNOWN_PLAIN_MAX + 1];
     size_t *before = rows[0], *last = rows[1], *row = rows[2];
     for (size_t j = 0; j <= b_size; j++) {
         last[j] = j;
@@ -96,7 +96,7 @@ known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
         row[0] = i;
         for (size_t j = 1; j <= b_size; j++) {
             size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = known_least(last[j] + 1, row[j - 1] + 1, change);
+            row[j] = unknown_least(last[j] + 1, row[j - 1] + 1, change);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 before[j - 2] + 1 < row[j]) {
                 row[j] = before[j - 2] + 1;
@@ -112,11 +112,11 @@ known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
 
 /* The distance of two names; a name inside the other is near. */
 static size_t
-known_distance(const char *a, const char *b)
+unknown_distance(const char *a, const char *b)
 {
-    char plain_a[KNOWN_PLAIN_MAX], plain_b[KNOWN_PLAIN_MAX];
-    size_t a_size = known_plain(plain_a, a), b_size = known_plain(plain_b, b);
-    size_t edits = known_edits(plain_a, a_size, plain_b, b_size);
+    char plain_a[UNKNOWN_PLAIN_MAX], plain_b[UNKNOWN_PLAIN_MAX];
+    size_t a_size = unknown_plain(plain_a, a), b_size = unknown_plain(plain_b, b);
+    size_t edits = unknown_edits(plain_a, a_size, plain_b, b_size);
     size_t half = 1 + (edits + 1) / 2;
     int inside = (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size)
                                   : memmem(plain_a, a_size, plain_b, b_size)) != NULL;
@@ -125,20 +125,20 @@ known_distance(const char *a, const char *b)
 
 /* The distance at which a candidate is unrelated to the name. */
 static size_t
-known_far(const char *name)
+unknown_far(const char *name)
 {
-    char plain[KNOWN_PLAIN_MAX];
-    return known_plain(plain, name) / 3 + 1;
+    char plain[UNKNOWN_PLAIN_MAX];
+    return unknown_plain(plain, name) / 3 + 1;
 }
 
 /* Returns the setting with the nearest option, DJP_SETTINGS if none is near. */
 static djp__setting
-known_nearest_setting(const char *name)
+unknown_nearest_setting(const char *name)
 {
     djp__setting best = DJP_SETTINGS;
-    size_t least = known_far(name) + 1;
+    size_t least = unknown_far(name) + 1;
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        size_t distance = known_distance(name, djp__config_name((djp__setting)i));
+        size_t distance = unknown_distance(name, djp__config_name((djp__setting)i));
         if (distance < least) {
             least = distance;
             best = (djp__setting)i;
@@ -147,11 +147,11 @@ known_nearest_setting(const char *name)
     return best;
 }
 
-typedef void (*known_visit)(void *user, const char *variable);
+typedef void (*unknown_visit)(void *user, const char *variable);
 
 /* Visits all variables of the table except the SDK's variables of settings. */
 static void
-known_each_source(known_visit visit, void *user)
+unknown_each_source(unknown_visit visit, void *user)
 {
     for (int i = 0; i < DJP_SETTINGS; i++) {
         const djp__config_source *sources = djp__config_table[i].sources;
@@ -161,18 +161,18 @@ known_each_source(known_visit visit, void *user)
     }
 }
 
-typedef struct known_search {
+typedef struct unknown_search {
     const char *name;
     const char *best;
     size_t least; /* distance of best */
-} known_search;
+} unknown_search;
 
 static void
-known_compare(void *user, const char *variable)
+unknown_compare(void *user, const char *variable)
 {
-    known_search *search = user;
-    size_t distance = known_edits(variable, strnlen(variable, KNOWN_PLAIN_MAX), search->name,
-                                  strnlen(search->name, KNOWN_PLAIN_MAX));
+    unknown_search *search = user;
+    size_t distance = unknown_edits(variable, strnlen(variable, UNKNOWN_PLAIN_MAX), search->name,
+                                    strnlen(search->name, UNKNOWN_PLAIN_MAX));
     distance += strcmp(variable, search->name) != 0; /* only the same name has the distance 0 */
     if (distance < search->least) {
         search->least = distance;
@@ -181,7 +181,7 @@ known_compare(void *user, const char *variable)
 }
 
 static int
-known_is_one_of(const char *name, const char *const *names, size_t count)
+unknown_is_one_of(const char *name, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i], name) == 0) {
@@ -192,7 +192,7 @@ known_is_one_of(const char *name, const char *const *names, size_t count)
 }
 
 static int
-known_is_own(const char *name)
+unknown_is_own(const char *name)
 {
     char own[DJP_CONFIG_NAME_MAX];
     for (int i = 0; i < DJP_SETTINGS; i++) {
@@ -206,7 +206,7 @@ known_is_own(const char *name)
 
 /* A misspelled switch causes a warning even while telemetry is off: it may be the reason. */
 static int
-known_is_switch(const char *variable)
+unknown_is_switch(const char *variable)
 {
     const djp__config_source *sources = djp__config_table[DJP_SETTING_ENABLED].sources;
     for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && sources[i].variable != NULL; i++) {
@@ -218,11 +218,11 @@ known_is_switch(const char *variable)
 }
 
 static void
-known_check_own(djp__config_state *state, const char *name)
+unknown_check_own(djp__config_state *state, const char *name)
 {
     static const size_t prefix = sizeof DJP__CONFIG_OWN_PREFIX - 1;
     char own[DJP_CONFIG_NAME_MAX];
-    djp__setting nearest = known_nearest_setting(name + prefix);
+    djp__setting nearest = unknown_nearest_setting(name + prefix);
     if (nearest == DJP_SETTINGS) {
         djp__config_warn(
             state, NULL,
@@ -237,28 +237,28 @@ known_check_own(djp__config_state *state, const char *name)
 }
 
 static void
-known_check_variable(djp__config_state *state, const char *name)
+unknown_check_variable(djp__config_state *state, const char *name)
 {
     static const char *const prefixes[] = {"OTEL_", "TELEMETRY_"};
-    known_search search = {name, NULL, KNOWN_SLIP + 2};
+    unknown_search search = {name, NULL, UNKNOWN_SLIP + 2};
     int is_ours = strncmp(name, DJP__CONFIG_OWN_PREFIX, sizeof DJP__CONFIG_OWN_PREFIX - 1) == 0;
     int is_shared = 0;
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         is_shared |= strncmp(name, prefixes[i], strlen(prefixes[i])) == 0;
     }
-    if ((!is_ours && !is_shared) || known_is_own(name) ||
-        known_is_one_of(name, known_elsewhere, KNOWN_ELSEWHERE) ||
-        known_is_one_of(name, known_unsupported, KNOWN_UNSUPPORTED)) {
+    if ((!is_ours && !is_shared) || unknown_is_own(name) ||
+        unknown_is_one_of(name, unknown_elsewhere, UNKNOWN_ELSEWHERE) ||
+        unknown_is_one_of(name, unknown_unsupported, UNKNOWN_UNSUPPORTED)) {
         return;
     }
-    known_each_source(known_compare, &search);
+    unknown_each_source(unknown_compare, &search);
     if (search.best != NULL && search.least == 0) {
         return;
     }
     if (is_ours) {
-        known_check_own(state, name);
+        unknown_check_own(state, name);
     } else if (search.best != NULL) {
-        djp__config_given switched = {.option = known_is_switch(search.best)};
+        djp__config_given switched = {.option = unknown_is_switch(search.best)};
         djp__config_warn(state, &switched,
                          "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
                          search.best);
@@ -266,7 +266,7 @@ known_check_variable(djp__config_state *state, const char *name)
 }
 
 static int
-known_is_set(djp__config_state *state, const char *name)
+unknown_is_set(djp__config_state *state, const char *name)
 {
     djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
     /* This SDK exports no logs, so "none" is correct. */
@@ -275,14 +275,14 @@ known_is_set(djp__config_state *state, const char *name)
 }
 
 static void
-known_warn_unsupported(djp__config_state *state)
+unknown_warn_unsupported(djp__config_state *state)
 {
     djp__buf names;
     djp__buf_init(&names, 0);
-    for (size_t i = 0; state->lookup != NULL && i < KNOWN_UNSUPPORTED; i++) {
-        if (known_is_set(state, known_unsupported[i])) {
+    for (size_t i = 0; state->lookup != NULL && i < UNKNOWN_UNSUPPORTED; i++) {
+        if (unknown_is_set(state, unknown_unsupported[i])) {
             djp__buf_text(&names, names.size == 0 ? "" : ", ");
-            djp__buf_text(&names, known_unsupported[i]);
+            djp__buf_text(&names, unknown_unsupported[i]);
         }
     }
     djp__buf_char(&names, '\0');
@@ -298,7 +298,7 @@ known_warn_unsupported(djp__config_state *state)
 }
 
 static void
-known_spell(char out[DJP_CONFIG_NAME_MAX], djp__setting setting, djp_letter_case spelling)
+unknown_spell(char out[DJP_CONFIG_NAME_MAX], djp__setting setting, djp_letter_case spelling)
 {
     size_t size = 0;
     int capital = 0;
@@ -318,7 +318,7 @@ void
 djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp__config_state *state,
                         djp__setting setting)
 {
-    known_spell(out, setting, state->spelling);
+    unknown_spell(out, setting, state->spelling);
 }
 
 void
@@ -328,17 +328,17 @@ djp__config_check_options(djp__config_state *state)
         const char *keyword = state->overrides[i].keyword;
         char name[DJP_CONFIG_NAME_MAX];
         djp__config_given given = {.option = 1};
-        if (keyword == NULL || known_is_one_of(keyword, djp_config_keywords(), DJP_SETTINGS)) {
+        if (keyword == NULL || unknown_is_one_of(keyword, djp_config_keywords(), DJP_SETTINGS)) {
             continue;
         }
-        djp__setting nearest = known_nearest_setting(keyword);
+        djp__setting nearest = unknown_nearest_setting(keyword);
         if (nearest == DJP_SETTINGS) {
             djp__config_warn(state, &given,
                              "There is no option \"%.60s\", so it is ignored: the names are in "
                              "docs/configuration.md.",
                              keyword);
         } else {
-            known_spell(name, nearest, state->spelling);
+            unknown_spell(name, nearest, state->spelling);
             djp__config_warn(state, &given,
                              "There is no option \"%.60s\" (did you mean %s?), so it is ignored.",
                              keyword, name);
@@ -349,10 +349,10 @@ djp__config_check_options(djp__config_state *state)
 void
 djp__config_check_variables(djp__config_state *state)
 {
-    known_warn_unsupported(state);
+    unknown_warn_unsupported(state);
     for (size_t i = 0; i < state->variable_count; i++) {
         if (state->variables[i] != NULL) {
-            known_check_variable(state, state->variables[i]);
+            unknown_check_variable(state, state->variables[i]);
         }
     }
 }
