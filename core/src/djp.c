@@ -88,6 +88,7 @@
 #include "metrics/handle.c"
 #include "metrics/exemplar.c"
 #include "metrics/exponential.c"
+#include "metrics/native.c"
 #include "metrics/metric_name.c"
 #include "metrics/family.c"
 #include "metrics/series.c"

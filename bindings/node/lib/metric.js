@@ -72,6 +72,7 @@ function readDefinition(type, given) {
       type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null
         ? listOf(options.buckets)
         : null,
+    exponential: options.exponential,
     // prom-client adds up the workers by default
     aggregator: options.aggregator ?? 'sum',
     usable: typeof options.name === 'string',
@@ -119,8 +120,9 @@ function familyOf(definition) {
   definition.family = 0;
   if (shards.currentEpoch() === 0 || !definition.usable) return 0;
   try {
-    const { type, name, help, unit, labelNames, buckets, aggregator } = definition;
-    const number = impl.familyNew(type, name, help, unit, labelNames, buckets, aggregator) || 0;
+    const { type, name, help, unit, labelNames, buckets, aggregator, exponential } = definition;
+    const given = [type, name, help, unit, labelNames, buckets, aggregator, exponential];
+    const number = impl.familyNew(...given) || 0;
     definition.family = Math.abs(number);
     if (number < 0) runtime.warnOnce(`The metric '${name.slice(0, 100)}' ${SHARED}`);
   } catch (error) {

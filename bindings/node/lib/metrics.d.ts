@@ -41,6 +41,11 @@ export interface GaugeOptions<T extends string = string> extends MetricOptions<T
 export interface HistogramOptions<T extends string = string> extends MetricOptions<T> {
   /** Upper bounds, ascending, without +Inf. */
   buckets?: Iterable<number>;
+  /**
+   * True keeps base-2 exponential buckets too, false only the explicit ones; the setting
+   * `histogramAggregation` by default.
+   */
+  exponential?: boolean;
 }
 
 type Rest<O> = Omit<O, 'name' | 'help' | 'labelNames'>;

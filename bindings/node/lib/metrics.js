@@ -284,9 +284,17 @@ function observeMarked(metric, value) {
     return 1;
   }
   if (!alive(metric)) return 0;
-  if (metric._row === shards.CALLS) return impl.shardsRecord(metric._series, value, 1) ? 1 : 0;
+  if (metric._row === shards.CALLS) return observeInCore(metric, value);
   if ((metric._ints[metric._int + 1] & shards.REQUEST) !== 0) offerExemplar(metric, value);
   return 2;
+}
+
+/** Without a stripe, or with exponential buckets, which the core alone records in. */
+function observeInCore(metric, value) {
+  if (!impl.shardsRecord(metric._series, value, 1)) return 0;
+  const words = currentWords();
+  if (words !== undefined) impl.shardsExemplar(metric._series, value, words);
+  return 1;
 }
 
 /** Observations counted in buckets. */

@@ -331,6 +331,14 @@ export interface TelemetryOptions {
    */
   shareWithChildren?: boolean | string;
   /**
+   * Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to keep
+   * exponential buckets beside the explicit ones. A declaration with `exponential` decides for its
+   * histogram. Values: explicit_bucket_histogram, base2_exponential_bucket_histogram. Default:
+   * explicit_bucket_histogram.
+   */
+  histogramAggregation?:
+    'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram' | (string & {});
+  /**
    * Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
    */
   statusClass?: 'code' | 'class' | (string & {});
@@ -682,6 +690,13 @@ export interface TelemetryOptions {
    * true.
    */
   share_with_children?: TelemetryOptions['shareWithChildren'];
+  /**
+   * The same as `histogramAggregation`. Buckets of histograms: explicit_bucket_histogram, or
+   * base2_exponential_bucket_histogram to keep exponential buckets beside the explicit ones. A
+   * declaration with `exponential` decides for its histogram. Values: explicit_bucket_histogram,
+   * base2_exponential_bucket_histogram. Default: explicit_bucket_histogram.
+   */
+  histogram_aggregation?: TelemetryOptions['histogramAggregation'];
   /**
    * The same as `statusClass`. Status label of HTTP metrics: code (404) or class (4xx). Values:
    * code, class. Default: code.

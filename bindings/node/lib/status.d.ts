@@ -303,6 +303,12 @@ export interface SettingsStatus {
    * with a copy. Without effect if `shared_dir` is set.
    */
   share_with_children: SwitchSetting;
+  /**
+   * Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to keep
+   * exponential buckets beside the explicit ones. A declaration with `exponential` decides for its
+   * histogram.
+   */
+  histogram_aggregation: TextSetting;
   /** Status label of HTTP metrics: code (404) or class (4xx). */
   status_class: TextSetting;
   /**

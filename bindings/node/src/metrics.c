@@ -28,6 +28,7 @@ typedef struct metrics_definition {
     double *buckets;
     size_t bucket_count;
     djp_gauge_mode mode;
+    djp_exponential exponential;
     int type;
     const char *wrong; /* message, or NULL */
 } metrics_definition;
@@ -76,6 +77,16 @@ metrics_read_aggregator(metrics_definition *definition, napi_env env, napi_value
         definition->wrong = "the aggregator must be sum, first, min, max, average or omit";
     }
     djp_node_text_release(&name);
+}
+
+/* Anything but a boolean leaves it to the setting. */
+static void
+metrics_read_exponential(metrics_definition *definition, napi_env env, napi_value value)
+{
+    bool on = false;
+    if (napi_get_value_bool(env, value, &on) == napi_ok) {
+        definition->exponential = on ? DJP_EXPONENTIAL_ON : DJP_EXPONENTIAL_OFF;
+    }
 }
 
 static void
@@ -140,6 +151,7 @@ metrics_declare(napi_env env, const metrics_definition *definition)
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
         .mode = definition->mode,
+        .exponential = definition->exponential,
     };
     int error = djp_family_new(&family, sdk->registry, &options);
     if (error >= 0 && options.label_count == 0) {
@@ -167,15 +179,15 @@ metrics_has_nul(const metrics_definition *definition)
     return found;
 }
 
-/* familyNew(type, name, help, unit, labelNames, buckets, aggregator): the number of a family;
- * negative for a documented one with other buckets, 0 while metrics are off. Throws if it is
- * rejected. */
+/* familyNew(type, name, help, unit, labelNames, buckets, aggregator, exponential): the number of a
+ * family; negative for a documented one with other buckets, 0 while metrics are off. Throws if it
+ * is rejected. */
 static napi_value
 metrics_family_new(napi_env env, napi_callback_info info)
 {
-    napi_value given[7], result = NULL;
+    napi_value given[8], result = NULL;
     metrics_definition definition;
-    if (!djp_node_arguments(env, info, given, 7)) {
+    if (!djp_node_arguments(env, info, given, 8)) {
         return NULL;
     }
     memset(&definition, 0, sizeof definition);
@@ -191,6 +203,7 @@ metrics_family_new(napi_env env, napi_callback_info info)
     metrics_read_labels(&definition, env, given[4]);
     metrics_read_buckets(&definition, env, given[5]);
     metrics_read_aggregator(&definition, env, given[6]);
+    metrics_read_exponential(&definition, env, given[7]);
     if (definition.wrong == NULL && metrics_has_nul(&definition)) {
         definition.wrong = "names must not hold a NUL";
     }

@@ -87,6 +87,7 @@ def init_telemetry(
     cardinality_limit: Any = None,
     shared_dir: Any = None,
     share_with_children: Any = None,
+    histogram_aggregation: Any = None,
     status_class: Any = None,
     label_style: Any = None,
     sdk_metrics: Any = None,
@@ -269,6 +270,10 @@ def init_telemetry(
       file system, best one in memory. See docs/metrics.md.
     - share_with_children: Processes forked from this one record into the same metrics. false: a
       forked process continues with a copy. Without effect if `shared_dir` is set. Default: true.
+    - histogram_aggregation: Buckets of histograms: explicit_bucket_histogram, or
+      base2_exponential_bucket_histogram to keep exponential buckets beside the explicit ones. A
+      declaration with `exponential` decides for its histogram. Values: explicit_bucket_histogram,
+      base2_exponential_bucket_histogram. Default: explicit_bucket_histogram.
     - status_class: Status label of HTTP metrics: code (404) or class (4xx). Values: code, class.
       Default: code.
     - label_style: Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path

@@ -236,6 +236,13 @@ def init_telemetry(
     # Processes forked from this one record into the same metrics. false: a forked process continues
     # with a copy. Without effect if `shared_dir` is set. Default: true.
     share_with_children: Optional[bool] = None,
+    # Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to
+    # keep exponential buckets beside the explicit ones. A declaration with `exponential` decides
+    # for its histogram. Values: explicit_bucket_histogram, base2_exponential_bucket_histogram.
+    # Default: explicit_bucket_histogram.
+    histogram_aggregation: Union[
+        Literal["explicit_bucket_histogram", "base2_exponential_bucket_histogram"], str, None
+    ] = None,
     # Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
     status_class: Union[Literal["code", "class"], str, None] = None,
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

@@ -241,6 +241,8 @@ class Histogram(_Metric):
 
     Args:
         buckets: Upper bounds in ascending order; +Inf may be left out.
+        exponential: True keeps base-2 exponential buckets too, False only the explicit
+            ones; the setting `histogram_aggregation` by default.
     """
 
     __slots__ = ()
@@ -255,6 +257,7 @@ class Histogram(_Metric):
         unit: Any = "",
         registry: Any = None,
         buckets: Any = None,
+        exponential: Any = None,
     ) -> None:
         super().__init__(name, labelnames)
 

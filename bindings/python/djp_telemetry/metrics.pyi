@@ -218,6 +218,8 @@ class Histogram:
 
     Args:
         buckets: Upper bounds in ascending order; +Inf may be left out.
+        exponential: True keeps base-2 exponential buckets too, False only the explicit
+            ones; the setting `histogram_aggregation` by default.
     """
     def __new__(
         cls,
@@ -229,6 +231,7 @@ class Histogram:
         unit: str = "",
         registry: object = None,
         buckets: Optional[Sequence[float]] = None,
+        exponential: Optional[bool] = None,
     ) -> Histogram: ...
     @property
     def name(self) -> str:

@@ -236,6 +236,10 @@ class SettingsStatus(TypedDict):
     # Processes forked from this one record into the same metrics. false: a forked process continues
     # with a copy. Without effect if `shared_dir` is set.
     share_with_children: SwitchSetting
+    # Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to
+    # keep exponential buckets beside the explicit ones. A declaration with `exponential` decides
+    # for its histogram.
+    histogram_aggregation: TextSetting
     # Status label of HTTP metrics: code (404) or class (4xx).
     status_class: TextSetting
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

@@ -586,13 +586,15 @@
     "    f: Function without arguments that returns the value."
 #define DJP_PY_DOC_HISTOGRAM \
     "Histogram(name, documentation='', labelnames=(), namespace='', subsystem='', " \
-    "unit='', registry=None, buckets=None)\n" \
+    "unit='', registry=None, buckets=None, exponential=None)\n" \
     "--\n" \
     "\n" \
     "Observations counted in buckets. Declarations as for `Counter`.\n" \
     "\n" \
     "Args:\n" \
-    "    buckets: Upper bounds in ascending order; +Inf may be left out."
+    "    buckets: Upper bounds in ascending order; +Inf may be left out.\n" \
+    "    exponential: True keeps base-2 exponential buckets too, False only the explicit\n" \
+    "        ones; the setting `histogram_aggregation` by default."
 #define DJP_PY_DOC_HISTOGRAM_COUNT \
     "Number of observations over all threads; 0 while metrics are off."
 #define DJP_PY_DOC_HISTOGRAM_OBSERVE \

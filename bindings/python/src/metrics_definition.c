@@ -196,15 +196,18 @@ definition_link(djp_py_definition *definition)
 djp_py_definition *
 djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs)
 {
-    /* the last one is that of a gauge, or of a histogram */
-    char *keywords[] = {"name", "documentation", "labelnames", "namespace", "subsystem",
-                        "unit", "registry",      "buckets",    NULL};
+    /* the last ones are that of a gauge, or those of a histogram */
+    char *keywords[] = {"name", "documentation", "labelnames", "namespace",   "subsystem",
+                        "unit", "registry",      "buckets",    "exponential", NULL};
     PyObject *name = NULL, *help = NULL, *labels = NULL, *namespace = NULL, *subsystem = NULL,
              *unit = NULL;
-    PyObject *registry = NULL, *last = NULL;
+    PyObject *registry = NULL, *last = NULL, *exponential = NULL;
+    const char *format = type == DJP_HISTOGRAM ? "O|OOOOOOOO" : "O|OOOOOOO";
     keywords[7] = type == DJP_GAUGE ? "multiprocess_mode" : "buckets";
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOOOOO", keywords, &name, &help, &labels,
-                                     &namespace, &subsystem, &unit, &registry, &last)) {
+    keywords[8] = type == DJP_HISTOGRAM ? keywords[8] : NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, keywords, &name, &help, &labels,
+                                     &namespace, &subsystem, &unit, &registry, &last,
+                                     &exponential)) {
         return NULL;
     }
     djp_py_definition *definition = PyMem_Calloc(1, sizeof *definition);
@@ -217,6 +220,9 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
     definition->usable = PyUnicode_Check(name);
     definition->generation = UINT64_MAX;
     definition->children_limit = DEFINITION_CHILDREN;
+    definition->exponential = exponential == Py_True    ? DJP_EXPONENTIAL_ON
+                              : exponential == Py_False ? DJP_EXPONENTIAL_OFF
+                                                        : DJP_EXPONENTIAL_DEFAULT;
     definition_link(definition);
     definition->name = definition_full_name((PyObject *const[]){namespace, subsystem, name});
     definition->help = definition_copy(help, "");
@@ -309,6 +315,7 @@ definition_declare(djp_py_definition *definition, djp_sdk *sdk)
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
         .mode = definition->mode,
+        .exponential = definition->exponential,
     };
     int error = djp_family_new(&definition->family, registry, &options);
     if (error < 0) {

@@ -21,6 +21,7 @@ typedef struct djp_py_definition {
     size_t label_count;
     size_t bucket_count;
     djp_gauge_mode mode;
+    djp_exponential exponential;
     PyObject *label_names; /* tuple of str */
     int usable; /* 0: the declaration was refused, all recording is a no-op */
     /* The binding, valid while generation equals the state's. */

@@ -72,10 +72,12 @@ typedef struct djp_registry_options {
     /* 1: for a language that records through shards (djp/shard.h): private memory has
      * room for them, too, and forked children do not record */
     int writers;
+    /* 1: all histograms keep exponential buckets that do not forbid it */
+    int exponential_histograms;
 } djp_registry_options;
-#define DJP_REGISTRY_OPTIONS_INIT        \
-    {                                    \
-        0, 0, 0, DJP_SHARE_NONE, NULL, 0 \
+#define DJP_REGISTRY_OPTIONS_INIT           \
+    {                                       \
+        0, 0, 0, DJP_SHARE_NONE, NULL, 0, 0 \
     }
 
 /* Creates a registry. With sharing, one exposition of any process shows the numbers of
@@ -92,6 +94,15 @@ const char *djp_registry_directory(const djp_registry *registry);
 /* Frees the registry with all families and series. In shared memory the numbers
  * remain. Accepts NULL. */
 void djp_registry_free(djp_registry *registry);
+
+/* Whether a histogram keeps base-2 exponential buckets beside its explicit ones: up to
+ * 160, at the highest scale from 20 downwards that holds all values. They are shown as
+ * a native histogram where the format has it. */
+typedef enum djp_exponential {
+    DJP_EXPONENTIAL_DEFAULT = 0, /* as the registry has it */
+    DJP_EXPONENTIAL_ON = 1,
+    DJP_EXPONENTIAL_OFF = 2
+} djp_exponential;
 
 typedef struct djp_family_options {
     djp_metric_type type;
@@ -112,11 +123,13 @@ typedef struct djp_family_options {
     djp_gauge_mode mode; /* gauges only */
     /* 1: describes the process; an exposition shows the process that writes it */
     int per_process;
+    djp_exponential exponential; /* histograms only */
 } djp_family_options;
 /* A counter; set name. */
-#define DJP_FAMILY_OPTIONS_INIT                                           \
-    {                                                                     \
-        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0, DJP_GAUGE_ALL, 0 \
+#define DJP_FAMILY_OPTIONS_INIT                                            \
+    {                                                                      \
+        DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0, DJP_GAUGE_ALL, 0, \
+            DJP_EXPONENTIAL_DEFAULT                                        \
     }
 
 /* Creates a family, or finds it if it has the same definition. Copies everything.

@@ -47,8 +47,9 @@ void djp_shard_unref(djp_shard *shard);
 
 /* Sets place to the index of the first word of a counter or histogram; it is the same
  * until the series is removed. Returns 0, 1 (the place belonged to a removed series:
- * its metrics must not store there again), DJP_EINVAL (another type, NULL, a removed
- * series), DJP_ETIMEOUT or DJP_ENOMEM. Borrows series. Writer only. */
+ * its metrics must not store there again), DJP_EINVAL (another type, a histogram with
+ * exponential buckets, NULL, a removed series), DJP_ETIMEOUT or DJP_ENOMEM. Borrows
+ * series. Writer only. */
 int djp_shard_bind(size_t *place, djp_shard *shard, const djp_series *series);
 /* Returns DJP_SHARD_ROW_WORDS words, row being place / DJP_SHARD_ROW_WORDS, or NULL.
  * Valid while the caller holds a reference. */

@@ -42,6 +42,8 @@ static const djp__config_word table_statuses[] = {
     {"code", 0}, {"class", 1}, {"false", 0}, {"true", 1},  {"no", 0},
     {"yes", 1},  {"0", 0},     {"1", 1},     {"exact", 0}, {NULL, 0}};
 static const djp__config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
+static const djp__config_word table_aggregations[] = {
+    {"explicit_bucket_histogram", 0}, {"base2_exponential_bucket_histogram", 1}, {NULL, 0}};
 static const djp__config_word table_sdk_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
 static const djp__config_word table_console_formats[] = {{"auto", DJP_CONSOLE_AUTO},
                                                          {"json", DJP_CONSOLE_JSON},
@@ -470,6 +472,13 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
         {TABLE_BOOL(share_with_children), .standard = "true",
          .doc = "Processes forked from this one record into the same metrics. false: a forked "
                 "process continues with a copy. Without effect if `shared_dir` is set."},
+    [DJP_SETTING_HISTOGRAM_AGGREGATION] =
+        {TABLE_WORD(exponential_histograms, table_aggregations),
+         .standard = "explicit_bucket_histogram",
+         .doc = "Buckets of histograms: explicit_bucket_histogram, or "
+                "base2_exponential_bucket_histogram to keep exponential buckets beside the "
+                "explicit ones. A declaration with `exponential` decides for its histogram.",
+         .sources = {{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", DJP_FORM_WORD}}},
     [DJP_SETTING_STATUS_CLASS] = {TABLE_WORD(status_class, table_statuses), .standard = "code",
                                   .doc =
                                       "Status label of HTTP metrics: code (404) or class (4xx)."},

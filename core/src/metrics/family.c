@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "metrics/native.h"
 #include "metrics/gauge.h"
 #include "metrics/metric_name.h"
 #include "metrics/number.h"
@@ -309,6 +310,14 @@ family_store(djp_registry *registry, family_draft *draft, djp__family_entry *ent
     return at;
 }
 
+static uint8_t
+family_is_exponential(const djp_registry *registry, const djp_family_options *options)
+{
+    return options->type == DJP_HISTOGRAM &&
+           (options->exponential == DJP_EXPONENTIAL_ON ||
+            (options->exponential == DJP_EXPONENTIAL_DEFAULT && registry->exponential));
+}
+
 static uint32_t
 family_write(djp_registry *registry, const djp_family_options *options, djp_text name,
              const char *alias)
@@ -330,6 +339,8 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     entry.value_count = options->type == DJP_COUNTER ? 2
                         : options->type == DJP_GAUGE ? DJP__GAUGE_WORDS
                                                      : (uint32_t)count + 2;
+    entry.is_exponential = family_is_exponential(registry, options);
+    entry.value_count += entry.is_exponential ? DJP__NATIVE_WORDS : 0;
     entry.limit = registry->cardinality_limit;
     entry.name = family_put(&draft, name);
     entry.help = family_put(&draft, djp__text(options->help));

@@ -5,9 +5,20 @@
 
 #include <string.h>
 
+#include "metrics/native.h"
 #include "metrics/gauge.h"
 #include "metrics/slot.h"
 #include "metrics/stripe.h"
+
+static void
+fold_native(uint64_t *out, DJP__ATOMIC(uint64_t) * base, DJP__ATOMIC(uint64_t) * values)
+{
+    djp__exponential sum;
+    djp__exponential_init(&sum);
+    djp__native_read(&sum, base);
+    djp__native_read(&sum, values);
+    djp__native_write(out, &sum);
+}
 
 /* Sums the words of a counter or histogram. The values of a per-process family end with it. */
 static void
@@ -18,6 +29,10 @@ fold_words(uint64_t *out, const djp__family_entry *family, DJP__ATOMIC(uint64_t)
     if (!family->per_process) {
         djp__stripe_add(out, family, base);
         djp__stripe_add(out, family, values);
+    }
+    if (!family->per_process && family->is_exponential) {
+        uint32_t at = djp__family_explicit_words(family);
+        fold_native(&out[at], &base[at], &values[at]);
     }
 }
 

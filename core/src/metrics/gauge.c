@@ -92,7 +92,7 @@ gauge_stamp_time(djp_series *series)
 static void
 gauge_stamp(djp_series *series)
 {
-    if (series->is_timed) {
+    if (series->is_special) {
         gauge_stamp_time(series);
     } else {
         djp__store_relaxed(&series->values[DJP__GAUGE_TIME], 1);

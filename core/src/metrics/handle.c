@@ -79,8 +79,9 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
     series->family = family;
     series->bucket_count = family->entry->bucket_count;
     series->type = family->entry->type;
-    series->is_timed = (uint8_t)(series->type == DJP_GAUGE &&
-                                 djp__gauge_is_timed((djp_gauge_mode)family->entry->mode));
+    series->is_special = series->type == DJP_GAUGE
+                             ? djp__gauge_is_timed((djp_gauge_mode)family->entry->mode) != 0
+                             : family->entry->is_exponential;
     djp__store_relaxed(&series->generation, generation);
     djp__store_release(&registry->handles[entry->index], series);
     return series;

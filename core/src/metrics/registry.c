@@ -148,6 +148,7 @@ registry_join_child(djp_registry *registry)
         registry->sharing_problem = "there is no free place for another process";
         /* Another process may have been adding to what was copied. */
         segment->header->damaged = djp__segment_detach(segment) == 0;
+        djp__histogram_unlock_all(registry);
     }
 }
 
@@ -157,6 +158,7 @@ registry_fork_child(void *user)
     djp_registry *registry = user;
     if (!djp__segment_is_shared(&registry->segment)) {
         djp__segment_relock_child(&registry->segment);
+        djp__histogram_unlock_all(registry);
     } else if (registry->has_writers) {
         djp__shards_detach_all(registry);
         djp__slot_discard(&registry->segment); /* the child executes another program */
@@ -219,6 +221,7 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     registry->cardinality_limit =
         options && options->cardinality_limit ? options->cardinality_limit : REGISTRY_CARDINALITY;
     registry->created = options != NULL ? options->created_samples : 0;
+    registry->exponential = options != NULL ? options->exponential_histograms : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
     int shared = options != NULL && options->sharing != DJP_SHARE_NONE;
     registry->has_writers = options != NULL && options->writers;

@@ -29,6 +29,7 @@ typedef struct djp__family_entry {
     uint16_t bucket_count; /* without +Inf */
     uint8_t mode; /* djp_gauge_mode; 0 for others */
     uint8_t per_process; /* shows the values of the reading process only */
+    uint8_t is_exponential; /* a histogram that keeps exponential buckets, too (native.h) */
     uint32_t value_count; /* 64-bit words of one series in one stripe */
     uint32_t limit; /* limit of live series, without the overflow series */
     uint32_t bounds_at; /* doubles */
@@ -85,14 +86,16 @@ struct djp_family {
  * died. */
 struct djp_series {
     djp__series_entry *entry;
-    /* own stripe: counter {whole, double}, gauge (gauge.h), histogram {sum, buckets...} */
+    /* own stripe: counter {whole, double}, gauge (gauge.h), histogram {sum, buckets..., native.h}
+     */
     DJP__ATOMIC(uint64_t) * values;
     const double *bounds;
     djp_family *family;
     DJP__ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
     uint16_t bucket_count;
     uint8_t type;
-    uint8_t is_timed; /* a gauge whose recordings read the clock */
+    /* a gauge whose recordings read the clock, or a histogram that keeps exponential buckets */
+    uint8_t is_special;
     djp_series *next_dead;
 };
 
@@ -107,6 +110,7 @@ struct djp_registry {
     int sharing_error; /* errno of that, or 0 */
     uint32_t cardinality_limit;
     int created; /* show _created in OpenMetrics */
+    int exponential; /* histograms keep exponential buckets unless their declaration forbids it */
     uint64_t reuse_after_ns; /* rest of a removed series' memory before reuse */
     uint32_t handle_capacity;
     DJP__ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
@@ -176,6 +180,12 @@ uint32_t djp__series_prepare(djp_family *family);
 void djp__series_repair(djp_registry *registry, djp__family_entry *entry);
 void djp__series_kill(djp_family *family, djp__series_entry *entry);
 
+/* The exponential buckets of a series in a stripe; of a family that keeps them. */
+DJP__ATOMIC(uint64_t) * djp__histogram_native(const djp_registry *registry,
+                                              const djp__family_entry *family,
+                                              const djp__series_entry *entry, uint32_t stripe);
+/* In a forked child with a copy of the memory. */
+void djp__histogram_unlock_all(djp_registry *registry);
 /* Adds an exemplar to the bucket of value, without an observation. context may be NULL. */
 void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
 /* shard.c: at the end of the registry, and in a forked child. */
@@ -189,6 +199,12 @@ djp__family_stripes(uint32_t *first, const djp_registry *registry, const djp__fa
 {
     *first = family->per_process ? registry->segment.own : 0;
     return family->per_process ? *first + 1 : djp__segment_stripes_in_use(&registry->segment);
+}
+/* Words of a series in a stripe, without those of exponential buckets behind them. */
+static inline uint32_t
+djp__family_explicit_words(const djp__family_entry *family)
+{
+    return family->is_exponential ? family->bucket_count + 2u : family->value_count;
 }
 void djp__process_free(djp__process *process);
 

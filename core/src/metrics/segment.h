@@ -22,7 +22,7 @@
 #define DJP__SEGMENT_SIZE_MAX (2u * 1024u * 1024u * 1024u)
 #define DJP__SEGMENT_ROW (16u * 1024u) /* bytes of one stripe in a row of a shared segment */
 #define DJP__SEGMENT_SLOTS_MAX 256u
-#define DJP__SEGMENT_FOLD_MAX 168u /* words of one series */
+#define DJP__SEGMENT_FOLD_MAX 496u /* words of one series */
 
 /* The place of a process or a writer (metrics/slot.h). */
 typedef struct djp__segment_slot {

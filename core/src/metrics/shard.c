@@ -50,7 +50,8 @@ djp_shard_bind(size_t *place, djp_shard *shard, const djp_series *series)
 {
     djp_registry *registry = shard != NULL ? djp__load_acquire(&shard->registry) : NULL;
     int result = DJP_EINVAL;
-    if (place == NULL || registry == NULL || series == NULL || series->type == DJP_GAUGE) {
+    if (place == NULL || registry == NULL || series == NULL || series->type == DJP_GAUGE ||
+        series->is_special) {
         return DJP_EINVAL;
     }
     if (!djp__registry_lock(registry)) {

@@ -3,6 +3,7 @@
 #include "metrics/snapshot.h"
 
 #include "base/str.h"
+#include "metrics/native.h"
 #include "metrics/fold.h"
 #include "metrics/gauge.h"
 #include "metrics/handle.h"
@@ -102,8 +103,30 @@ snapshot_has_handle(const djp__snapshot *snapshot, const djp__series_entry *entr
 }
 
 static void
+snapshot_read_exponential(djp__snapshot *snapshot, djp__snapshot_point *point)
+{
+    const djp_registry *registry = snapshot->registry;
+    const djp__family_entry *family = snapshot->family.entry;
+    uint32_t stripe, end = djp__family_stripes(&stripe, registry, family);
+    if (snapshot->is_own) {
+        stripe = registry->segment.own;
+        end = stripe + 1;
+    }
+    djp__exponential_init(&snapshot->exponential);
+    for (; stripe < end; stripe++) {
+        djp__native_read(&snapshot->exponential,
+                         djp__histogram_native(registry, family, point->entry, stripe));
+    }
+    point->exponential = &snapshot->exponential;
+}
+
+/* The exponential buckets first: what is recorded meanwhile is in the explicit ones at least. */
+static void
 snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
 {
+    if (snapshot->family.entry->is_exponential) {
+        snapshot_read_exponential(snapshot, point);
+    }
     snapshot_sum(snapshot, point->entry);
     djp__stripe_request(&snapshot->registry->segment, snapshot->family.entry, point->entry);
     point->number = djp__bits_to_double(snapshot->words[0]);

@@ -42,7 +42,7 @@ stripe_add_histogram(uint64_t *words, const djp__family_entry *family,
                      DJP__ATOMIC(uint64_t) * values)
 {
     uint64_t copy[DJP__SEGMENT_FOLD_MAX];
-    uint32_t count = family->value_count;
+    uint32_t count = djp__family_explicit_words(family);
     if (count > DJP__SEGMENT_FOLD_MAX) {
         return; /* damaged memory */
     }

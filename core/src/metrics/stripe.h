@@ -13,6 +13,7 @@ djp__stripe_mark_at(unsigned type)
 }
 
 /* Adds the values of a counter or histogram in one stripe to words, value_count of them, as stored.
+ * Exponential buckets are not added: the fold and the snapshot merge them (native.h).
  * A count and the sum beside it differ by at most the recordings that run at that moment. */
 void
 djp__stripe_add(uint64_t *words, const djp__family_entry *family, DJP__ATOMIC(uint64_t) * values);

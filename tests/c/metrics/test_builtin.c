@@ -342,7 +342,7 @@ what_the_application_declares_as_documented_is_shared(void **state)
     djp_family *duration =
         declare(&r, 0,
                 (djp_family_options){DJP_HISTOGRAM, "http_request_duration_seconds", "theirs", NULL,
-                                     http_labels, 3, edges, 2, 0, 0});
+                                     http_labels, 3, edges, 2, 0, 0, 0});
     djp_family *latency = declare(&r, 0,
                                   (djp_family_options){.type = DJP_HISTOGRAM,
                                                        .name = "queue_job_latency_seconds",
@@ -369,7 +369,7 @@ what_the_application_declares_as_documented_is_shared(void **state)
     assert_ptr_equal(
         declare(&r, 1,
                 (djp_family_options){DJP_HISTOGRAM, "queue_job_latency_seconds", "", "s",
-                                     (const char *const[]){"job_type"}, 1, edges, 2, 0, 0}),
+                                     (const char *const[]){"job_type"}, 1, edges, 2, 0, 0, 0}),
         latency);
     assert_int_equal(fixture_counters(r.registry).dropped, 0);
     rig_free(&r);

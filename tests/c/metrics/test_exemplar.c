@@ -22,7 +22,7 @@ histogram_of(djp_registry *r, const char *name)
 {
     static const double bounds[] = {1, 2, 5};
     djp_family *family = NULL;
-    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, 3, 0, 0};
+    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, 3, 0, 0, 0};
     assert_int_equal(djp_family_new(&family, r, &options), 0);
     return djp_family_series(family, NULL);
 }

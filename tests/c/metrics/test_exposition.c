@@ -25,10 +25,10 @@ both_formats_to_the_byte(void **state)
     double bounds[] = {0.5, 1};
     djp_family *c, *g, *h;
     djp_family_options co = {
-        DJP_COUNTER, "req_total", "Re\"quests\\\nseen", "", labels, 2, NULL, 0, 0, 0};
+        DJP_COUNTER, "req_total", "Re\"quests\\\nseen", "", labels, 2, NULL, 0, 0, 0, 0};
     djp_family_options ho = {
-        DJP_HISTOGRAM, "lat_seconds", "Time", "seconds", labels, 1, bounds, 2, 0, 0};
-    djp_family_options go = {DJP_GAUGE, "temp", NULL, NULL, NULL, 0, NULL, 0, 0, 0};
+        DJP_HISTOGRAM, "lat_seconds", "Time", "seconds", labels, 1, bounds, 2, 0, 0, 0};
+    djp_family_options go = {DJP_GAUGE, "temp", NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0};
     assert_int_equal(djp_family_new(&c, r, &co), 0);
     assert_int_equal(djp_family_new(&h, r, &ho), 0);
     assert_int_equal(djp_family_new(&g, r, &go), 0);
@@ -112,7 +112,7 @@ openmetrics_shows_sums_where_no_bound_is_negative(void **state)
         djp_registry *r = fixture_registry(0, 0);
         djp_family *family = NULL;
         djp_family_options options = {DJP_HISTOGRAM,   "h", "", "", NULL, 0,
-                                      &cases[i].bound, 1,   0,  0};
+                                      &cases[i].bound, 1,   0,  0,  0};
         assert_int_equal(djp_family_new(&family, r, &options), 0);
         djp_histogram_observe(djp_family_series(family, NULL), cases[i].value);
         fixture_assert_shows(r, DJP_TEXT_0_0_4, "h_sum ");

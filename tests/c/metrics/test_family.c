@@ -64,7 +64,7 @@ names_have_their_length(void **state)
         assert_int_equal(define(r, DJP_GAUGE, text), size <= DJP_LABEL_SIZE_MAX ? 0 : DJP_EINVAL);
         const char *labels[] = {text};
         djp_family *family = NULL;
-        djp_family_options options = {DJP_GAUGE, "labelled", "", "", labels, 1, NULL, 0, 0, 0};
+        djp_family_options options = {DJP_GAUGE, "labelled", "", "", labels, 1, NULL, 0, 0, 0, 0};
         int result = djp_family_new(&family, r, &options);
         assert_int_equal(result, size > DJP_LABEL_SIZE_MAX    ? DJP_EINVAL
                                  : size == DJP_LABEL_SIZE_MAX ? DJP_EEXIST
@@ -89,8 +89,8 @@ labels_have_their_number(void **state)
         labels[i] = texts[i];
     }
     djp_family *family = NULL;
-    djp_family_options options = {DJP_COUNTER,        "many", "", "", labels,
-                                  DJP_LABELS_MAX + 1, NULL,   0,  0,  0};
+    djp_family_options options = {DJP_COUNTER, "many", "", "", labels, DJP_LABELS_MAX + 1,
+                                  NULL,        0,      0,  0,  0};
     assert_int_equal(djp_family_new(&family, r, &options), DJP_EINVAL);
     options.label_count = DJP_LABELS_MAX;
     assert_int_equal(djp_family_new(&family, r, &options), 0);
@@ -122,7 +122,7 @@ static int
 with_buckets(djp_registry *r, djp_family **family, const char *name, const double *bounds,
              size_t count)
 {
-    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0, 0};
+    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0, 0, 0};
     return djp_family_new(family, r, &options);
 }
 
@@ -170,7 +170,7 @@ buckets_have_their_number_and_order(void **state)
     bounds[0] = INFINITY;
     assert_int_equal(with_buckets(r, &family, "early", bounds, 2), DJP_EINVAL);
     /* Bounds of what is no histogram are not looked at. */
-    djp_family_options gauge = {DJP_GAUGE, "gauge", "", "", NULL, 0, bounds, 1000, 0, 0};
+    djp_family_options gauge = {DJP_GAUGE, "gauge", "", "", NULL, 0, bounds, 1000, 0, 0, 0};
     assert_int_equal(djp_family_new(&family, r, &gauge), 0);
     assert_int_equal(family->entry->bucket_count, 0);
     djp_registry_free(r);
@@ -196,11 +196,11 @@ heads_are_written_as_each_format_wants(void **state)
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
     djp_family *family = NULL;
-    djp_family_options options = {DJP_COUNTER, "c", "a \"b\" \\ c\nd", "By", NULL, 0, NULL, 0,
+    djp_family_options options = {DJP_COUNTER, "c", "a \"b\" \\ c\nd", "By", NULL, 0, NULL, 0, 0,
                                   0,           0};
     assert_int_equal(djp_family_new(&family, r, &options), 0);
     djp_counter_add(djp_family_series(family, NULL), 1);
-    options = (djp_family_options){DJP_GAUGE, "g", NULL, "", NULL, 0, NULL, 0, 0, 0};
+    options = (djp_family_options){DJP_GAUGE, "g", NULL, "", NULL, 0, NULL, 0, 0, 0, 0};
     assert_int_equal(djp_family_new(&family, r, &options), 0);
     char *text = fixture_expose(r, DJP_TEXT_0_0_4);
     assert_string_equal(
@@ -232,7 +232,8 @@ a_second_name_gives_way(void **state)
             assert_int_equal(define(r, DJP_COUNTER, "queue_depth_total"), 0);
         }
         djp_family_options options = {
-            DJP_GAUGE, taken ? "queue_depth_b" : "queue_depth", "", "", labels, 1, NULL, 0, 0, 0};
+            DJP_GAUGE, taken ? "queue_depth_b" : "queue_depth", "", "", labels, 1, NULL, 0, 0, 0,
+            0};
         assert_int_equal(djp_family_new(&family, r, &options), 0);
         djp_gauge_set(djp_family_series(family, &value), 4);
         if (!taken) {

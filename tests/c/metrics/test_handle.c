@@ -174,14 +174,14 @@ a_handle_knows_whether_time_matters(void **state)
         djp_family *family = NULL;
         assert_int_equal(djp_family_new(&family, r, &options), 0);
         djp_series *series = djp_family_series(family, NULL);
-        assert_int_equal(series->is_timed,
+        assert_int_equal(series->is_special,
                          mode == DJP_GAUGE_MOSTRECENT || mode == DJP_GAUGE_LIVEMOSTRECENT);
     }
     const djp_family_options counter = {
         .type = DJP_COUNTER, .name = "c", .mode = DJP_GAUGE_MOSTRECENT};
     djp_family *family = NULL;
     assert_int_equal(djp_family_new(&family, r, &counter), 0);
-    assert_int_equal(djp_family_series(family, NULL)->is_timed, 0);
+    assert_int_equal(djp_family_series(family, NULL)->is_special, 0);
     djp_registry_free(r);
 }
 

@@ -172,6 +172,63 @@ every_kind_of_family(void **state)
     djp_registry_free(r);
 }
 
+static int64_t
+zigzag(family_field field)
+{
+    return (int64_t)(field.value >> 1) ^ -(int64_t)(field.value & 1);
+}
+
+static void
+native_histograms_have_spans_and_deltas(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    djp_family *family;
+    djp_family_options options = {
+        .type = DJP_HISTOGRAM, .name = "n", .exponential = DJP_EXPONENTIAL_ON};
+    assert_int_equal(djp_family_new(&family, r, &options), 0);
+    djp_series *series = djp_family_series(family, NULL);
+    djp_text body = family_expose(r);
+    djp_text histogram = family_get(family_get(family_of(body, "n"), 4, 0).bytes, 7, 0).bytes;
+    /* An empty one is a native one by its span without buckets. */
+    assert_int_equal(zigzag(family_get(histogram, 5, 0)), 8);
+    assert_int_equal(family_get(family_get(histogram, 12, 0).bytes, 2, 0).value, 0);
+    djp_free((char *)(uintptr_t)body.data);
+
+    djp_span_context context = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
+    static const double values[] = {0, 1, 1, 1, 4, 64, 1 << 30, -1, -4};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        djp_histogram_observe_with_context(series, values[i], i == 4 ? &context : NULL);
+    }
+    for (int i = 0; i < 20; i++) {
+        djp_histogram_observe(series, ldexp(1, -100)); /* scale 0, so that indexes are exponents */
+    }
+    body = family_expose(r);
+    histogram = family_get(family_get(family_of(body, "n"), 4, 0).bytes, 7, 0).bytes;
+    assert_int_equal(family_get(histogram, 1, 0).value, 29);
+    assert_int_equal(zigzag(family_get(histogram, 5, 0)), 0);
+    assert_true(family_double(histogram, 6) == 1e-128);
+    assert_int_equal(family_get(histogram, 7, 0).value, 1);
+    static const int64_t spans[][2] = {{-100, 1}, {99, 3}, {3, 1}, {23, 1}};
+    static const int64_t deltas[] = {20, -17, -3, 1, 0, 0};
+    assert_int_equal(family_count(histogram, 12), 4);
+    for (size_t i = 0; i < 4; i++) {
+        djp_text span = family_get(histogram, 12, i).bytes;
+        assert_int_equal(zigzag(family_get(span, 1, 0)), spans[i][0]);
+        assert_int_equal(family_get(span, 2, 0).value, spans[i][1]);
+    }
+    assert_int_equal(family_count(histogram, 13), 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(zigzag(family_get(histogram, 13, i)), deltas[i]);
+    }
+    assert_int_equal(family_count(histogram, 9), 1); /* -1 and -4, one empty bucket between */
+    assert_int_equal(family_get(family_get(histogram, 9, 0).bytes, 2, 0).value, 3);
+    assert_int_equal(family_count(histogram, 16), 1);
+    assert_int_equal(family_count(histogram, 3), 17); /* the explicit buckets, too */
+    djp_free((char *)(uintptr_t)body.data);
+    djp_registry_free(r);
+}
+
 /* Readers of old versions stop at a family without series. */
 static void
 families_without_series_are_left_out(void **state)
@@ -283,6 +340,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_family),
+        cmocka_unit_test(native_histograms_have_spans_and_deltas),
         cmocka_unit_test(families_without_series_are_left_out),
         cmocka_unit_test(the_target_is_a_gauge_of_one),
         cmocka_unit_test(buckets_are_written_in_spans),

@@ -76,6 +76,38 @@ every_kind_to_the_byte(void **state)
     djp_registry_free(r);
 }
 
+/* Native buckets stand in front of the explicit ones; a bucket ends at base^index. */
+static void
+native_histograms_are_in_the_composite_value(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    double bound = 2;
+    djp_family *family;
+    djp_family_options options = {.type = DJP_HISTOGRAM,
+                                  .name = "n",
+                                  .buckets = &bound,
+                                  .bucket_count = 1,
+                                  .exponential = DJP_EXPONENTIAL_ON};
+    assert_int_equal(djp_family_new(&family, r, &options), 0);
+    djp_series *series = djp_family_series(family, NULL);
+#define NATIVE_HEAD "# HELP n \n# TYPE n histogram\n"
+    assert_exposes(r, NATIVE_HEAD "n {count:0,sum:0,schema:8,zero_threshold:1e-128,zero_count:0,"
+                                  "bucket:[2.0:0,+Inf:0]} st@0\n# EOF\n");
+    djp_histogram_observe(series, 0);
+    djp_histogram_observe(series, 1);
+    djp_histogram_observe(series, 1);
+    djp_histogram_observe(series, ldexp(1, 400));
+    djp_histogram_observe(series, -4);
+    djp_histogram_observe(series, INFINITY); /* in no native bucket, and not in their count */
+    assert_exposes(r, NATIVE_HEAD "n {count:5,sum:2.5822498780869086e+120,schema:-2,"
+                                  "zero_threshold:1e-128,zero_count:1,"
+                                  "negative_spans:[1:1],negative_buckets:[1],"
+                                  "positive_spans:[0:1,99:1],positive_buckets:[2,1],"
+                                  "bucket:[2.0:4,+Inf:5]} st@0\n# EOF\n");
+    djp_registry_free(r);
+}
+
 static void
 an_empty_registry_and_its_target(void **state)
 {
@@ -120,6 +152,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_to_the_byte),
+        cmocka_unit_test(native_histograms_are_in_the_composite_value),
         cmocka_unit_test(an_empty_registry_and_its_target),
         cmocka_unit_test(spans_count_from_the_end_of_the_one_before),
     };

@@ -36,47 +36,49 @@ definitions_are_checked(void **state)
     assert_int_equal(try_family(r, (djp_family_options){.type = 0, .name = "a"}), DJP_EINVAL);
     assert_int_equal(try_family(r, (djp_family_options){.type = 4, .name = "a"}), DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", le, 1, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", le, 1, NULL, 0, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", twice, 2, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", twice, 2, NULL, 0, 0, 0, 0}),
+        DJP_EINVAL);
+    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", reserved, 1, NULL,
+                                                        0, 0, 0, 0}),
+                     DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 1, NULL, 0, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", reserved, 1, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", null, 1, NULL, 0, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 1, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", NULL, 1, NULL, 0, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", null, 1, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 33, NULL, 0, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", NULL, 1, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, down, 2, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 33, NULL, 0, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, nan, 2, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, down, 2, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, minus, 2, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, nan, 2, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, same, 2, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, minus, 2, 0, 0}),
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 161, 0, 0, 0}),
         DJP_EINVAL);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, same, 2, 0, 0}),
-        DJP_EINVAL);
+        try_family(r, (djp_family_options){DJP_COUNTER, "le", "", "", le, 1, NULL, 0, 0, 0, 0}), 0);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 161, 0, 0}),
-        DJP_EINVAL);
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 2, 0, 0, 0}),
+        0);
     assert_int_equal(
-        try_family(r, (djp_family_options){DJP_COUNTER, "le", "", "", le, 1, NULL, 0, 0, 0}), 0);
-    assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 2, 0, 0}), 0);
-    assert_int_equal(
-        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 1, 0, 0}), 0);
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 1, 0, 0, 0}),
+        0);
     assert_int_equal(djp_family_new(NULL, r, NULL), DJP_EINVAL);
     djp_registry_free(r);
     djp_registry_free(NULL);
@@ -91,7 +93,7 @@ one_name_has_one_definition(void **state)
     const char *labels[] = {"a"};
     djp_family *first = fixture_family(r, DJP_COUNTER, "requests_total", 1), *again = NULL;
     assert_string_equal(djp_family_name(first), "requests");
-    djp_family_options same = {DJP_COUNTER, "requests", "other words", "", labels, 1, NULL, 0,
+    djp_family_options same = {DJP_COUNTER, "requests", "other words", "", labels, 1, NULL, 0, 0,
                                0,           0};
     assert_int_equal(djp_family_new(&again, r, &same), 0);
     assert_ptr_equal(first, again);
@@ -304,8 +306,8 @@ failing_allocations_leave_a_working_registry(void **state)
         djp_family *f = NULL, *g = NULL;
         djp_builtin *standard = NULL;
         const char *labels[] = {"a"};
-        djp_family_options options = {DJP_HISTOGRAM, "f", "help", "", labels, 1, NULL, 0, 0, 0};
-        djp_family_options other = {DJP_COUNTER, "g", "help", "", labels, 1, NULL, 0, 0, 0};
+        djp_family_options options = {DJP_HISTOGRAM, "f", "help", "", labels, 1, NULL, 0, 0, 0, 0};
+        djp_family_options other = {DJP_COUNTER, "g", "help", "", labels, 1, NULL, 0, 0, 0, 0};
         char *text = NULL;
         size_t size = 0;
         djp__alloc_fail_after(n);

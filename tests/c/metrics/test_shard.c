@@ -76,7 +76,7 @@ static djp_series *
 histogram_with(djp_registry *registry, const char *name, const double *bounds, size_t count)
 {
     djp_family *family = NULL;
-    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0, 0};
+    djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count, 0, 0, 0};
     assert_int_equal(djp_family_new(&family, registry, &options), 0);
     return djp_family_series(family, NULL);
 }

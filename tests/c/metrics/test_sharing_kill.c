@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "metrics/native.h"
 #include "metrics/fold.h"
 #include "metrics/slot.h"
 
@@ -28,7 +29,7 @@
 
 typedef struct {
     djp_registry *registry;
-    djp_family *counters, *histograms;
+    djp_family *counters, *histograms, *natives;
     double counted;
 } subject;
 
@@ -47,6 +48,12 @@ open_families(subject *s)
 {
     s->counters = fixture_family(s->registry, DJP_COUNTER, "counted", 1);
     s->histograms = fixture_family(s->registry, DJP_HISTOGRAM, "observed", 1);
+    djp_family_options options = {.type = DJP_HISTOGRAM,
+                                  .name = "native",
+                                  .labels = (const char *const[]){"a"},
+                                  .label_count = 1,
+                                  .exponential = DJP_EXPONENTIAL_ON};
+    assert_int_equal(djp_family_new(&s->natives, s->registry, &options), 0);
 }
 
 static void
@@ -58,6 +65,7 @@ make_subject(subject *s, int series)
         djp_counter_add(fixture_numbered(s->counters, i), i + 1);
         djp_histogram_observe(fixture_numbered(s->histograms, i), i + 1);
     }
+    djp_histogram_observe(fixture_numbered(s->natives, 0), 3);
 }
 
 /* ---- the operations that are cut ---- */
@@ -87,6 +95,16 @@ remove_and_reuse(subject *s)
     djp_text text = {"v11", 3};
     djp_family_remove(s->counters, &text);
     djp_counter_add(fixture_series(s->counters, "new"), 1);
+}
+
+/* The first value of this process, one that needs another scale, one that does not, and zero. */
+static void
+observe_exponential(subject *s)
+{
+    static const double values[] = {3, 6, 6, 0};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        djp_histogram_observe(fixture_numbered(s->natives, 0), values[i]);
+    }
 }
 
 static void
@@ -146,6 +164,30 @@ check_value(djp_family *family, int number, double smallest, double largest)
     }
 }
 
+/* The observations of the exponential buckets are those of the explicit ones, but for one that was
+ * cut between the two. */
+static void
+check_exponential(const subject *s)
+{
+    djp__exponential sum;
+    djp_series *series = fixture_numbered(s->natives, 0);
+    djp__exponential_init(&sum);
+    for (uint32_t stripe = 0; stripe < djp__segment_stripes_in_use(&s->registry->segment);
+         stripe++) {
+        djp__native_read(
+            &sum, djp__histogram_native(s->registry, s->natives->entry, series->entry, stripe));
+    }
+    uint64_t count = djp__exponential_count(&sum), all = djp_series_count(series);
+    if (count < 1 || (count != all && count + 1 != all)) {
+        fail_msg("%llu observations of %llu", (unsigned long long)count, (unsigned long long)all);
+    }
+    djp__exponential_init(&sum);
+    djp_histogram_observe(series, 1e6);
+    djp__native_read(&sum, djp__histogram_native(s->registry, s->natives->entry, series->entry,
+                                                 s->registry->segment.own));
+    assert_int_equal(djp__exponential_count(&sum), 1);
+}
+
 static void
 check_copy(const subject *original, const char *copy, size_t size, int removed)
 {
@@ -157,6 +199,7 @@ check_copy(const subject *original, const char *copy, size_t size, int removed)
         check_value(s.counters, i, i == removed ? 0 : i + 1, i + 1 + (i == 1));
         check_value(s.histograms, i, i + 1, i + 1);
     }
+    check_exponential(&s);
     uint32_t before = used_heap(s.registry);
     djp_series *series[40];
     for (int i = 0; i < 40; i++) {
@@ -308,6 +351,13 @@ the_reuse_of_a_removed_series(void **state)
 }
 
 static void
+an_exponential_observation(void **state)
+{
+    (void)state;
+    cut_all(observe_exponential, -1, 20);
+}
+
+static void
 the_first_exemplar(void **state)
 {
     (void)state;
@@ -324,6 +374,7 @@ let_a_worker_end(subject *s)
             djp_counter_add(fixture_numbered(s->counters, i), i + 0.5);
             djp_counter_add(fixture_numbered(s->counters, i), 0.5);
             djp_histogram_observe(fixture_numbered(s->histograms, i), i + 1);
+            djp_histogram_observe(fixture_numbered(s->natives, 0), i * 100);
         }
         _exit(0);
     }
@@ -348,9 +399,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_adding_of_a_counter), cmocka_unit_test(the_adding_of_a_histogram),
-        cmocka_unit_test(the_adding_of_a_family),  cmocka_unit_test(the_reuse_of_a_removed_series),
-        cmocka_unit_test(the_first_exemplar),      cmocka_unit_test(the_fold_of_an_ended_process),
+        cmocka_unit_test(the_adding_of_a_counter),
+        cmocka_unit_test(the_adding_of_a_histogram),
+        cmocka_unit_test(the_adding_of_a_family),
+        cmocka_unit_test(the_reuse_of_a_removed_series),
+        cmocka_unit_test(an_exponential_observation),
+        cmocka_unit_test(the_first_exemplar),
+        cmocka_unit_test(the_fold_of_an_ended_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
