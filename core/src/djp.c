@@ -157,6 +157,7 @@
 #include "instrument/http_url.c"
 #include "instrument/http_client.c"
 #include "instrument/baggage_attributes.c"
+#include "instrument/excluded_paths.c"
 #include "instrument/http_server.c"
 #include "instrument/operation.c"
 #include "instrument/job.c"

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "metrics/builtin.h"
+#include "instrument/excluded_paths.h"
 #include "instrument/http_common.h"
 #include "model/baggage.h"
 #include "instrument/http_server.h"
@@ -87,20 +88,7 @@ djp_http_server_free(djp_http_server *server)
 int
 djp_http_server_excludes(const djp_http_server *server, djp_text path)
 {
-    if (server->excluded[0] == '\0') {
-        return 0;
-    }
-    djp_text rest = djp__text(server->excluded);
-    djp_text part;
-    while (djp__text_split(&part, &rest, ',')) {
-        part = djp__text_trim(part);
-        int is_prefix = part.size > 0 && part.data[part.size - 1] == '*';
-        djp_text pattern = {part.data, part.size - (size_t)is_prefix};
-        if (part.size > 0 && djp__text_fits(path, pattern, is_prefix)) {
-            return 1;
-        }
-    }
-    return 0;
+    return server->excluded[0] != '\0' && djp__path_is_excluded(server->excluded, path);
 }
 
 uint64_t
