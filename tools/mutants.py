@@ -13,9 +13,9 @@ code do not count. The places are picked at random; the seed is printed and repe
 
 C (core/src): the tests named after the source, those that use its symbols and those of its layer,
 fastest first. Python and JavaScript: the tests that name the module. C of the Python extension and
-of the Node addon: the tests named after the source or its first word, or else those that have it as
-a word, and those of native functions. Surviving mutants run through all other tests of the language
-if time is left. The first failure kills a mutant.
+of the Node addon: the tests named after the source or its first word, and those that call its
+functions directly. Surviving mutants run through all other tests of the language if time is left.
+The first failure kills a mutant.
 
 All work happens in a copy of the tree in the folder for temporary files, which is removed at the
 end and at Ctrl-C. Python and Node use the extension and the addon that are already built, except
@@ -63,6 +63,7 @@ ADDON_FLAGS = (
     "-std=c11 -O1 -DNAPI_VERSION=8 -D_GNU_SOURCE -w -fPIC -fvisibility=hidden "
     "-fno-strict-aliasing -Icore/include -Icore/src -Icore"
 )
+FUNCTION_NAME = r'\{"(\w+)",'  # of a table of functions for the language
 SHARE_OF_NEAR_TESTS = 0.75
 
 
@@ -333,9 +334,15 @@ class Native(Scripts):
 
     def tests_of(self, source):
         words = {source.stem, source.stem.split("_")[0]}
-        near = [t for t in self.tests if any(word in t.path.stem for word in words)]
+        calls = re.compile(
+            rf"\bnative\.(?:{'|'.join(re.findall(FUNCTION_NAME, source.read_text())) or '-'})\b"
+        )
+        near = [
+            t
+            for t in self.tests
+            if any(word in t.path.stem for word in words) or calls.search(t.path.read_text())
+        ]
         near = near or super().tests_of(source)[0]
-        near += [t for t in self.tests if "native" in t.path.stem and t not in near]
         return near, [t for t in self.tests if t not in near]
 
     def prepare(self, source):
