@@ -6,6 +6,7 @@
 const path = require('path');
 const { isMainThread } = require('worker_threads');
 
+const { shareWithWorkers } = require('./cluster.js');
 const loader = require('./loader.js');
 const { nameOf, readOptions, wanted } = require('./options.js');
 
@@ -135,6 +136,7 @@ function start(options, warn) {
   if (state.active) {
     state.starting = !state.settings.attached;
     setHooks();
+    shareWithWorkers();
     if (globalThis[BUNDLED]) {
       warn(
         'A bundle has a part of djp-telemetry inside, which records nothing; mark ' +

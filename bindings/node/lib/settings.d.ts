@@ -326,8 +326,8 @@ export interface TelemetryOptions {
    */
   sharedDir?: string;
   /**
-   * Processes forked from this one record into the same metrics. false: a forked process continues
-   * with a copy. Without effect if `shared_dir` is set. Default: true.
+   * Processes forked from this one, and workers of a Node cluster, record into the same metrics.
+   * false: each has its own. Without effect if `shared_dir` is set. Default: true.
    */
   shareWithChildren?: boolean | string;
   /**
@@ -685,9 +685,9 @@ export interface TelemetryOptions {
    */
   shared_dir?: TelemetryOptions['sharedDir'];
   /**
-   * The same as `shareWithChildren`. Processes forked from this one record into the same metrics.
-   * false: a forked process continues with a copy. Without effect if `shared_dir` is set. Default:
-   * true.
+   * The same as `shareWithChildren`. Processes forked from this one, and workers of a Node cluster,
+   * record into the same metrics. false: each has its own. Without effect if `shared_dir` is set.
+   * Default: true.
    */
   share_with_children?: TelemetryOptions['shareWithChildren'];
   /**

@@ -299,8 +299,8 @@ export interface SettingsStatus {
    */
   shared_dir: TextSetting;
   /**
-   * Processes forked from this one record into the same metrics. false: a forked process continues
-   * with a copy. Without effect if `shared_dir` is set.
+   * Processes forked from this one, and workers of a Node cluster, record into the same metrics.
+   * false: each has its own. Without effect if `shared_dir` is set.
    */
   share_with_children: SwitchSetting;
   /**
@@ -731,7 +731,7 @@ export interface QueueStatus {
 
 /** How the metrics are shared with other processes. */
 export interface RegistrySharingStatus {
-  /** none, fork (with forked children) or directory. */
+  /** none, fork (with forked children, or the workers of a Node cluster) or directory. */
   mode: string;
   /** The directory through which they are shared, or empty. */
   directory: string;

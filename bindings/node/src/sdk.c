@@ -444,6 +444,21 @@ sdk_listen(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, listens);
 }
 
+/* sdkSharedName(): what a worker of a cluster sets as shared_dir to share the metrics; "" if they
+ * are not shared. */
+static napi_value
+sdk_shared_name(napi_env env, napi_callback_info info)
+{
+    char room[64] = "";
+    napi_value result = NULL;
+    (void)info;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    const char *name = active != NULL ? djp_registry_name(active->registry, room, sizeof room) : "";
+    (void)djp_node_ok(env, napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result));
+    djp_node_sdk_release(active);
+    return result;
+}
+
 void
 djp_node_sdk_exports(napi_env env, napi_value exports)
 {
@@ -458,6 +473,7 @@ djp_node_sdk_exports(napi_env env, napi_value exports)
         {"sdkSetSampleRatio", sdk_set_sample_ratio},
         {"sdkSetCanaryRatio", sdk_set_canary_ratio},
         {"sdkListen", sdk_listen},
+        {"sdkSharedName", sdk_shared_name},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

@@ -233,8 +233,8 @@ def init_telemetry(
     # any of them shows the numbers of all. It is created if it does not exist; a local file system,
     # best one in memory. See docs/metrics.md.
     shared_dir: Optional[str] = None,
-    # Processes forked from this one record into the same metrics. false: a forked process continues
-    # with a copy. Without effect if `shared_dir` is set. Default: true.
+    # Processes forked from this one, and workers of a Node cluster, record into the same metrics.
+    # false: each has its own. Without effect if `shared_dir` is set. Default: true.
     share_with_children: Optional[bool] = None,
     # Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to
     # keep exponential buckets beside the explicit ones. A declaration with `exponential` decides

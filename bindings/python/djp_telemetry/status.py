@@ -233,8 +233,8 @@ class SettingsStatus(TypedDict):
     # any of them shows the numbers of all. It is created if it does not exist; a local file system,
     # best one in memory. See docs/metrics.md.
     shared_dir: TextSetting
-    # Processes forked from this one record into the same metrics. false: a forked process continues
-    # with a copy. Without effect if `shared_dir` is set.
+    # Processes forked from this one, and workers of a Node cluster, record into the same metrics.
+    # false: each has its own. Without effect if `shared_dir` is set.
     share_with_children: SwitchSetting
     # Buckets of histograms: explicit_bucket_histogram, or base2_exponential_bucket_histogram to
     # keep exponential buckets beside the explicit ones. A declaration with `exponential` decides
@@ -658,7 +658,7 @@ class QueueStatus(TypedDict):
 class RegistrySharingStatus(TypedDict):
     """How the metrics are shared with other processes."""
 
-    # none, fork (with forked children) or directory.
+    # none, fork (with forked children, or the workers of a Node cluster) or directory.
     mode: str
     # The directory through which they are shared, or empty.
     directory: str

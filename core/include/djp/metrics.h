@@ -66,8 +66,8 @@ typedef struct djp_registry_options {
     /* 1: OpenMetrics output has the start time of counters and histograms (_created) */
     int created_samples;
     djp_metrics_sharing sharing;
-    /* DJP_SHARE_DIR: a directory of a local file system, created if its parent exists.
-     * Borrowed */
+    /* DJP_SHARE_DIR: a directory of a local file system, created if its parent exists,
+     * or a result of djp_registry_name. Borrowed */
     const char *shared_dir;
     /* 1: for a language that records through shards (djp/shard.h): private memory has
      * room for them, too, and forked children do not record */
@@ -91,6 +91,10 @@ djp_metrics_sharing
 djp_registry_sharing(const char **problem, int *error, const djp_registry *registry);
 /* Returns the directory of DJP_SHARE_DIR, or "". Valid as long as the registry. */
 const char *djp_registry_directory(const djp_registry *registry);
+/* Returns what another process sets as shared_dir to record into the same metrics: the
+ * directory; with DJP_SHARE_FORK and writers a name of the memory, written to room,
+ * which is valid while this process lives; else "". 48 bytes are enough. */
+const char *djp_registry_name(const djp_registry *registry, char *room, size_t size);
 /* Frees the registry with all families and series. In shared memory the numbers
  * remain. Accepts NULL. */
 void djp_registry_free(djp_registry *registry);

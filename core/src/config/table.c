@@ -470,8 +470,8 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
                      {"prometheus_multiproc_dir", DJP_FORM_TEXT}}},
     [DJP_SETTING_SHARE_WITH_CHILDREN] =
         {TABLE_BOOL(share_with_children), .standard = "true",
-         .doc = "Processes forked from this one record into the same metrics. false: a forked "
-                "process continues with a copy. Without effect if `shared_dir` is set."},
+         .doc = "Processes forked from this one, and workers of a Node cluster, record into the "
+                "same metrics. false: each has its own. Without effect if `shared_dir` is set."},
     [DJP_SETTING_HISTOGRAM_AGGREGATION] =
         {TABLE_WORD(exponential_histograms, table_aggregations),
          .standard = "explicit_bucket_histogram",

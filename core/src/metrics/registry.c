@@ -3,6 +3,7 @@
 #include "metrics/registry.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -179,11 +180,13 @@ registry_share(djp_registry *registry, const djp_registry_options *options, uint
     int result;
     errno = 0;
     registry->sharing_problem = "there is no memory";
-    if (options->sharing == DJP_SHARE_DIR) {
+    if (options->sharing == DJP_SHARE_DIR && djp__segment_is_name(options->shared_dir)) {
+        result = djp__segment_open(segment, &registry->sharing_problem, options->shared_dir);
+    } else if (options->sharing == DJP_SHARE_DIR) {
         result = djp__segment_file_open(segment, &registry->sharing_problem, options->shared_dir,
                                         bytes, REGISTRY_PROCESSES);
     } else {
-        result = djp__segment_new_shared(segment, bytes, REGISTRY_PROCESSES);
+        result = djp__segment_new_shared(segment, bytes, REGISTRY_PROCESSES, registry->has_writers);
     }
     if (result == 0) {
         registry->sharing_problem = "there is no free place for another process";
@@ -305,6 +308,19 @@ const char *
 djp_registry_directory(const djp_registry *registry)
 {
     return registry != NULL ? djp__segment_file_directory(&registry->segment) : "";
+}
+
+const char *
+djp_registry_name(const djp_registry *registry, char *room, size_t size)
+{
+    char name[DJP__SEGMENT_NAME_SIZE] = "";
+    const char *directory = djp_registry_directory(registry);
+    if (registry == NULL || directory[0] != '\0') {
+        return directory;
+    }
+    djp__segment_name(name, &registry->segment);
+    snprintf(room, size, "%s", name);
+    return room;
 }
 
 void

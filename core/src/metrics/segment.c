@@ -3,9 +3,13 @@
 #include "metrics/segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/rand.h"
@@ -107,22 +111,55 @@ djp__segment_format(djp__segment *segment)
 }
 
 static int
-segment_map(djp__segment *out, size_t size, int flags)
+segment_map_fd(djp__segment *out, size_t size, int flags, int fd)
 {
-    void *base =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE | flags, fd, 0);
     if (base == MAP_FAILED) {
         return DJP_ENOMEM;
     }
     out->base = base;
     out->size = size;
     out->header = base;
+    return 0;
+}
+
+static int
+segment_map(djp__segment *out, size_t size, int flags)
+{
+    if (segment_map_fd(out, size, MAP_ANONYMOUS | flags, -1) < 0) {
+        return DJP_ENOMEM;
+    }
     if (djp__segment_format(out) != 0) {
-        munmap(base, size);
+        munmap(out->base, size);
         memset(out, 0, sizeof *out);
         return DJP_ENOMEM;
     }
     return 0;
+}
+
+/* The same in a file that exists in memory only. */
+static int
+segment_map_open(djp__segment *out, size_t size)
+{
+    int made = memfd_create("djp-metrics", MFD_CLOEXEC);
+    int fd = made >= 0 ? fcntl(made, F_DUPFD_CLOEXEC, 3) : -1;
+    int result = DJP_EIO;
+    if (made >= 0) {
+        close(made);
+    }
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 && djp__file_id_get(&out->fd_id, fd) &&
+        segment_map_fd(out, size, MAP_SHARED, fd) == 0) {
+        result = djp__segment_format(out);
+        if (result < 0) {
+            munmap(out->base, size);
+        }
+    }
+    if (result == 0) {
+        out->fd = fd;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return result;
 }
 
 int
@@ -141,10 +178,71 @@ djp__segment_new_striped(djp__segment *out, uint64_t bytes, uint32_t slots)
 }
 
 int
-djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots)
+djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots, int is_open)
 {
     size_t size = djp__segment_plan(out, DJP__SEGMENT_INHERITED, bytes, slots);
+    if (is_open && segment_map_open(out, size) == 0) {
+        return 0;
+    }
     return segment_map(out, size, MAP_SHARED);
+}
+
+void
+djp__segment_name(char out[DJP__SEGMENT_NAME_SIZE], const djp__segment *segment)
+{
+    out[0] = '\0';
+    if (segment->fd > 0 && djp__file_is(&segment->fd_id, segment->fd)) {
+        snprintf(out, DJP__SEGMENT_NAME_SIZE, "/proc/%d/fd/%d", (int)getpid(), segment->fd);
+    }
+}
+
+int
+djp__segment_is_name(const char *text)
+{
+    int pid = 0, fd = 0, end = 0;
+    return sscanf(text, "/proc/%d/fd/%d%n", &pid, &fd, &end) == 2 && text[end] == '\0';
+}
+
+/* Copies the sizes of a header that is good, and maps the memory. */
+static int
+segment_adopt(djp__segment *out, int fd, uint64_t size)
+{
+    djp__segment_header header;
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header ||
+        !djp__segment_header_is_good(&header)) {
+        errno = EINVAL;
+        return DJP_EIO;
+    }
+    out->kind = DJP__SEGMENT_INHERITED;
+    out->is_striped = 1;
+    out->stripes = header.stripes;
+    out->heap_size = header.heap_size;
+    out->stripe_size = header.stripe_size;
+    if (out->heap_size + (uint64_t)out->stripe_size * out->stripes != size) {
+        errno = EINVAL;
+        return DJP_EIO;
+    }
+    return segment_map_fd(out, size, MAP_SHARED, fd);
+}
+
+int
+djp__segment_open(djp__segment *out, const char **why, const char *name)
+{
+    struct stat found;
+    memset(out, 0, sizeof *out);
+    *why = "the memory of the process that named it cannot be opened";
+    int fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return DJP_EIO;
+    }
+    int result = DJP_EIO;
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == geteuid()) {
+        result = segment_adopt(out, fd, (uint64_t)found.st_size);
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
 }
 
 void
@@ -165,6 +263,9 @@ djp__segment_fini(djp__segment *segment)
         }
     }
     djp__segment_file_free(segment->file);
+    if (segment->fd > 0 && djp__file_is(&segment->fd_id, segment->fd)) {
+        close(segment->fd);
+    }
     memset(segment, 0, sizeof *segment);
 }
 

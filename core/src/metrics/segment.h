@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/files.h"
 
 #define DJP__SEGMENT_SIZE_MIN (64u * 1024u)
 #define DJP__SEGMENT_SIZE_MAX (2u * 1024u * 1024u * 1024u)
@@ -100,6 +101,8 @@ typedef struct djp__segment {
     int header_is_held; /* a thread that goes on holds a mutex of the header */
     struct djp__slot_keeper *keeper; /* owned by metrics/slot.c, or NULL */
     struct djp__segment_file *file; /* named: owned; otherwise NULL */
+    int fd; /* memory that other processes can open: owned; otherwise 0 */
+    djp__file_id fd_id; /* its identity: a program may close all descriptors */
 } djp__segment;
 
 /* Maps private memory; pages are used when touched. bytes is for one stripe, clamped to the limits
@@ -107,8 +110,17 @@ typedef struct djp__segment {
 int djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes);
 /* Maps private memory with the layout of shared memory. */
 int djp__segment_new_striped(djp__segment *out, uint64_t bytes, uint32_t slots);
-/* Maps memory that forked children share, with a slot for each of up to `slots` processes. */
-int djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots);
+/* Maps memory that forked children share, with a slot for each of up to `slots` processes.
+ * is_open 1: other processes can open it by its name, too. */
+int djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots, int is_open);
+#define DJP__SEGMENT_NAME_SIZE 48u
+/* Writes the name for djp__segment_open, valid while this process lives; "" without one. */
+void djp__segment_name(char out[DJP__SEGMENT_NAME_SIZE], const djp__segment *segment);
+/* 1 if the text has the form of such a name. */
+int djp__segment_is_name(const char *text);
+/* Maps the memory of another process of this user. Returns 0, DJP_EIO with errno, or DJP_ENOMEM;
+ * why (static) says what failed. */
+int djp__segment_open(djp__segment *out, const char **why, const char *name);
 /* Sets kind and sizes, without a mapping; returns the bytes to map. */
 size_t djp__segment_plan(djp__segment *out, djp__segment_kind kind, uint64_t bytes, uint32_t slots);
 /* Writes the header of zeroed memory. 0 or DJP_ENOMEM. */

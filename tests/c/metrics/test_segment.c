@@ -1,6 +1,7 @@
 /* The segment: its two allocators end where they should, and a lock holder that dies is noticed. */
 #include "metrics_fixture.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +199,52 @@ no_address_space_is_said(void **state)
 #endif
 }
 
+/* Memory that another process opens by its name, and names that are not of such memory. */
+static void
+open_memory_has_a_name(void **state)
+{
+    (void)state;
+    djp__segment segment, other;
+    char name[DJP__SEGMENT_NAME_SIZE], closed[DJP__SEGMENT_NAME_SIZE];
+    const char *why = NULL;
+    assert_int_equal(djp__segment_new_shared(&segment, 1 << 20, 4, 1), 0);
+    djp__segment_name(name, &segment);
+    assert_true(djp__segment_is_name(name));
+    pid_t child = fork();
+    if (child == 0) {
+        int bad = djp__segment_open(&other, &why, name) != 0 || other.stripes != 5 ||
+                  other.header->seed != segment.header->seed;
+        djp__store_relaxed(djp__segment_values(&other, 2, 64), 7);
+        djp__segment_fini(&other);
+        _exit(bad);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(djp__load_relaxed(djp__segment_values(&segment, 2, 64)), 7);
+    /* a program closed the descriptor, and has another file there */
+    int fd = segment.fd, null = open("/dev/null", O_RDWR);
+    assert_int_equal(dup2(null, fd), fd);
+    djp__segment_name(closed, &segment);
+    assert_string_equal(closed, "");
+    assert_int_equal(djp__segment_open(&other, &why, name), DJP_EIO);
+    assert_non_null(why);
+    djp__segment_fini(&segment);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
+    close(null);
+    assert_int_equal(djp__segment_open(&other, &why, "/proc/1/fd/1000000"), DJP_EIO);
+    static const char *const others[] = {"", "/tmp", "/proc/1/fd/", "/proc/1/fd/2/x",
+                                         "/proc/self/fd/3"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(djp__segment_is_name(others[i]));
+    }
+    assert_int_equal(djp__segment_new_shared(&segment, 1 << 20, 4, 0), 0);
+    djp__segment_name(name, &segment);
+    assert_string_equal(name, "");
+    djp__segment_fini(&segment);
+}
+
 int
 main(void)
 {
@@ -208,6 +255,7 @@ main(void)
         cmocka_unit_test(sizes_are_clamped),
         cmocka_unit_test(one_holder_at_a_time),
         cmocka_unit_test(no_address_space_is_said),
+        cmocka_unit_test(open_memory_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ static djp__segment
 segment_with(uint32_t slots)
 {
     djp__segment segment;
-    assert_int_equal(djp__segment_new_shared(&segment, 0, slots), 0);
+    assert_int_equal(djp__segment_new_shared(&segment, 0, slots, 0), 0);
     return segment;
 }
 
