@@ -68,6 +68,11 @@ PLAIN = {
         b'{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"some"}}',
         "application/json",
     ),
+    "partial_metrics_json": lambda: answer(
+        200,
+        b'{"partialSuccess":{"rejectedDataPoints":"3","errorMessage":"some"}}',
+        "application/json",
+    ),
     "warning": lambda: answer(200, partial_success(0, "old schema")),
     "bad_protobuf": lambda: answer(200, b"\xff\xff\xff\xff"),
     "web_page": lambda: answer(200, b"<html>log in</html>", "text/html"),

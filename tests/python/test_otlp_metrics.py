@@ -192,13 +192,30 @@ def test_an_outage_loses_no_total():
     assert sum(one.sum.data_points[0].as_double for one in totals if one) == 12
 
 
-def test_rejected_points_are_counted():
-    with FaultServer("partial") as server, pushing(server):
+@pytest.mark.parametrize(
+    "behaviour, protocol, rejected",
+    [("partial", "http/protobuf", 5), ("partial_metrics_json", "http/json", 3)],
+)
+def test_rejected_points_are_counted(behaviour, protocol, rejected):
+    with FaultServer(behaviour) as server, pushing(server, metrics_protocol=protocol):
         Counter("calls", "Calls.").inc()
         assert not djp_telemetry.flush(30)
         signals = telemetry_status()["signals"]
-        assert signals["metrics"]["dropped"]["rejected"] == 5
+        assert signals["metrics"]["dropped"]["rejected"] == rejected
         assert signals["traces"]["dropped"]["rejected"] == 0
+
+
+def test_a_signal_that_ends_the_process_delivers_its_numbers(tmp_path):
+    with FaultServer("ok") as server:
+        done = run_program(
+            JOB + "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n",
+            tmp_path,
+            check=False,
+            **environment(server, TELEMETRY_BACKEND="prom"),
+        )
+        (request,) = server.requests
+    assert done.returncode == -15, done.stderr
+    assert metrics_in(decoded(request.body))["rows"].sum.data_points[0].as_double == 42
 
 
 def test_headers_and_compression_are_those_of_metrics(tmp_path):

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
@@ -342,13 +343,27 @@ djp__segment_lock(djp__segment *segment)
     return segment_locked(header, pthread_mutex_lock(&header->mutex));
 }
 
+/* Returns an error number. */
+static int
+segment_lock_by(pthread_mutex_t *mutex, uint64_t deadline)
+{
+#ifdef __SANITIZE_THREAD__ /* which takes pthread_mutex_clocklock for no lock */
+    uint64_t now = djp__clock_monotonic();
+    deadline = djp__clock_realtime() + (deadline > now ? deadline - now : 0);
+    struct timespec end = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+    return pthread_mutex_timedlock(mutex, &end);
+#else
+    struct timespec end = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &end);
+#endif
+}
+
 int
 djp__segment_lock_until(djp__segment *segment, uint64_t deadline)
 {
     djp__segment_header *header = segment->header;
-    struct timespec end = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
     int error = deadline == 0 ? pthread_mutex_trylock(&header->mutex)
-                              : pthread_mutex_clocklock(&header->mutex, CLOCK_MONOTONIC, &end);
+                              : segment_lock_by(&header->mutex, deadline);
     return error != 0 && error != EOWNERDEAD ? DJP_ETIMEOUT : segment_locked(header, error);
 }
 

@@ -207,6 +207,12 @@ unsupported_variables_are_listed_once(void **state)
     settings_resolve(&got, PAIRS("OTEL_LOGS_EXPORTER", "NONE"), ONLY_ON);
     settings_assert_warnings(&got, 0);
     settings_fini(&got);
+    settings_resolve(&got,
+                     PAIRS("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                           "Explicit_Bucket_Histogram"),
+                     ONLY_ON);
+    settings_assert_warnings(&got, 0);
+    settings_fini(&got);
     settings_resolve(&got, PAIRS("OTEL_ENTITIES", "none"), ONLY_ON);
     assert_true(settings_warned(&got, "here: OTEL_ENTITIES. What"));
     settings_fini(&got);

@@ -1,5 +1,6 @@
 /* Metrics as a signal: a flush, the end and the interval push the numbers, once each, and a forked
  * child pushes its own. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +55,7 @@ calls_of(djp_sdk *sdk)
 static char *
 file_text(void)
 {
-    static char text[1 << 20];
+    static char text[8 << 20];
     FILE *file = fopen(path, "r");
     text[0] = '\0';
     if (file != NULL) {
@@ -206,6 +207,40 @@ points_without_memory_are_lost_and_counted(void **state)
     djp_sdk_free(sdk);
 }
 
+enum { FLUSHES = 20, FLUSHERS = 4 };
+
+static void *
+flush_often(void *sdk)
+{
+    djp_series *calls = calls_of(sdk);
+    for (int i = 0; i < FLUSHES; i++) {
+        djp_counter_add(calls, 1);
+        assert_int_equal(djp_sdk_flush(sdk, PATIENCE), 0);
+    }
+    return NULL;
+}
+
+/* Beside the interval, which skips its turn during a flush. */
+static void
+flushes_from_several_threads_lose_nothing(void **state)
+{
+    (void)state;
+    pthread_t threads[FLUSHERS];
+    djp_sdk *sdk = begin(DJP_BACKEND_HYBRID, 1 * MS);
+    for (int i = 0; i < FLUSHERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, flush_often, sdk), 0);
+    }
+    for (int i = 0; i < FLUSHERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(djp_sdk_shutdown(sdk, PATIENCE), 0);
+    assert_true(file_has("\"asDouble\":80}") > 0);
+    const djp__export_stats *stats = &sdk->metric_export.pipeline->stats;
+    assert_int_equal(stats->items_exported, sdk->metric_export.points);
+    assert_int_equal(sdk->metric_export.lost, 0);
+    djp_sdk_free(sdk);
+}
+
 static void
 metrics_that_are_scraped_have_no_signal(void **state)
 {
@@ -251,6 +286,7 @@ main(void)
         cmocka_unit_test(a_forked_child_pushes_its_share),
         cmocka_unit_test(a_forked_child_starts_the_interval),
         cmocka_unit_test(points_without_memory_are_lost_and_counted),
+        cmocka_unit_test(flushes_from_several_threads_lose_nothing),
         cmocka_unit_test(metrics_that_are_scraped_have_no_signal),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
