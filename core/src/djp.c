@@ -109,6 +109,7 @@
 #include "metrics/process.c"
 #include "metrics/builtin_table.c"
 #include "metrics/builtin.c"
+#include "metrics/builtin_http.c"
 #include "metrics/path.c"
 
 #include "net/otlp_response_json.c"

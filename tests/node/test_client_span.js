@@ -101,9 +101,12 @@ for (const given of cases) {
       assert.equal(span.status.code, given.span_status === 'error' ? 2 : 0);
       assert.equal(span.status.message ?? '', given.description);
       const [method, address, port_, status, type] = given.metrics;
+      const version = given.stable['network.protocol.version'] ?? '';
       const sample =
         `${FAMILY}{http_request_method="${method}",server_address="${address}",` +
-        `server_port="${port_}",http_response_status_code="${status}",error_type="${type}"} 1`;
+        `server_port="${port_}",http_response_status_code="${status}",error_type="${type}"` +
+        (semconv === 'stable' ? `,network_protocol_version="${version}"` : '') +
+        '} 1';
       assert.ok(telemetry.metricsText().includes(`${sample}\n`), sample);
     });
   }

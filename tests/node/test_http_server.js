@@ -19,6 +19,15 @@ const {
 const { telemetryMiddleware } = require('../../middleware/express');
 const { cases } = require('../vectors/http_server.json');
 
+const LABELS = [
+  'http_request_method',
+  'url_scheme',
+  'http_route',
+  'http_response_status_code',
+  'network_protocol_version',
+  'error_type',
+];
+
 class Boom extends Error {
   get name() {
     return 'Boom';
@@ -82,7 +91,7 @@ async function perform(port, item) {
 
 async function check(item, port, semconv) {
   const before = await requestsTotal();
-  const sizes = await samples('http_request_size_bytes_sum');
+  const samplesBefore = await samples('http_');
   await perform(port, item);
   const found = await serverSpans();
   assert.equal(found.length, 1);
@@ -97,10 +106,11 @@ async function check(item, port, semconv) {
     span.events.map((event) => event.name),
     item.exception ? ['exception'] : [],
   );
-  if (semconv === 'old') {
+  if (semconv !== 'stable') {
     assert.equal(span.name, 'http.server');
     assert.ok(Math.abs(seconds - span.seconds) < 1e-6);
-    assert.deepEqual(attributes, ours(item.old));
+    const wanted = semconv === 'both' ? { ...item.old, ...item.stable } : item.old;
+    assert.deepEqual(attributes, ours(wanted));
     assert.equal(typeof message, item.exception ? 'string' : 'undefined');
   } else {
     assert.equal(span.name, ours(item.stable_name));
@@ -108,18 +118,33 @@ async function check(item, port, semconv) {
     assert.equal(message, undefined);
   }
   const label = item.metrics.map(ours).join(' ');
-  assert.equal((await requestsTotal())[label], (before[label] || 0) + 1, label);
-  const after = await samples('http_request_size_bytes_sum');
+  const labels = item.conventions.map((value, i) => `${LABELS[i]}="${ours(value)}"`).join(',');
   const [method, endpoint] = item.metrics;
-  const series = `http_request_size_bytes_sum{method="${method}",endpoint="${ours(endpoint)}"}`;
+  const size = {
+    old: `http_request_size_bytes_sum{method="${method}",endpoint="${ours(endpoint)}"}`,
+    stable: `http_server_request_body_size_bytes_sum{${labels}}`,
+  };
+  const duration = `http_server_request_duration_seconds_count{${labels}}`;
+  const after = await samples('http_');
   assert.equal(
-    after[series],
-    item.size === null ? sizes[series] : (sizes[series] || 0) + item.size,
+    (await requestsTotal())[label],
+    semconv === 'stable' ? undefined : (before[label] || 0) + 1,
+    label,
   );
+  assert.equal(
+    after[duration],
+    semconv === 'old' ? undefined : (samplesBefore[duration] || 0) + 1,
+    duration,
+  );
+  for (const [names, series] of Object.entries(size)) {
+    const there = (semconv === names || semconv === 'both') && item.size !== null;
+    const grown = there ? (samplesBefore[series] || 0) + item.size : samplesBefore[series];
+    assert.equal(after[series], grown, series);
+  }
 }
 
 for (const { name, express } of EXPRESS) {
-  for (const semconv of ['old', 'stable']) {
+  for (const semconv of ['old', 'stable', 'both']) {
     test(`${name}, ${semconv} names`, { timeout: 60000 }, async (t) => {
       await begin({ semconv });
       const app = express();

@@ -56,9 +56,13 @@ def test_a_shared_case(case, semconv):
     assert span.status.code == {"unset": 0, "error": 2}[case["span_status"]]
     assert span.status.message == case["description"]
     method, address, port, status, kind = case["metrics"]
+    version = ""
+    if semconv == "stable":
+        text = case["stable"].get("network.protocol.version", "")
+        version = f',network_protocol_version="{text}"'
     assert sample == (
         f'{{http_request_method="{method}",server_address="{address}",server_port="{port}",'
-        f'http_response_status_code="{status}",error_type="{kind}"}} 1'
+        f'http_response_status_code="{status}",error_type="{kind}"{version}}} 1'
     )
 
 

@@ -4,15 +4,25 @@ requests as in every other language."""
 import asyncio
 import json
 import pathlib
+import re
 
 import asgi_driver as driver
 import pytest
+from djp_telemetry import prom
 from djp_telemetry.asgi import TelemetryMiddleware
 
 pytest.importorskip("djp_telemetry._native")
 
-VECTORS = json.loads(
-    (pathlib.Path(__file__).parents[1] / "vectors" / "http_server.json").read_text()
+FOLDER = pathlib.Path(__file__).parents[1] / "vectors"
+VECTORS = json.loads((FOLDER / "http_server.json").read_text())
+FAMILIES = json.loads((FOLDER / "http_metrics.json").read_text())["families"]
+LABELS = (
+    "http_request_method",
+    "url_scheme",
+    "http_route",
+    "http_response_status_code",
+    "network_protocol_version",
+    "error_type",
 )
 STATUS = {"unset": 0, "ok": 1, "error": 2}
 
@@ -93,6 +103,57 @@ def test_case(case, conventions):
         assert span.name == (case["stable_name"] if conventions == "stable" else "http.server")
         assert span.status.code == STATUS[case["span_status"]]
         assert [event.name for event in span.events] == ["exception"] * case["exception"]
-        assert driver.requests_total() == {tuple(case["metrics"]): 1}
-        assert sum(driver.samples("http_request_size_bytes_sum").values()) == (case["size"] or 0)
+        documented, convention = conventions != "stable", conventions != "old"
+        assert driver.requests_total() == ({tuple(case["metrics"]): 1} if documented else {})
+        labels = expected({"conventions": dict(zip(LABELS, case["conventions"]))}, "conventions")
+        series = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        wanted = (
+            {f"http_server_request_duration_seconds_count{{{series}}}": 1} if convention else {}
+        )
+        assert driver.samples("http_server_request_duration_seconds_count") == wanted
+        for family, there in (
+            ("http_request_size_bytes_sum", documented),
+            ("http_server_request_body_size_bytes_sum", convention),
+        ):
+            assert sum(driver.samples(family).values()) == (there and case["size"] or 0)
         assert "secret" not in str(span) and "secret" not in str(driver.samples())
+
+
+def families():
+    """{(name, type, labels, bounds)} of the exposed families of HTTP requests."""
+    found, kinds = {}, {}
+    for line in prom.generate_metrics_text().splitlines():
+        if line.startswith("# TYPE http_"):
+            _, _, name, kinds[name] = line.split()
+        elif line.startswith("http_"):
+            series = line.split("{")[0]
+            name = next(
+                (kind for kind in kinds if series in (kind, f"{kind}_bucket")),
+                None,
+            )
+            if name is not None:
+                labels = re.findall(r'(\w+)="([^"]*)"', line)
+                row = found.setdefault(name, ([], []))
+                row[0][:] = [key for key, _ in labels if key != "le"]
+                row[1].extend(
+                    float(value) for key, value in labels if key == "le" and value != "+Inf"
+                )
+    return {
+        (name, kinds[name], tuple(labels), tuple(bounds))
+        for name, (labels, bounds) in found.items()
+    }
+
+
+@pytest.mark.parametrize("semconv", ["old", "stable", "both"])
+def test_the_families_of_the_conventions(semconv):
+    with driver.telemetry(semconv=semconv):
+        case = next(case for case in VECTORS["cases"] if case["case"] == "a body of known length")
+        perform(case)
+        call = driver.native._http_call("GET", "http://example.com/")
+        call.respond(200, "1.1", 0)
+        call.end()
+        assert families() == {
+            (row["name"], row["type"], tuple(row["labels"]), tuple(row.get("bounds", ())))
+            for row in FAMILIES
+            if semconv in row["semconv"]
+        }

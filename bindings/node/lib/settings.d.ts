@@ -353,9 +353,9 @@ export interface TelemetryOptions {
    */
   sdkMetrics?: 'basic' | 'otel' | (string & {});
   /**
-   * HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or both. In the
-   * variable, http means stable and http/dup means both; other words of its list are ignored.
-   * Values: old, stable, both. Default: old.
+   * Names of HTTP attributes and metrics: old (the documented ones), stable (those of the
+   * OpenTelemetry semantic conventions) or both. In the variable, http means stable and http/dup
+   * means both; other words of its list are ignored. Values: old, stable, both. Default: old.
    */
   semconv?: 'old' | 'stable' | 'both' | (string & {});
   /** Request paths that are not recorded, separated by commas: exact, or a prefix followed by *. */

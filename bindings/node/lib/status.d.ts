@@ -322,8 +322,9 @@ export interface SettingsStatus {
    */
   sdk_metrics: TextSetting;
   /**
-   * HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or both. In the
-   * variable, http means stable and http/dup means both; other words of its list are ignored.
+   * Names of HTTP attributes and metrics: old (the documented ones), stable (those of the
+   * OpenTelemetry semantic conventions) or both. In the variable, http means stable and http/dup
+   * means both; other words of its list are ignored.
    */
   semconv: TextSetting;
   /** Request paths that are not recorded, separated by commas: exact, or a prefix followed by *. */

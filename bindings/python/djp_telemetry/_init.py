@@ -281,9 +281,9 @@ def init_telemetry(
       (service, method, path, status). Values: endpoint, path. Default: endpoint.
     - sdk_metrics: Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of
       the OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.
-    - semconv: HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or both.
-      In the variable, http means stable and http/dup means both; other words of its list are
-      ignored. Values: old, stable, both. Default: old.
+    - semconv: Names of HTTP attributes and metrics: old (the documented ones), stable (those of the
+      OpenTelemetry semantic conventions) or both. In the variable, http means stable and http/dup
+      means both; other words of its list are ignored. Values: old, stable, both. Default: old.
     - excluded_paths: Request paths that are not recorded, separated by commas: exact, or a prefix
       followed by *.
     - propagators: Header formats that are extracted and injected: tracecontext (W3C Trace Context),

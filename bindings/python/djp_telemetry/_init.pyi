@@ -251,9 +251,9 @@ def init_telemetry(
     # Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
     # OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.
     sdk_metrics: Union[Literal["basic", "otel"], str, None] = None,
-    # HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or both. In the
-    # variable, http means stable and http/dup means both; other words of its list are ignored.
-    # Values: old, stable, both. Default: old.
+    # Names of HTTP attributes and metrics: old (the documented ones), stable (those of the
+    # OpenTelemetry semantic conventions) or both. In the variable, http means stable and http/dup
+    # means both; other words of its list are ignored. Values: old, stable, both. Default: old.
     semconv: Union[Literal["old", "stable", "both"], str, None] = None,
     # Request paths that are not recorded, separated by commas: exact, or a prefix followed by *.
     excluded_paths: _TextList = None,

@@ -248,8 +248,9 @@ class SettingsStatus(TypedDict):
     # Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
     # OpenTelemetry semantic conventions.
     sdk_metrics: TextSetting
-    # HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or both. In the
-    # variable, http means stable and http/dup means both; other words of its list are ignored.
+    # Names of HTTP attributes and metrics: old (the documented ones), stable (those of the
+    # OpenTelemetry semantic conventions) or both. In the variable, http means stable and http/dup
+    # means both; other words of its list are ignored.
     semconv: TextSetting
     # Request paths that are not recorded, separated by commas: exact, or a prefix followed by *.
     excluded_paths: TextSetting

@@ -492,8 +492,8 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
                 "of the OpenTelemetry semantic conventions."},
     [DJP_SETTING_SEMCONV] =
         {TABLE_WORD(semconv, table_semconvs), .ruled = 1, .standard = "old",
-         .doc = "HTTP attribute names of the OpenTelemetry semantic conventions: old, stable or "
-                "both. In the variable, "
+         .doc = "Names of HTTP attributes and metrics: old (the documented ones), stable (those of "
+                "the OpenTelemetry semantic conventions) or both. In the variable, "
                 "http means stable and http/dup means both; other words of its list are ignored.",
          .sources = {{"OTEL_SEMCONV_STABILITY_OPT_IN", DJP_FORM_TEXT}}},
     [DJP_SETTING_EXCLUDED_PATHS] = {TABLE_TEXT(excluded_paths), .ruled = 1, .standard = "",

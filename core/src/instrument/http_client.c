@@ -134,19 +134,6 @@ djp__http_client_sampling(djp_attribute out[DJP__HTTP_CLIENT_ATTRIBUTES],
     return count;
 }
 
-/* "HTTP/1.1" and "1.1" are 1.1; "2.0" is 2. */
-static djp_text
-http_client_version(djp_text version)
-{
-    if (djp__text_fits(version, DJP_TEXT("HTTP/"), 1)) {
-        version = (djp_text){version.data + 5, version.size - 5};
-    }
-    if (version.size == 3 && version.data[0] >= '2' && memcmp(version.data + 1, ".0", 2) == 0) {
-        version.size = 1;
-    }
-    return version;
-}
-
 static void
 http_client_set(const djp_http_client *client, djp_span *span,
                 const djp__http_client_request *request, const djp_http_call *call,
@@ -166,7 +153,7 @@ http_client_set(const djp_http_client *client, djp_span *span,
             djp__http_set_text(span, client->stable.original, call->method);
         }
         djp__http_set_number(span, client->stable.status, result->status);
-        djp__http_set_text(span, client->stable.version, http_client_version(result->version));
+        djp__http_set_text(span, client->stable.version, djp__http_version(result->version));
         djp__http_set_number(span, client->stable.resends, result->resend_count);
     }
 }
@@ -245,13 +232,18 @@ http_client_record(const djp_http_client *client, const djp__http_client_request
                    const djp_span_context *context)
 {
     char port[24], status[24];
+    int is_old = client->semconv == DJP_SEMCONV_OLD;
     djp_text labels[] = {
-        request->method, request->url.host,
+        request->method,
+        request->url.host,
         request->url.port > 0 ? djp__digits(port, request->url.port) : (djp_text){"", 0},
-        result->status > 0 ? djp__digits(status, result->status) : (djp_text){"", 0}, error};
+        result->status > 0 ? djp__digits(status, result->status) : (djp_text){"", 0},
+        error,
+        is_old ? (djp_text){"", 0} : djp__http_version(result->version)};
     uint64_t duration = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
-    djp__builtin_record_at(client->standard, DJP__BUILTIN_CLIENT, labels, 5, (double)duration / 1e9,
-                           context, end_ns + (uint64_t)djp__clock_anchor());
+    djp__builtin_record_at(
+        client->standard, is_old ? DJP__BUILTIN_CLIENT : DJP__BUILTIN_CLIENT_DURATION, labels,
+        is_old ? 5 : 6, (double)duration / 1e9, context, end_ns + (uint64_t)djp__clock_anchor());
 }
 
 void

@@ -4,7 +4,9 @@
 #define DJP_INSTRUMENT_HTTP_COMMON_H
 
 #include <stdint.h>
+#include <string.h>
 
+#include "base/str.h"
 #include "base/words.h"
 #include "djp/key.h"
 #include "djp/span.h"
@@ -44,6 +46,19 @@ djp__http_is_token(djp_text method)
         at++;
     }
     return at == method.size && method.size <= DJP__HTTP_ORIGINAL_MAX;
+}
+
+/* "HTTP/1.1" and "1.1" are 1.1; "2.0" is 2. */
+static inline djp_text
+djp__http_version(djp_text version)
+{
+    if (djp__text_fits(version, DJP_TEXT("HTTP/"), 1)) {
+        version = (djp_text){version.data + 5, version.size - 5};
+    }
+    if (version.size == 3 && version.data[0] >= '2' && memcmp(version.data + 1, ".0", 2) == 0) {
+        version.size = 1;
+    }
+    return version;
 }
 
 static inline djp_key

@@ -20,6 +20,7 @@ enum { HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
 struct djp_http_server {
     djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
     djp_builtin *standard; /* borrowed from the SDK; NULL: metrics are off */
+    djp_builtin *documented; /* standard where only the documented families are recorded */
     djp_semconv semconv;
     djp__words methods; /* the known ones */
     char *excluded; /* owned */
@@ -69,6 +70,7 @@ djp__http_server_new(djp_http_server **out, const djp_options *options, djp_reco
     server->recorder = recorder;
     server->standard = standard;
     server->semconv = options->semconv;
+    server->documented = options->semconv == DJP_SEMCONV_OLD ? standard : NULL;
     http_server_intern(server);
     *out = server;
     return 0;
@@ -223,6 +225,16 @@ http_server_has_response(const djp_http_result *result, int status)
     return status != DJP_HTTP_CLIENT_CLOSED || result->status != 0;
 }
 
+/* Returns error.type of the conventions; empty without an error. */
+static djp_text
+http_server_error_type(char room[24], const djp_http_result *result, int status, int error)
+{
+    if (result->error_type.size > 0 || !error) {
+        return result->error_type;
+    }
+    return djp__digits(room, status >= 100 && status <= 999 ? status : 500);
+}
+
 static void
 http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method,
                        const djp_http_result *result, int status, int error)
@@ -235,22 +247,14 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
         djp_span_set_int(span, server->stable.status, status);
     }
     djp__http_set_text(span, server->stable.scheme, result->scheme);
-    djp__http_set_text(span, server->stable.version, result->version);
+    djp__http_set_text(span, server->stable.version, djp__http_version(result->version));
     /* The convention requires a path and allows scrubbing: the template is its part without
      * personal data. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
     djp_span_set_string(span, server->stable.path, path);
-    if (result->error_type.size > 0) {
-        djp__http_set_text(span, server->stable.error, result->error_type);
-    } else if (error) {
-        char code[4] = "500";
-        if (status >= 100 && status <= 999) {
-            code[0] = (char)('0' + status / 100);
-            code[1] = (char)('0' + status / 10 % 10);
-            code[2] = (char)('0' + status % 10);
-        }
-        djp_span_set_string(span, server->stable.error, (djp_text){code, 3});
-    }
+    char room[24];
+    djp__http_set_text(span, server->stable.error,
+                       http_server_error_type(room, result, status, error));
 }
 
 static void
@@ -281,6 +285,42 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
     }
 }
 
+static inline void
+http_server_record_documented(const djp_http_server *server, djp_text method,
+                              const djp_http_result *result, int status, uint64_t duration_ns,
+                              const djp_span_context *context, uint64_t unix_ns)
+{
+    djp_text route = result->route.size > 0
+                         ? result->route
+                         : (djp_text){DJP_HTTP_UNMATCHED, sizeof DJP_HTTP_UNMATCHED - 1};
+    djp__builtin_http_request_at(server->standard, method, route, status, duration_ns,
+                                 result->request_bytes, context, unix_ns);
+}
+
+static __attribute__((noinline)) void
+http_server_record_conventions(const djp_http_server *server, djp_text method,
+                               const djp_http_result *result, int status, uint64_t duration_ns,
+                               const djp_span_context *context, uint64_t unix_ns)
+{
+    char room[24];
+    djp__builtin_exchange exchange = {
+        .method = method,
+        .scheme = result->scheme,
+        .route = result->route,
+        .version = djp__http_version(result->version),
+        .error_type = http_server_error_type(room, result, status, result->failed || status >= 500),
+        .status = http_server_has_response(result, status) ? status : 0,
+        .duration_ns = duration_ns,
+        .request_bytes = result->request_bytes,
+        .context = context,
+        .unix_ns = unix_ns};
+    djp__builtin_http_exchange(server->standard, &exchange);
+    if (server->semconv == DJP_SEMCONV_BOTH) {
+        http_server_record_documented(server, method, result, status, duration_ns, context,
+                                      unix_ns);
+    }
+}
+
 int
 djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_result *result)
 {
@@ -298,13 +338,13 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
         /* An exemplar refers to an exported trace, whatever flag was propagated at its start. */
         context.flags = djp__span_is_sampled(span) ? DJP_FLAG_SAMPLED : 0;
     }
-    if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
-        djp_text route = result->route.size > 0
-                             ? result->route
-                             : (djp_text){DJP_HTTP_UNMATCHED, sizeof DJP_HTTP_UNMATCHED - 1};
-        djp__builtin_http_request_at(server->standard, method, route, status, duration_ns,
-                                     result->request_bytes, span != NULL ? &context : NULL,
-                                     end_unix_ns);
+    const djp_span_context *exemplar = span != NULL ? &context : NULL;
+    if (server->documented != NULL && result->type == DJP_HTTP_REQUEST) {
+        http_server_record_documented(server, method, result, status, duration_ns, exemplar,
+                                      end_unix_ns);
+    } else if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
+        http_server_record_conventions(server, method, result, status, duration_ns, exemplar,
+                                       end_unix_ns);
     }
     return status;
 }

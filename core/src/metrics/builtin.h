@@ -46,4 +46,16 @@ void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_tex
                                   int status_code, uint64_t duration_ns, int64_t request_bytes,
                                   const djp_span_context *context, uint64_t unix_ns);
 
+/* A request to a server, by the attributes of the conventions. Texts may be empty: unknown. */
+typedef struct djp__builtin_exchange {
+    djp_text method, scheme, route, version, error_type;
+    int status; /* 0: none was sent */
+    uint64_t duration_ns;
+    int64_t request_bytes; /* -1: unknown */
+    const djp_span_context *context; /* or NULL */
+    uint64_t unix_ns; /* of the exemplar */
+} djp__builtin_exchange;
+/* Records it in the families of the conventions. Borrows all. */
+void djp__builtin_http_exchange(djp_builtin *builtin, const djp__builtin_exchange *exchange);
+
 #endif

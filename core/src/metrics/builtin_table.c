@@ -5,10 +5,16 @@
 #include <string.h>
 
 #define BUILTIN_BUCKETS(list) (list), sizeof list / sizeof((list)[0])
+#define BUILTIN_SERVER_LABELS                                                       \
+    "http_request_method", "url_scheme", "http_route", "http_response_status_code", \
+        "network_protocol_version", "error_type"
 
 static const double builtin_job_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120};
 static const double builtin_call_buckets[] = {0.1, 0.25, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30};
 static const double builtin_task_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120, 300};
+/* The boundaries of the conventions, word by word. */
+static const double builtin_convention_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                                    0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 static const double builtin_size_buckets[] = {256,    1024,    4096,    16384,    65536,
                                               262144, 1048576, 4194304, 16777216, 67108864};
 
@@ -49,6 +55,32 @@ const djp__builtin_definition djp__builtin_definitions[] = {
                              {NULL},
                              NULL,
                              0},
+    [DJP__BUILTIN_SERVER_DURATION] = {"http_server_request_duration_seconds",
+                                      NULL,
+                                      DJP_HISTOGRAM,
+                                      "seconds",
+                                      "Duration of HTTP server requests.",
+                                      {BUILTIN_SERVER_LABELS},
+                                      {NULL},
+                                      BUILTIN_BUCKETS(builtin_convention_buckets)},
+    [DJP__BUILTIN_SERVER_REQUEST_SIZE] = {"http_server_request_body_size_bytes",
+                                          NULL,
+                                          DJP_HISTOGRAM,
+                                          "bytes",
+                                          "Size of HTTP server request bodies.",
+                                          {BUILTIN_SERVER_LABELS},
+                                          {NULL},
+                                          BUILTIN_BUCKETS(builtin_size_buckets)},
+    [DJP__BUILTIN_CLIENT_DURATION] = {"http_client_request_duration_seconds",
+                                      NULL,
+                                      DJP_HISTOGRAM,
+                                      "seconds",
+                                      "Duration of HTTP client requests.",
+                                      {"http_request_method", "server_address", "server_port",
+                                       "http_response_status_code", "error_type",
+                                       "network_protocol_version"},
+                                      {NULL},
+                                      BUILTIN_BUCKETS(builtin_convention_buckets)},
     {"queue_job_latency_seconds",
      NULL,
      DJP_HISTOGRAM,
@@ -207,11 +239,14 @@ djp__builtin_find(const char *name)
 const djp__builtin_definition *
 djp__builtin_documented(const djp_family_options *options)
 {
-    size_t i = djp__builtin_find(options->name);
-    const djp__builtin_definition *definition = &djp__builtin_definitions[i];
-    if (i >= djp__builtin_count || definition->type != options->type) {
-        return NULL;
+    for (size_t i = djp__builtin_find(options->name); i < djp__builtin_count; i++) {
+        const djp__builtin_definition *definition = &djp__builtin_definitions[i];
+        int is_path =
+            definition->path_labels[0] && builtin_has_labels(definition->path_labels, options);
+        if (definition->type == options->type && builtin_is_named(definition, options->name) &&
+            (is_path || builtin_has_labels(definition->labels, options))) {
+            return definition;
+        }
     }
-    int path = definition->path_labels[0] && builtin_has_labels(definition->path_labels, options);
-    return path || builtin_has_labels(definition->labels, options) ? definition : NULL;
+    return NULL;
 }

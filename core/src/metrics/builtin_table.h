@@ -4,7 +4,7 @@
 
 #include "djp/metrics.h"
 
-#define DJP__BUILTIN_LABELS_MAX 5u
+#define DJP__BUILTIN_LABELS_MAX 6u
 
 typedef struct djp__builtin_definition {
     const char *name; /* as documented, "_total" of counters included */
@@ -23,13 +23,17 @@ enum {
     DJP__BUILTIN_REQUESTS, /* http_requests_total */
     DJP__BUILTIN_SIZE, /* http_request_size_bytes */
     DJP__BUILTIN_OTHERS,
-    DJP__BUILTIN_CLIENT = DJP__BUILTIN_OTHERS /* http_client_request_duration_seconds */
+    DJP__BUILTIN_CLIENT = DJP__BUILTIN_OTHERS, /* http_client_request_duration_seconds */
+    /* under the OpenTelemetry conventions (settings.semconv): */
+    DJP__BUILTIN_SERVER_DURATION, /* http_server_request_duration_seconds */
+    DJP__BUILTIN_SERVER_REQUEST_SIZE, /* http_server_request_body_size_bytes */
+    DJP__BUILTIN_CLIENT_DURATION /* http_client_request_duration_seconds, in place of the other */
 };
 
 extern const djp__builtin_definition djp__builtin_definitions[];
 extern const size_t djp__builtin_count;
 
-/* Returns the index of the family of a documented name (with or without "_total"), or
+/* Returns the index of the first family of a documented name (with or without "_total"), or
  * djp__builtin_count. */
 size_t djp__builtin_find(const char *name);
 

@@ -71,12 +71,18 @@ check_case(const json *given, const char *semconv)
     assert_attributes(line, json_get(given, semconv));
     snprintf(end, sizeof end, ";|3|%s|250000000|", json_string(json_get(given, "description"), ""));
     assert_non_null(strstr(line, end));
+    char version[64] = "";
+    if (strcmp(semconv, "old") != 0) {
+        snprintf(version, sizeof version, ",network_protocol_version=\"%s\"",
+                 json_string(json_get(json_get(given, "stable"), "network.protocol.version"), ""));
+    }
     snprintf(sample, sizeof sample,
              "http_client_request_duration_seconds_sum{http_request_method=\"%s\",server_address="
-             "\"%s\",server_port=\"%s\",http_response_status_code=\"%s\",error_type=\"%s\"} 0.25\n",
+             "\"%s\",server_port=\"%s\",http_response_status_code=\"%s\",error_type=\"%s\"%s} "
+             "0.25\n",
              json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
              json_string(json_at(labels, 2), ""), json_string(json_at(labels, 3), ""),
-             json_string(json_at(labels, 4), ""));
+             json_string(json_at(labels, 4), ""), version);
     if (!shows(sdk, sample)) {
         fail_msg("no %s in: %s", sample, exposed);
     }
@@ -223,7 +229,8 @@ test_what_is_no_url(void **state)
         assert_null(strstr(line, "secret"));
     }
     assert_true(shows(sdk, "_count{http_request_method=\"GET\",server_address=\"\",server_port="
-                           "\"\",http_response_status_code=\"200\",error_type=\"\"} 8\n"));
+                           "\"\",http_response_status_code=\"200\",error_type=\"\",network_"
+                           "protocol_version=\"\"} 8\n"));
     sdk_free(sdk);
 }
 
@@ -276,7 +283,8 @@ test_errors_at_their_edges(void **state)
         assert_int_equal(line[4], cases[i].shown[0] != '\0' ? '2' : '0');
         snprintf(part, sizeof part, ";http.response.status_code=%s;", cases[i].status_text);
         assert_int_equal(strstr(line, part) != NULL, cases[i].status != 0);
-        snprintf(sample, sizeof sample, "status_code=\"%s\",error_type=\"%s\"} 0.25\n",
+        snprintf(sample, sizeof sample,
+                 "status_code=\"%s\",error_type=\"%s\",network_protocol_version=\"\"} 0.25\n",
                  cases[i].status_text, cases[i].shown);
         assert_true(shows(sdk, sample));
     }

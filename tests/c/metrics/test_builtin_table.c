@@ -14,9 +14,13 @@ typedef struct row {
     const char *name, *alias;
     djp_metric_type type;
     const char *unit, *labels, *path_labels;
-    double bounds[13]; /* 0: the end */
+    double bounds[15]; /* 0: the end */
 } row;
 
+#define SERVER                                                             \
+    "http_request_method url_scheme http_route http_response_status_code " \
+    "network_protocol_version error_type "
+/* in the order of the table */
 static const row rows[] = {
     {"http_request_duration_seconds",
      NULL,
@@ -46,6 +50,28 @@ static const row rows[] = {
      "http_request_method server_address server_port http_response_status_code error_type ",
      "",
      {0}},
+    {"http_server_request_duration_seconds",
+     NULL,
+     DJP_HISTOGRAM,
+     "seconds",
+     SERVER,
+     "",
+     {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}},
+    {"http_server_request_body_size_bytes",
+     NULL,
+     DJP_HISTOGRAM,
+     "bytes",
+     SERVER,
+     "",
+     {256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}},
+    {"http_client_request_duration_seconds",
+     NULL,
+     DJP_HISTOGRAM,
+     "seconds",
+     "http_request_method server_address server_port http_response_status_code error_type "
+     "network_protocol_version ",
+     "",
+     {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}},
     {"queue_job_latency_seconds",
      NULL,
      DJP_HISTOGRAM,
@@ -84,7 +110,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 static void
 joined(const char *const *labels, const char *want)
 {
-    char text[128] = "";
+    char text[256] = "";
     for (size_t i = 0; i < DJP__BUILTIN_LABELS_MAX && labels[i]; i++) {
         strcat(text, labels[i]);
         strcat(text, " ");
@@ -98,9 +124,8 @@ every_family_is_as_documented(void **state)
     (void)state;
     assert_int_equal(djp__builtin_count, ROWS);
     for (size_t i = 0; i < ROWS; i++) {
-        size_t at = djp__builtin_find(rows[i].name);
-        assert_true(at < djp__builtin_count);
-        const djp__builtin_definition *found = &djp__builtin_definitions[at];
+        const djp__builtin_definition *found = &djp__builtin_definitions[i];
+        assert_true(djp__builtin_find(rows[i].name) <= i);
         assert_string_equal(found->name, rows[i].name);
         assert_true((found->alias == NULL) == (rows[i].alias == NULL));
         assert_true(!found->alias || strcmp(found->alias, rows[i].alias) == 0);
@@ -110,7 +135,7 @@ every_family_is_as_documented(void **state)
         joined(found->labels, rows[i].labels);
         joined(found->path_labels, rows[i].path_labels);
         size_t count = 0;
-        while (count < 13 && rows[i].bounds[count] != 0) {
+        while (count < 15 && rows[i].bounds[count] != 0) {
             assert_true(count < found->bucket_count &&
                         found->buckets[count] == rows[i].bounds[count]);
             count++;
@@ -166,6 +191,15 @@ declarations_mean_one_of_them_or_none(void **state)
                      (int)djp__builtin_find("workflow_cost_usd"));
     assert_int_equal(means("workflow_cost_usd", DJP_COUNTER, plain, 1), -1);
     assert_int_equal(means("queue_depth", DJP_GAUGE, NULL, 0), -1);
+    const char *client[] = {"http_request_method",       "server_address", "server_port",
+                            "http_response_status_code", "error_type",     NULL};
+    const char *name = "http_client_request_duration_seconds";
+    assert_int_equal(djp__builtin_find(name), DJP__BUILTIN_CLIENT);
+    assert_int_equal(means(name, DJP_HISTOGRAM, client, 5), DJP__BUILTIN_CLIENT);
+    client[5] = "network_protocol_version";
+    assert_int_equal(means(name, DJP_HISTOGRAM, client, 6), DJP__BUILTIN_CLIENT_DURATION);
+    client[5] = "url_scheme";
+    assert_int_equal(means(name, DJP_HISTOGRAM, client, 6), -1);
     const char *queue[] = {"queue_name"}, *other[] = {"queue"};
     assert_int_equal(means("queue_depth", DJP_GAUGE, queue, 1),
                      (int)djp__builtin_find("queue_depth"));
