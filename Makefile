@@ -202,10 +202,10 @@ VALGRIND_TESTS = \
   base/mem base/str \
   config/config \
   control/remote_strategy \
-  export/encoder export/file \
+  export/console export/encoder export/file export/form_json export/form_protobuf export/otlp_trace \
   metrics/exposition \
   model/context model/key \
-  net/curl_target net/gzip net/otlp_response net/http_response net/grpc_response net/retry \
+  net/curl_target net/proxy net/gzip net/otlp_response net/http_response net/grpc_response net/retry \
   oplog/oplog \
   sampling/tail_rules \
   trace/span

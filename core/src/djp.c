@@ -72,6 +72,7 @@
 #include "trace/value.c"
 #include "trace/attribute.c"
 #include "trace/event.c"
+#include "trace/tail_decision.c"
 #include "trace/local_trace.c"
 #include "trace/shared_context.c"
 #include "trace/span_text.c"

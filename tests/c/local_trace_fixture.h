@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "trace/span_seed.h"
 #include "span_reader.h"
 #include "sampling/head.h"
 
@@ -62,6 +64,34 @@ static void
 finish(djp_span *span)
 {
     djp_span_end(span, 0);
+    djp_span_release(span);
+}
+
+#define S 1000000000ull
+
+static inline void
+end_in_error(djp_span *span)
+{
+    djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
+    finish(span);
+}
+
+static inline djp__recorder_options
+options_of(double ratio)
+{
+    djp__recorder_options options = ratio_options(ratio);
+    options.decision_wait_ns = 60 * S;
+    return options;
+}
+
+/* Ends a span that many seconds from now. */
+static inline void
+finish_in(djp_span *span, uint64_t seconds, int error)
+{
+    if (error) {
+        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
+    }
+    djp__span_end_at(span, djp__clock_monotonic() + seconds * S);
     djp_span_release(span);
 }
 

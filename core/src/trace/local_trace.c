@@ -1,6 +1,6 @@
-/* The tail decision. Ended spans of a local trace wait in a push-only list until its root ends;
- * then all or none are written to the ring, and so are spans that end later. Lock-free: a decision
- * replaces the list's head in one exchange. */
+/* The life of a local trace. Ended spans wait in a push-only list until its root ends; then the
+ * tail decision (tail_decision.c) writes all or none of them to the ring, and so the spans that end
+ * later. Lock-free: a decision replaces the list's head in one exchange. */
 #include <stddef.h>
 #include <string.h>
 
@@ -9,9 +9,7 @@
 #include "trace/recorder_state.h"
 #include "sampling/head.h"
 #include "trace/span_block.h"
-
-/* The verdict that nothing samples. */
-static const djp__verdict local_none = {DJP_REASON_NONE};
+#include "trace/tail_decision.h"
 
 void
 djp__local_trace_begin(djp_span *span, djp__head *head)
@@ -208,45 +206,6 @@ local_complete(djp_span *newest, djp__verdict verdict, int discard)
     }
 }
 
-/* The reason to sample the local trace so far. own is the root's verdict. */
-static djp__verdict
-local_tail(const djp__local_trace *local, djp__verdict own)
-{
-    uint32_t noted = djp__load_relaxed(&local->flags);
-    if (noted & DJP__TRACE_FLAG_ERROR) {
-        return djp__verdict_of(DJP_REASON_ERROR, 0);
-    }
-    if (__builtin_expect(djp__trace_flags_rule(noted) != 0, 0) &&
-        djp__verdict_reason(own) != DJP_REASON_SLOW) {
-        return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(noted));
-    }
-    return djp__verdict_reason(own) != DJP_REASON_NONE ? own
-                                                       : djp__verdict_of(local->head_reason, 0);
-}
-
-static __attribute__((noinline)) djp__verdict
-local_ask_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
-{
-    uint32_t waiting = djp__load_relaxed(&local->pending_spans);
-    djp__limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
-    if (djp__local_is_late(local) && !djp__verdict_counts_once(tail)) {
-        return djp__local_limit_follow(local->root->recorder, tail, question.spans);
-    }
-    return djp__verdict_reason(tail) == DJP_REASON_NONE
-               ? tail
-               : djp__local_limit_ask(local, tail, &question);
-}
-
-/* Applies the span rate limit, if there is one; called once per tail. */
-static inline djp__verdict
-local_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
-{
-    if (__builtin_expect(local->root->recorder->limit == NULL, 1)) {
-        return tail;
-    }
-    return local_ask_limit(local, tail, early, end_unix_ns);
-}
-
 /* Decides, unless that has happened; returns the resulting word. *tail is the reason so far. event:
  * DJP__TRACE_IMPATIENCE or _ROOT_ENDS; end_unix_ns of the span that caused the decision. The caller
  * holds a block of the local trace. */
@@ -258,21 +217,22 @@ local_decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_
     int next = djp__trace_next[DJP__TRACE_WAITING][event], early = event == DJP__TRACE_IMPATIENCE;
     if (word == 0 && djp__load_acquire(&local->shared) == 0 &&
         djp__load_acquire(&local->refs) == 1) {
-        *tail = local_tail(local, own);
-        decided = djp__trace_word(next, local_limit(local, *tail, early, end_unix_ns));
+        *tail = djp__tail_reason(local, own);
+        decided = djp__trace_word(next, djp__tail_limit(local, *tail, early, end_unix_ns));
         /* only a root: no other thread can read it */
         djp__store_release(&local->state_word, decided);
         return decided;
     }
-    djp__verdict limited = {UINT64_MAX}, verdict = local_none;
+    djp__verdict limited = {UINT64_MAX}, verdict = djp__tail_none;
     do {
         /* Read after the list: an error of a listed span was noted before. */
-        *tail = local_tail(local, own);
+        *tail = djp__tail_reason(local, own);
         if (djp__trace_is_decided(word)) {
             return word;
         }
-        verdict = djp__verdict_is(*tail, limited) ? verdict
-                                                  : local_limit(local, *tail, early, end_unix_ns);
+        verdict = djp__verdict_is(*tail, limited)
+                      ? verdict
+                      : djp__tail_limit(local, *tail, early, end_unix_ns);
         limited = *tail;
         decided = djp__trace_word(next, verdict);
     } while (!djp__cas_weak_acq_rel(&local->state_word, &word, decided));
@@ -316,7 +276,8 @@ local_follow(djp_span *span, uintptr_t word)
     }
     djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
-        verdict = local_reconsider(span->local, word, local_tail(span->local, local_none));
+        verdict =
+            local_reconsider(span->local, word, djp__tail_reason(span->local, djp__tail_none));
     }
     if (__builtin_expect(span->recorder->limit != NULL, 0)) {
         verdict = djp__local_limit_follow(span->recorder, verdict, 1);
@@ -332,36 +293,13 @@ local_decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix_
     return local_decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
-/* How long the root had been open at the end of span; negative for inconsistent times. */
-static inline int64_t
-local_age(const djp_span *span)
-{
-    const djp__local_trace *local = span->local;
-    return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor -
-                     local->root->start_monotonic);
-}
-
-/* A root open longer than its slow threshold is slow. */
-static djp__verdict
-local_is_slow_by_now(const djp_span *span)
-{
-    const djp__local_trace *local = span->local;
-    uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
-    int unsure = djp__local_is_late(local) || (djp__load_relaxed(&local->flags) &
-                                               (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
-    return djp__verdict_of(!unsure && slow_ns > 0 && local_age(span) > (int64_t)slow_ns
-                               ? DJP_REASON_SLOW
-                               : DJP_REASON_NONE,
-                           0);
-}
-
 /* Stops waiting for the root: the head decides, unless an error, a matched rule or the elapsed time
  * samples the trace. */
 static __attribute__((noinline)) void
 local_decide_now(djp_span *span, djp__count_place why)
 {
     djp__count(span->recorder, why);
-    local_follow(span, local_decide_early(span->local, local_is_slow_by_now(span),
+    local_follow(span, local_decide_early(span->local, djp__tail_slow_by_now(span),
                                           span->record->end_unix_ns));
 }
 
@@ -369,7 +307,7 @@ local_decide_now(djp_span *span, djp__count_place why)
 static inline int
 local_is_old(const djp_span *span)
 {
-    return local_age(span) > (int64_t)span->recorder->decision_wait_ns;
+    return djp__tail_age(span) > (int64_t)span->recorder->decision_wait_ns;
 }
 
 /* Adds an ended span to the waiting list, or applies the decision to it. */
@@ -414,11 +352,11 @@ local_leave_to_parent(djp__local_trace *local)
 {
     uintptr_t word = djp__load_acquire(&local->state_word), fixed;
     do {
-        fixed =
-            djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED], local_none);
+        fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED],
+                                djp__tail_none);
     } while (!djp__cas_weak_acq_rel(&local->state_word, &word, fixed));
     if (!djp__trace_is_decided(word)) {
-        local_complete((djp_span *)word, local_none, 1);
+        local_complete((djp_span *)word, djp__tail_none, 1);
     }
 }
 
@@ -431,60 +369,6 @@ local_discard(djp_span *span)
     if (span->is_root) {
         local_leave_to_parent(local);
     }
-}
-
-/* Whether rules apply: not if everything or nothing is sampled. */
-static inline int
-local_is_ruled(const djp__local_trace *local)
-{
-    return !djp__local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
-}
-
-/* Notes the first rule that a span of the local trace matched. */
-static __attribute__((noinline)) void
-local_look(djp_span *span, djp__local_trace *local)
-{
-    uint32_t noted = djp__load_relaxed(&local->flags);
-    if (djp__trace_flags_rule(noted) || !local_is_ruled(local)) {
-        return;
-    }
-    uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record)
-                      << DJP__TRACE_FLAG_RULE_SHIFT;
-    while (number != 0 && djp__trace_flags_rule(noted) == 0) {
-        if (djp__cas_weak_relaxed(&local->flags, &noted, noted | number)) {
-            return;
-        }
-    }
-}
-
-/* Notes the reasons of an ended span to sample its local trace. */
-static inline void
-local_note(djp_span *span, djp__local_trace *local)
-{
-    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.sample_errors) {
-        djp__or_acq_rel(&local->flags, DJP__TRACE_FLAG_ERROR);
-    }
-    if (__builtin_expect(span->recorder->rules != NULL, 0)) {
-        local_look(span, local);
-    }
-}
-
-/* The root's verdict. */
-static inline djp__verdict
-local_trace_root(const djp_span *root, uint64_t duration_ns)
-{
-    const djp__local_trace *local = root->local;
-    djp_recorder *recorder = root->recorder;
-    uint64_t slow_ns = recorder->options.slow_threshold_ns;
-    if (__builtin_expect(recorder->rules != NULL, 0) && local_is_ruled(local)) {
-        uint32_t noted = djp__load_relaxed(&local->flags);
-        unsigned flags = (djp__trace_flags_reason(noted) ? DJP_TAIL_IS_SAMPLED : 0u) |
-                         (noted & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
-        return djp__tail_rules_root(recorder->rules, root->record, slow_ns, flags);
-    }
-    int slow = slow_ns > 0 && duration_ns > slow_ns &&
-               !(djp__load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
-    return djp__verdict_of(slow ? DJP_REASON_SLOW : DJP_REASON_NONE, 0);
 }
 
 /* own: the root's verdict. Returns the final verdict; *tail is the tail reason. */
@@ -519,7 +403,7 @@ static void
 local_submit_root(djp_span *root, uint64_t duration_ns)
 {
     djp__verdict tail,
-        verdict = local_close(root, root->local, local_trace_root(root, duration_ns), &tail);
+        verdict = local_close(root, root->local, djp__tail_root(root, duration_ns), &tail);
     djp__count_in(root->recorder, root->local,
                   local_publish_root(root, root->local, verdict, tail));
 }
@@ -531,9 +415,9 @@ local_submit_late(djp_span *root, djp__local_trace *local)
 {
     djp__verdict tail, verdict;
     if (local != root->local) {
-        local_note(root, local);
+        djp__tail_note(root, local);
     }
-    verdict = local_close(root, local, local_none, &tail);
+    verdict = local_close(root, local, djp__tail_none, &tail);
     root->record->local_root = DJP_ROOT_NOT;
     if (djp__verdict_counts_once(verdict)) {
         djp__count(root->recorder, DJP__COUNT_LATE_SAMPLED_PARTS);
@@ -551,7 +435,7 @@ djp__local_trace_submit(djp_span *span, uint64_t duration_ns)
         local_discard(span);
         return;
     }
-    local_note(span, local);
+    djp__tail_note(span, local);
     if (span->is_root == DJP_SPAN_ROOT) {
         local_submit_root(span, duration_ns);
     } else if (span->is_root == DJP_SPAN_CHILD) {
@@ -566,7 +450,7 @@ djp__local_trace_abandon(djp_span *root)
 {
     djp__local_trace *local = root->is_root ? root->local : &root->own;
     if (local->generation == djp__fork_generation()) {
-        local_decide_early(local, local_none, 0);
+        local_decide_early(local, djp__tail_none, 0);
     } else {
         local_leave_to_parent(local);
     }

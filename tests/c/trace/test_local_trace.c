@@ -8,13 +8,6 @@
 #include "base/str.h"
 #include "local_trace_fixture.h"
 
-static void
-end_in_error(djp_span *span)
-{
-    djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
-    finish(span);
-}
-
 /* A remote parent whose randomness is r and whose tracestate is state (or NULL). */
 static djp_span_context
 remote(uint64_t r, unsigned flags, const char *state)
@@ -74,65 +67,6 @@ the_ratio_is_kept_without_bias(void **state)
     assert_int_equal(counters().by_reason[DJP_REASON_RATIO], kept);
     assert_int_equal(counters().by_reason[DJP_REASON_NONE], 20000 - kept);
     assert_int_equal(counters().ended, 20000);
-}
-
-static void
-an_error_anywhere_keeps_the_whole_local_trace(void **state)
-{
-    (void)state;
-    use(ratio_options(1e-9));
-    djp_span *root = start(NULL);
-    djp_span *first = start(root);
-    djp_span *second = start(first);
-    end_in_error(second);
-    finish(first);
-    djp_span *open = start(root);
-    assert_true(counters().decision_buffer_bytes > 0);
-    assert_null(span_reader_take(recorder));
-    djp_span_context context;
-    djp_span_get_context(&context, root);
-    assert_int_equal(context.flags, DJP_FLAG_RANDOM); /* downstream hears what the head said */
-    djp_span_end(root, 0);
-    for (int i = 0; i < 3; i++) {
-        djp__span_record *record = span_reader_take(recorder);
-        assert_memory_equal(record->trace_id, context.trace_id, 16);
-        assert_int_equal(record->trace_flags, DJP_FLAG_RANDOM);
-        assert_true(record->threshold == 0);
-        assert_int_equal(record->status, i == 0 ? DJP_STATUS_ERROR : DJP_STATUS_UNSET);
-        assert_int_equal(record->local_root, i == 2);
-        assert_int_equal(record->reason, i == 2 ? DJP_REASON_ERROR : DJP_REASON_NONE);
-        free(record);
-    }
-    finish(open); /* late: follows */
-    djp_span *later = start(root);
-    djp_span_release(root);
-    finish(later);
-    assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 5);
-    assert_int_equal(counters().decision_buffer_bytes, 0);
-}
-
-static void
-a_slow_root_keeps_the_local_trace(void **state)
-{
-    (void)state;
-    use(ratio_options(1e-9));
-    for (int slow = 0; slow < 2; slow++) {
-        djp_span_options options = {.start_unix_ns = 1000};
-        djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), &options);
-        finish(start(root));
-        djp_span_end(root, 1000 + 50000000000u + (uint64_t)slow);
-        djp_span_release(root);
-        assert_int_equal(counters().by_reason[DJP_REASON_SLOW], slow * 2);
-        djp__span_record *record = span_reader_take(recorder);
-        assert_int_equal(record != NULL, slow);
-        free(record);
-        record = span_reader_take(recorder);
-        assert_int_equal(
-            record != NULL && record->reason == DJP_REASON_SLOW && record->threshold == 0, slow);
-        free(record);
-    }
-    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
 static void
@@ -437,8 +371,6 @@ main(void)
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(the_ratio_is_kept_without_bias),
-        CASE(an_error_anywhere_keeps_the_whole_local_trace),
-        CASE(a_slow_root_keeps_the_local_trace),
         CASE(errors_that_the_ratio_keeps_weigh_one),
         CASE(late_spans_follow_a_refusal),
         CASE(always_on_streams_without_waiting),

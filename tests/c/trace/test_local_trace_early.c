@@ -9,17 +9,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "local_trace_fixture.h"
-#include "trace/span_seed.h"
-
-#define S 1000000000ull
-
-static djp__recorder_options
-options_of(double ratio)
-{
-    djp__recorder_options options = ratio_options(ratio);
-    options.decision_wait_ns = 60 * S;
-    return options;
-}
 
 /* The same where the time that has passed does not decide. */
 static djp__recorder_options
@@ -28,17 +17,6 @@ patient_of(double ratio)
     djp__recorder_options options = options_of(ratio);
     options.slow_threshold_ns = 12 * 3600 * S;
     return options;
-}
-
-/* Ends a span that many seconds from now. */
-static void
-finish_in(djp_span *span, uint64_t seconds, int error)
-{
-    if (error) {
-        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
-    }
-    djp__span_end_at(span, djp__clock_monotonic() + seconds * S);
-    djp_span_release(span);
 }
 
 static void
@@ -108,114 +86,6 @@ the_head_decides_where_nothing_is_known(void **state)
     }
     assert_true(handed_on > 0 && handed_on < 200);
     assert_int_equal(counters().decided_on_timeout, 100);
-}
-
-/* A root that has been open for longer than it may take is slow already: what waited is kept, and
- * so is what comes. */
-static void
-a_root_that_is_slow_by_now_keeps_its_spans(void **state)
-{
-    (void)state;
-    use(options_of(1e-12));
-    djp_span *root = start(NULL);
-    finish_in(start(root), 1, 0);
-    finish_in(start(root), 61, 0);
-    assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().decided_on_timeout, 1);
-    finish_in(start(root), 62, 0);
-    finish_in(root, 63, 0);
-    for (int i = 0; i < 2; i++) {
-        djp__span_record *record = span_reader_take(recorder);
-        assert_true(record && record->threshold == 0);
-        assert_int_equal(record->reason, i ? DJP_REASON_SLOW : DJP_REASON_NONE);
-        free(record);
-    }
-    assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 4);
-    assert_int_equal(counters().late_sampled, 0);
-}
-
-static void
-a_limit_above_the_age_is_not_reached_by_it(void **state)
-{
-    (void)state;
-    djp__recorder_options options = options_of(1e-12);
-    options.slow_threshold_ns = 90 * S;
-    use(options);
-    djp_span *root = start(NULL);
-    finish_in(start(root), 61, 0);
-    finish_in(root, 62, 0);
-    assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().decided_on_timeout, 1);
-}
-
-/* A rule may give a route more time than a root is waited for. The route of a request is not known
- * before its end. */
-static void
-routes_with_a_longer_limit_are_not_slow_yet(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *rules, *name;
-        djp_span_kind kind;
-        unsigned kept;
-    } cases[] = {
-        {"route consume* > 1h", "consume orders", DJP_KIND_CONSUMER, 0},
-        {"route consume* > 1h", "build", DJP_KIND_INTERNAL, 2},
-        {"route consume* > 1h", "http.server", DJP_KIND_SERVER, 1}, /* itself, at its end */
-        {"route consume* > 30s", "consume orders", DJP_KIND_CONSUMER, 2},
-        {"route consume* > 30s; route * > 1h", "consume orders", DJP_KIND_CONSUMER, 2},
-        {"route consume* > 30s; route * > 1h", "build", DJP_KIND_INTERNAL, 0},
-        {"name build", "consume", DJP_KIND_INTERNAL, 2},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-        djp__recorder_options options = options_of(1e-12);
-        options.tail_sampling_rules = rules;
-        options.tail_sampling_rule_count =
-            djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
-        use(options);
-        djp_span_options named = {.kind = (uint8_t)cases[i].kind};
-        djp_span *root = djp_span_start(recorder, djp_text_of(cases[i].name), &named);
-        finish_in(start(root), 61, 0);
-        finish_in(root, 62, 0);
-        assert_int_equal(span_reader_drain(recorder), cases[i].kept);
-    }
-}
-
-/* How long a connection is held is no latency: neither its age nor its end makes it slow, an error
- * still counts. */
-static void
-connections_are_not_slow_by_their_length(void **state)
-{
-    (void)state;
-    for (int failing = 0; failing < 2; failing++) {
-        use(options_of(1e-12));
-        djp_span *root = start(NULL);
-        djp_span_set_long_lived(root);
-        finish_in(start(root), 61, 0);
-        finish_in(start(root), 3600, failing);
-        finish_in(root, 24 * 3600, 0);
-        assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
-        assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 0);
-        assert_int_equal(tear_down(NULL), 0);
-    }
-    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp__recorder_options options = options_of(1e-12);
-    options.tail_sampling_rules = rules;
-    options.tail_sampling_rule_count =
-        djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
-    use(options);
-    for (int i = 0; i < 400; i++) {
-        djp_span *root = start(NULL);
-        djp_span_set_long_lived(root);
-        finish_in(root, 3 + (uint64_t)i, 0);
-    }
-    assert_int_equal(span_reader_drain(recorder), 0);
-    djp_span *root = djp_span_start(recorder, DJP_TEXT("chat"), NULL);
-    djp_span_set_long_lived(root);
-    finish_in(root, 3601, 0); /* who names its route means its length */
-    assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 1);
-    assert_int_equal(span_reader_drain(recorder), 1);
 }
 
 /* An error that comes after an early refusal is kept, and so is what ends after it; what was
@@ -472,10 +342,6 @@ main(void)
         CASE(a_root_that_lives_for_hours_is_not_waited_for),
         CASE(what_is_known_by_then_decides),
         CASE(the_head_decides_where_nothing_is_known),
-        CASE(a_root_that_is_slow_by_now_keeps_its_spans),
-        CASE(a_limit_above_the_age_is_not_reached_by_it),
-        CASE(routes_with_a_longer_limit_are_not_slow_yet),
-        CASE(connections_are_not_slow_by_their_length),
         CASE(an_error_after_the_decision_is_not_lost),
         CASE(the_roots_own_error_after_the_decision_is_not_lost),
         CASE(adjusted_counts_change_with_the_reason),

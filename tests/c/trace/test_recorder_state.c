@@ -308,6 +308,7 @@ the_first_start_wakes(void **state)
 
 typedef struct slow_wake {
     DJP__ATOMIC(int) entered;
+    DJP__ATOMIC(int) go; /* the recorder is about to be freed */
     DJP__ATOMIC(int) left;
 } slow_wake;
 
@@ -316,6 +317,9 @@ wake_slowly(void *user)
 {
     slow_wake *notes = user;
     djp__store_release(&notes->entered, 1);
+    while (!djp__load_acquire(&notes->go)) {
+        sched_yield();
+    }
     usleep(50000);
     djp__store_release(&notes->left, 1);
 }
@@ -333,7 +337,7 @@ static void
 freeing_waits_for_the_callback(void **state)
 {
     (void)state;
-    slow_wake notes = {0, 0};
+    slow_wake notes = {0, 0, 0};
     pthread_t thread;
     djp__recorder_options options = span_reader_options();
     options.wake = wake_slowly;
@@ -347,6 +351,7 @@ freeing_waits_for_the_callback(void **state)
         sched_yield();
     }
     assert_int_equal(djp__load_relaxed(&recorder->waking), 1);
+    djp__store_release(&notes.go, 1);
     djp__recorder_free(recorder);
     assert_int_equal(djp__load_acquire(&notes.left), 1);
     pthread_join(thread, NULL);
