@@ -112,7 +112,7 @@ tool_listen(djp_registry *registry)
     djp__diagnostics diag;
     djp__prometheus_http *listener;
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
-    if (djp__prometheus_http_start(&listener, registry, NULL, 0, &diag) < 0) {
+    if (djp__prometheus_http_start(&listener, registry, NULL, 0, NULL, &diag) < 0) {
         return 1;
     }
     printf("%d\n", djp__prometheus_http_port(listener));

@@ -308,12 +308,18 @@ export interface TelemetryOptions {
   /** As `file_path`, for metrics. A file holds one signal. */
   metricsFilePath?: string | URL;
   /**
-   * Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. Values: port, 0 to
-   * 65,535. Default: 0.
+   * Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. If
+   * `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464. Values: port, 0 to 65,535.
+   * Default: 0.
    */
   prometheusPort?: number | string;
   /** Address of the Prometheus endpoint. Default: 127.0.0.1. */
   prometheusHost?: string;
+  /**
+   * Bearer token that a request of the Prometheus endpoint needs; 401 without it. Empty: none is
+   * needed.
+   */
+  prometheusToken?: string;
   /**
    * Most series of one metric. Further label sets share one overflow series. Values: series, 1 to
    * 1,000,000. Default: 2000.
@@ -668,11 +674,17 @@ export interface TelemetryOptions {
   metrics_file_path?: TelemetryOptions['metricsFilePath'];
   /**
    * The same as `prometheusPort`. Port of the Prometheus endpoint, which serves /metrics. 0: no
-   * endpoint. Values: port, 0 to 65,535. Default: 0.
+   * endpoint. If `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464. Values: port, 0
+   * to 65,535. Default: 0.
    */
   prometheus_port?: TelemetryOptions['prometheusPort'];
   /** The same as `prometheusHost`. Address of the Prometheus endpoint. Default: 127.0.0.1. */
   prometheus_host?: TelemetryOptions['prometheusHost'];
+  /**
+   * The same as `prometheusToken`. Bearer token that a request of the Prometheus endpoint needs;
+   * 401 without it. Empty: none is needed.
+   */
+  prometheus_token?: TelemetryOptions['prometheusToken'];
   /**
    * The same as `cardinalityLimit`. Most series of one metric. Further label sets share one
    * overflow series. Values: series, 1 to 1,000,000. Default: 2000.

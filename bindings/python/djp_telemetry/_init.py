@@ -84,6 +84,7 @@ def init_telemetry(
     metrics_file_path: Any = None,
     prometheus_port: Any = None,
     prometheus_host: Any = None,
+    prometheus_token: Any = None,
     cardinality_limit: Any = None,
     shared_dir: Any = None,
     share_with_children: Any = None,
@@ -260,9 +261,12 @@ def init_telemetry(
     - metrics_client_key: As `client_key`, for metrics.
     - metrics_client_certificate: As `client_certificate`, for metrics.
     - metrics_file_path: As `file_path`, for metrics. A file holds one signal.
-    - prometheus_port: Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint.
-      Values: port, 0 to 65,535. Default: 0.
+    - prometheus_port: Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. If
+      `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464. Values: port, 0 to 65,535.
+      Default: 0.
     - prometheus_host: Address of the Prometheus endpoint. Default: 127.0.0.1.
+    - prometheus_token: Bearer token that a request of the Prometheus endpoint needs; 401 without
+      it. Empty: none is needed.
     - cardinality_limit: Most series of one metric. Further label sets share one overflow series.
       Values: series, 1 to 1,000,000. Default: 2000.
     - shared_dir: Directory through which all processes of a service share their metrics, so that a

@@ -221,11 +221,15 @@ def init_telemetry(
     metrics_client_certificate: _FilePath = None,
     # As `file_path`, for metrics. A file holds one signal.
     metrics_file_path: _FilePath = None,
-    # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. Values: port, 0 to
-    # 65,535. Default: 0.
+    # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. If
+    # `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464. Values: port, 0 to 65,535.
+    # Default: 0.
     prometheus_port: Optional[int] = None,
     # Address of the Prometheus endpoint. Default: 127.0.0.1.
     prometheus_host: Optional[str] = None,
+    # Bearer token that a request of the Prometheus endpoint needs; 401 without it. Empty: none is
+    # needed.
+    prometheus_token: Optional[str] = None,
     # Most series of one metric. Further label sets share one overflow series. Values: series, 1 to
     # 1,000,000. Default: 2000.
     cardinality_limit: Optional[int] = None,

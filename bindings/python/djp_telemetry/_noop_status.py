@@ -109,6 +109,7 @@ STATUS = (
     'read"},"metrics_file_path":{"value":null,"source":"not '
     'read"},"prometheus_port":{"value":null,"source":"not '
     'read"},"prometheus_host":{"value":null,"source":"not '
+    'read"},"prometheus_token":{"value":null,"source":"not '
     'read"},"cardinality_limit":{"value":null,"source":"not '
     'read"},"shared_dir":{"value":null,"source":"not '
     'read"},"share_with_children":{"value":null,"source":"not '

@@ -223,10 +223,14 @@ class SettingsStatus(TypedDict):
     metrics_client_certificate: TextSetting
     # As `file_path`, for metrics. A file holds one signal.
     metrics_file_path: TextSetting
-    # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint.
+    # Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. If
+    # `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464.
     prometheus_port: NumberSetting
     # Address of the Prometheus endpoint.
     prometheus_host: TextSetting
+    # Bearer token that a request of the Prometheus endpoint needs; 401 without it. Empty: none is
+    # needed.
+    prometheus_token: TextSetting
     # Most series of one metric. Further label sets share one overflow series.
     cardinality_limit: NumberSetting
     # Directory through which all processes of a service share their metrics, so that a scrape of

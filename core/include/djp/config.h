@@ -161,6 +161,7 @@ typedef struct djp_options {
     int metrics_enabled;
     int prometheus_port; /* 0: the SDK opens no Prometheus endpoint */
     char *prometheus_host; /* default 127.0.0.1 */
+    char *prometheus_token; /* "": the Prometheus endpoint needs no token */
     uint32_t cardinality_limit; /* series per family; default 2000 */
     char *shared_dir; /* "": metrics are not shared by a directory */
     int share_with_children; /* default 1 */

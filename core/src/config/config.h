@@ -81,6 +81,7 @@
     X(METRICS_FILE_PATH, "metrics_file_path")                       \
     X(PROMETHEUS_PORT, "prometheus_port")                           \
     X(PROMETHEUS_HOST, "prometheus_host")                           \
+    X(PROMETHEUS_TOKEN, "prometheus_token")                         \
     X(CARDINALITY_LIMIT, "cardinality_limit")                       \
     X(SHARED_DIR, "shared_dir")                                     \
     X(SHARE_WITH_CHILDREN, "share_with_children")                   \

@@ -25,6 +25,7 @@ static const size_t options_texts[] = {
     offsetof(djp_options, https_proxy),
     offsetof(djp_options, no_proxy),
     offsetof(djp_options, prometheus_host),
+    offsetof(djp_options, prometheus_token),
     offsetof(djp_options, excluded_paths),
     offsetof(djp_options, propagators),
     offsetof(djp_options, known_methods),

@@ -296,6 +296,21 @@ djp__config_rule_metrics_exporter(djp__config_state *state)
     }
 }
 
+/* The specification's exporter of that name listens; our own setting of the exporter does not
+ * decide it. */
+static void
+rules_take_standard_port(djp__config_state *state)
+{
+    enum { STANDARD_PORT = 9464 };
+    static const char variable[] = "OTEL_METRICS_EXPORTER";
+    int is_named = state->out->metrics_exporter == DJP_EXPORTER_PROMETHEUS ||
+                   (state->out->metrics_further_exporters & 1u << DJP_EXPORTER_PROMETHEUS) != 0;
+    if (is_named && strcmp(state->sources[DJP_SETTING_METRICS_EXPORTER], variable) == 0 &&
+        strcmp(state->sources[DJP_SETTING_PROMETHEUS_PORT], "default") == 0) {
+        djp__config_set_number(state, DJP_SETTING_PROMETHEUS_PORT, STANDARD_PORT, variable);
+    }
+}
+
 void
 djp__config_rule_metrics(djp__config_state *state)
 {
@@ -305,6 +320,7 @@ djp__config_rule_metrics(djp__config_state *state)
         int is_on = state->out->metrics_exporter != DJP_EXPORTER_NONE;
         djp__config_set_number(state, DJP_SETTING_METRICS, is_on, named);
     }
+    rules_take_standard_port(state);
     if (!state->out->enabled || (backend != DJP_BACKEND_PROM && backend != DJP_BACKEND_HYBRID)) {
         djp__setting reason = state->out->enabled ? DJP_SETTING_BACKEND : DJP_SETTING_ENABLED;
         djp__config_set_number(state, DJP_SETTING_METRICS, 0, state->sources[reason]);

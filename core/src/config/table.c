@@ -451,12 +451,17 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_PROMETHEUS_PORT] =
         {TABLE_FIELD(prometheus_port), .form = DJP_FORM_PORT, TABLE_RANGE(0, 65535),
          .standard = "0",
-         .doc = "Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint.",
+         .doc = "Port of the Prometheus endpoint, which serves /metrics. 0: no endpoint. "
+                "If `OTEL_METRICS_EXPORTER` names prometheus and no port is set: 9464.",
          .sources = {{"OTEL_EXPORTER_PROMETHEUS_PORT", DJP_FORM_PORT},
                      {"PROM_EXPORT_PORT", DJP_FORM_PORT}}},
     [DJP_SETTING_PROMETHEUS_HOST] = {TABLE_TEXT(prometheus_host), .standard = "127.0.0.1",
                                      .doc = "Address of the Prometheus endpoint.",
                                      .sources = {{"OTEL_EXPORTER_PROMETHEUS_HOST", DJP_FORM_TEXT}}},
+    [DJP_SETTING_PROMETHEUS_TOKEN] =
+        {TABLE_TEXT(prometheus_token), .secret = 1, .standard = "", .unit = "token",
+         .doc = "Bearer token that a request of the Prometheus endpoint needs; 401 without it. "
+                "Empty: none is needed."},
     [DJP_SETTING_CARDINALITY_LIMIT] =
         {TABLE_FIELD(cardinality_limit), .form = DJP_FORM_COUNT, TABLE_RANGE(1, 1000000),
          .standard = "2000", .unit = "series",

@@ -42,6 +42,7 @@ struct djp__prometheus_http {
     ending; /* set by stop before it notifies */
     djp__prometheus_guard guard;
     char *host; /* owned */
+    char *token; /* owned; NULL: none is needed */
     int result;
     int parted;
 };
@@ -57,6 +58,8 @@ prometheus_respond(struct MHD_Connection *connection, unsigned status, const cha
     MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
         MHD_add_response_header(response, "Allow", "GET, HEAD");
+    } else if (status == MHD_HTTP_UNAUTHORIZED) {
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     }
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
@@ -134,6 +137,30 @@ prometheus_completed(void *user, struct MHD_Connection *connection, void **state
     djp__prometheus_guard_set_busy(&endpoint->guard, prometheus_client(connection), 0);
 }
 
+/* Compares in a time that depends on the size of the given token only. */
+static int
+prometheus_is_allowed(const djp__prometheus_http *endpoint, struct MHD_Connection *connection)
+{
+    static const char scheme[] = "Bearer ";
+    if (endpoint->token == NULL) {
+        return 1;
+    }
+    djp_text given =
+        djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"));
+    if (given.size < sizeof scheme - 1 ||
+        !djp__text_equal_nocase((djp_text){given.data, sizeof scheme - 1}, scheme)) {
+        return 0;
+    }
+    given = djp__text_trim(
+        (djp_text){given.data + sizeof scheme - 1, given.size - (sizeof scheme - 1)});
+    size_t size = strlen(endpoint->token);
+    volatile size_t difference = given.size ^ size;
+    for (size_t i = 0; i < given.size; i++) {
+        difference |= (unsigned char)(given.data[i] ^ endpoint->token[size > 0 ? i % size : 0]);
+    }
+    return difference == 0;
+}
+
 static enum MHD_Result
 prometheus_handle(void *user, struct MHD_Connection *connection, const char *url,
                   const char *method, const char *version, const char *body, size_t *body_size,
@@ -154,6 +181,9 @@ prometheus_handle(void *user, struct MHD_Connection *connection, const char *url
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         return prometheus_respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+    }
+    if (!prometheus_is_allowed(endpoint, connection)) {
+        return prometheus_respond(connection, MHD_HTTP_UNAUTHORIZED, "a bearer token is needed\n");
     }
     return prometheus_metrics(user, connection);
 }
@@ -335,25 +365,46 @@ prometheus_fork_child(void *user)
     endpoint->port = 0;
 }
 
+static void
+prometheus_free_endpoint(djp__prometheus_http *endpoint)
+{
+    djp__free(endpoint->host);
+    djp__free(endpoint->token);
+    djp__free(endpoint);
+}
+
+static djp__prometheus_http *
+prometheus_new(djp_registry *registry, const char *host, int port, const char *token,
+               djp__diagnostics *diag)
+{
+    djp__prometheus_http *endpoint = djp__calloc(1, sizeof *endpoint);
+    int has_token = token != NULL && token[0];
+    if (endpoint == NULL) {
+        return NULL;
+    }
+    endpoint->registry = registry;
+    endpoint->diag = diag;
+    endpoint->fd = -1;
+    endpoint->port = port;
+    endpoint->host = djp__strdup(host && host[0] ? host : "127.0.0.1");
+    endpoint->token = has_token ? djp__strdup(token) : NULL;
+    if (endpoint->host == NULL || (has_token && endpoint->token == NULL)) {
+        prometheus_free_endpoint(endpoint);
+        return NULL;
+    }
+    return endpoint;
+}
+
 int
 djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host,
-                           int port, djp__diagnostics *diag)
+                           int port, const char *token, djp__diagnostics *diag)
 {
     *out = NULL;
     if (registry == NULL || port < 0 || port > 65535) {
         return DJP_EINVAL;
     }
-    djp__prometheus_http *endpoint = djp__calloc(1, sizeof *endpoint);
+    djp__prometheus_http *endpoint = prometheus_new(registry, host, port, token, diag);
     if (endpoint == NULL) {
-        return DJP_ENOMEM;
-    }
-    endpoint->registry = registry;
-    endpoint->diag = diag;
-    endpoint->fd = -1;
-    endpoint->host = djp__strdup(host && host[0] ? host : "127.0.0.1");
-    endpoint->port = port;
-    if (endpoint->host == NULL) {
-        djp__free(endpoint);
         return DJP_ENOMEM;
     }
     djp__wake_init(&endpoint->ready);
@@ -368,8 +419,7 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
         }
     }
     if (result < 0) {
-        djp__free(endpoint->host);
-        djp__free(endpoint);
+        prometheus_free_endpoint(endpoint);
         return result;
     }
     endpoint->generation = djp__fork_generation();
@@ -398,6 +448,5 @@ djp__prometheus_http_stop(djp__prometheus_http *endpoint)
         pthread_join(endpoint->keeper, NULL);
     }
     /* In a forked child the daemon's thread does not exist; its resources are not touched. */
-    djp__free(endpoint->host);
-    djp__free(endpoint);
+    prometheus_free_endpoint(endpoint);
 }

@@ -43,7 +43,8 @@ djp_sdk_listen(djp_sdk *sdk, const char *host, int port)
         return result;
     }
     /* Without the lock: resolving a host name may block. */
-    result = djp__prometheus_http_start(&opened, sdk->registry, host, port, &sdk->diag);
+    result = djp__prometheus_http_start(&opened, sdk->registry, host, port,
+                                        sdk->options.prometheus_token, &sdk->diag);
     if (result != 0) {
         return result;
     }

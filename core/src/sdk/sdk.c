@@ -380,7 +380,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
         /* Last, because an exposition reads all of the above. A port in use does not disable the
          * rest; the endpoint has logged it. */
         djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host,
-                                   options->prometheus_port, &sdk->diag);
+                                   options->prometheus_port, options->prometheus_token, &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
     djp_sdk_take_signals(sdk);

@@ -113,15 +113,16 @@ words_have_their_values(void **state)
     assert_int_equal(count, sizeof words / sizeof words[0]);
 }
 
-/* Headers and proxies may contain passwords. */
+/* Headers and proxies may contain passwords, and a token is one. */
 static void
-four_settings_are_secret(void **state)
+five_settings_are_secret(void **state)
 {
     (void)state;
     for (int i = 0; i < DJP_SETTINGS; i++) {
         assert_int_equal(djp__config_table[i].secret,
                          i == DJP_SETTING_HEADERS || i == DJP_SETTING_METRICS_HEADERS ||
-                             i == DJP_SETTING_HTTP_PROXY || i == DJP_SETTING_HTTPS_PROXY);
+                             i == DJP_SETTING_HTTP_PROXY || i == DJP_SETTING_HTTPS_PROXY ||
+                             i == DJP_SETTING_PROMETHEUS_TOKEN);
     }
 }
 
@@ -162,7 +163,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_their_ranges),
         cmocka_unit_test(words_have_their_values),
-        cmocka_unit_test(four_settings_are_secret),
+        cmocka_unit_test(five_settings_are_secret),
         cmocka_unit_test(each_row_has_its_own_name_and_field),
         cmocka_unit_test(each_default_is_a_valid_value),
     };

@@ -41,7 +41,7 @@ rig_start(rig *r)
         djp_counter_add(fixture_numbered(family, i), i);
     }
     assert_int_equal(
-        djp__prometheus_http_start(&r->listener, r->registry, "127.0.0.1", 0, &r->diag), 0);
+        djp__prometheus_http_start(&r->listener, r->registry, "127.0.0.1", 0, NULL, &r->diag), 0);
     assert_true(djp__prometheus_http_port(r->listener) > 0);
 }
 
@@ -249,16 +249,17 @@ a_port_in_use_is_one_warning(void **state)
     rig_start(&r);
     djp__prometheus_http *second = (djp__prometheus_http *)1;
     int port = djp__prometheus_http_port(r.listener);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", port, &r.diag),
-                     DJP_EIO);
+    assert_int_equal(
+        djp__prometheus_http_start(&second, r.registry, "127.0.0.1", port, NULL, &r.diag), DJP_EIO);
     assert_null(second);
     assert_int_equal(r.warnings, 1);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "300.1.1.1", 0, &r.diag),
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "300.1.1.1", 0, NULL, &r.diag),
                      DJP_EINVAL);
     assert_int_equal(r.warnings, 2);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 70000, &r.diag),
-                     DJP_EINVAL);
-    assert_int_equal(djp__prometheus_http_start(&second, NULL, "127.0.0.1", 0, &r.diag),
+    assert_int_equal(
+        djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 70000, NULL, &r.diag),
+        DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, NULL, "127.0.0.1", 0, NULL, &r.diag),
                      DJP_EINVAL);
     assert_int_equal(djp__prometheus_http_port(NULL), 0);
     djp__prometheus_http_stop(NULL);
@@ -274,7 +275,8 @@ fork_with_endpoint(djp_registry *registry, int port, djp__diagnostics *diag, int
         djp__prometheus_http *endpoint = NULL;
         char byte = 0;
         alarm(60);
-        int bad = djp__prometheus_http_start(&endpoint, registry, "127.0.0.1", port, diag) != 0;
+        int bad =
+            djp__prometheus_http_start(&endpoint, registry, "127.0.0.1", port, NULL, diag) != 0;
         bad |= write(hold[1], &byte, 1) != 1;
         for (; !bad;) {
             pause();
@@ -312,7 +314,8 @@ the_port_passes_on_when_its_owner_ends(void **state)
     assert_int_equal(djp_registry_new(&r.registry, &options), 0);
     djp_counter_add(fixture_numbered(fixture_family(r.registry, DJP_COUNTER, "f", 1), 1), 1);
     djp__prometheus_http *probe = NULL, *foreign = NULL;
-    assert_int_equal(djp__prometheus_http_start(&probe, r.registry, "127.0.0.1", 0, &r.diag), 0);
+    assert_int_equal(djp__prometheus_http_start(&probe, r.registry, "127.0.0.1", 0, NULL, &r.diag),
+                     0);
     int port = djp__prometheus_http_port(probe), hold[2], status = 0;
     djp__prometheus_http_stop(probe);
     assert_int_equal(pipe(hold), 0);
@@ -323,7 +326,7 @@ the_port_passes_on_when_its_owner_ends(void **state)
     assert_int_equal(waitpid(owner, &status, 0), owner);
     assert_answers_soon(port);
     assert_int_equal(
-        djp__prometheus_http_start(&r.listener, r.registry, "127.0.0.1", port, &r.diag), 0);
+        djp__prometheus_http_start(&r.listener, r.registry, "127.0.0.1", port, NULL, &r.diag), 0);
     assert_int_equal(djp__prometheus_http_port(r.listener), port);
     kill(next, SIGKILL);
     assert_int_equal(waitpid(next, &status, 0), next);
@@ -331,7 +334,7 @@ the_port_passes_on_when_its_owner_ends(void **state)
     assert_int_equal(r.warnings, 0);
     /* a process of another service gets the warning */
     djp_registry *other = fixture_registry(0, 0);
-    assert_int_equal(djp__prometheus_http_start(&foreign, other, "127.0.0.1", port, &r.diag),
+    assert_int_equal(djp__prometheus_http_start(&foreign, other, "127.0.0.1", port, NULL, &r.diag),
                      DJP_EIO);
     assert_int_equal(r.warnings, 1);
     djp_registry_free(other);
@@ -365,7 +368,8 @@ a_child_does_not_own_it(void **state)
     /* The child lives, but does not hold the port. */
     assert_int_equal(connect_to(port), -1);
     djp__prometheus_http *again = NULL;
-    assert_int_equal(djp__prometheus_http_start(&again, r.registry, "127.0.0.1", port, &r.diag), 0);
+    assert_int_equal(
+        djp__prometheus_http_start(&again, r.registry, "127.0.0.1", port, NULL, &r.diag), 0);
     djp__prometheus_http_stop(again);
     close(hold[1]);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -381,7 +385,7 @@ failing_allocations_are_answered(void **state)
     rig_start(&r);
     djp__prometheus_http *second = NULL;
     djp__alloc_fail_after(1);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 0, &r.diag),
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 0, NULL, &r.diag),
                      DJP_ENOMEM);
     assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 503",
                   "out of memory");
@@ -402,7 +406,7 @@ hosts_may_be_written_in_brackets(void **state)
         rig r;
         rig_start(&r);
         djp__prometheus_http *other = NULL;
-        int result = djp__prometheus_http_start(&other, r.registry, hosts[i], 0, &r.diag);
+        int result = djp__prometheus_http_start(&other, r.registry, hosts[i], 0, NULL, &r.diag);
         if (result == DJP_EIO) { /* no IPv6 on this machine */
             assert_int_equal(r.warnings, 1);
         } else {
@@ -415,8 +419,49 @@ hosts_may_be_written_in_brackets(void **state)
     rig r;
     rig_start(&r);
     djp__prometheus_http *none = NULL;
-    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[", 0, &r.diag), DJP_EINVAL);
-    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[]", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[", 0, NULL, &r.diag),
+                     DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[]", 0, NULL, &r.diag),
+                     DJP_EINVAL);
+    rig_stop(&r);
+}
+
+/* With a token, only its exact form in the header is served. */
+static void
+a_token_is_asked_for(void **state)
+{
+    (void)state;
+    rig r;
+    djp__prometheus_http *endpoint = NULL;
+    rig_start(&r);
+    assert_int_equal(
+        djp__prometheus_http_start(&endpoint, r.registry, "127.0.0.1", 0, "s3cret", &r.diag), 0);
+    int port = djp__prometheus_http_port(endpoint);
+    static const char *const refused[] = {"",
+                                          "Authorization: Bearer\r\n",
+                                          "Authorization: Bearer \r\n",
+                                          "Authorization: Bearer s3cre\r\n",
+                                          "Authorization: Bearer s3crets3cret\r\n",
+                                          "Authorization: Bearer s3crex\r\n",
+                                          "Authorization: Bearer S3cret\r\n",
+                                          "Authorization: Basic s3cret\r\n",
+                                          "Authorization: s3cret\r\n"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_answer(port, "GET /metrics", refused[i], "HTTP/1.1 401",
+                      "WWW-Authenticate: Bearer\r\n");
+        assert_answer(port, "HEAD /metrics", refused[i], "HTTP/1.1 401", "");
+    }
+    assert_answer(port, "GET /metrics", "Authorization: Bearer s3cret\r\n", "HTTP/1.1 200",
+                  "f_total");
+    assert_answer(port, "GET /metrics", "Authorization: bearer  s3cret \r\n", "HTTP/1.1 200",
+                  "f_total");
+    assert_answer(port, "GET /other", "", "HTTP/1.1 404", "");
+    djp__prometheus_http_stop(endpoint);
+    assert_int_equal(djp__prometheus_http_start(&endpoint, r.registry, "127.0.0.1", 0, "", &r.diag),
+                     0);
+    assert_answer(djp__prometheus_http_port(endpoint), "GET /metrics", "", "HTTP/1.1 200",
+                  "f_total");
+    djp__prometheus_http_stop(endpoint);
     rig_stop(&r);
 }
 
@@ -425,6 +470,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered),
+        cmocka_unit_test(a_token_is_asked_for),
         cmocka_unit_test(gzip_is_used_when_accepted),
         cmocka_unit_test(bad_clients_do_not_keep_it_busy),
         cmocka_unit_test(a_scrape_is_answered_while_slow_clients_hang),
