@@ -174,12 +174,43 @@ bytes_and_names_at_their_edges(void **state)
     }
 }
 
+/* In a nearly full record a text takes half of what is left; less than 64 bytes are not worth it.
+ */
+static void
+a_text_takes_a_share_or_is_left_out(void **state)
+{
+    static char text[1024];
+    size_t least = SIZE_MAX;
+    int is_left_out = 0;
+    (void)state;
+    memset(text, 't', sizeof text);
+    for (size_t filler = 200; filler < 1000 && !is_left_out; filler += 8) {
+        djp__recorder_options options = span_reader_options();
+        options.ring_bytes = 4096; /* records of 1 KiB at most */
+        with_options(options);
+        djp_span *span = start("share");
+        djp_span_set_string(span, key("filler"), (djp_text){text, filler});
+        djp_span_set_string(span, key("text"), (djp_text){text, 600});
+        djp__span_record *record = finish(span);
+        const djp__item *item = span_reader_attribute(record, "text");
+        assert_int_equal(record->dropped_attributes, item == NULL);
+        is_left_out = item == NULL;
+        if (item != NULL) {
+            least = djp__item_size(item) < least ? djp__item_size(item) : least;
+        }
+        free(record);
+    }
+    assert_true(is_left_out);
+    assert_int_equal(least, 64);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_that_refer_to_themselves_are_bounded, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_text_takes_a_share_or_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(depth_at_its_edge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_and_names_at_their_edges, set_up, tear_down),
     };
