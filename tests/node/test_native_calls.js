@@ -89,3 +89,16 @@ test('a name with a NUL is that of no metric', () => {
   new Counter('nul_label', 'h', ['a\0b']).inc('v');
   assert.ok(!metricsText(OPENMETRICS).includes('nul_'));
 });
+
+test('a family with a NUL is refused, and a series has one place', () => {
+  assert.throws(() => native.familyNew(1, 'nul_a\0b', 'h', '', [], null, 0), /refused/);
+  assert.throws(() => native.familyNew(1, 'nul_a', 'h', '', ['x', 'y\0'], null, 0), /refused/);
+  const counter = new Counter('direct_opened', 'h');
+  counter.inc();
+  const series = native.seriesOf(native.familyNew(1, 'direct', 'h', '', [], null, 0), []);
+  const place = native.shardsBind(series);
+  assert.ok(place >= 0, String(place));
+  assert.equal(native.shardsBind(series), place);
+  for (const bad of [0, -1, NaN, null, series + 2 ** 40])
+    assert.ok(Number.isNaN(native.shardsBind(bad)), String(bad));
+});
