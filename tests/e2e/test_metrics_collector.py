@@ -23,6 +23,7 @@ Gauge("level", "Level.").set(-1)
 took = Histogram("took", "Time.", buckets=[0.5, 1])
 took.observe(0.75)
 took.observe(8)
+Histogram("spread", "Spread.", exponential=True).observe(1)
 assert d.shutdown(30)
 """
 NODE = f"""
@@ -34,6 +35,7 @@ new Gauge({{ name: 'level', help: 'Level.', aggregator: 'max' }}).set(-1);
 const took = new Histogram({{ name: 'took', help: 'Time.', buckets: [0.5, 1] }});
 took.observe(0.75);
 took.observe(8);
+new Histogram({{ name: 'spread', help: 'Spread.', exponential: true }}).observe(1);
 t.shutdown(30000).then((good) => process.exit(good ? 0 : 1));
 """
 
@@ -66,7 +68,7 @@ def test_every_number_arrives(collector, protocol, language):
 
     def arrived():
         found = {m["name"]: (r, m) for r, m in collector.metrics_with_resources("pushed")}
-        return found if {"calls", "level", "took"} <= set(found) else None
+        return found if {"calls", "level", "took", "spread"} <= set(found) else None
 
     found = backends.wait_for(arrived, message="the metrics did not arrive")
     resource, calls = found["calls"]
@@ -83,3 +85,6 @@ def test_every_number_arrives(collector, protocol, language):
     assert (int(point["count"]), point["sum"]) == (2, 8.75)
     assert [int(n) for n in point["bucketCounts"]] == [0, 1, 1]
     assert point["explicitBounds"] == [0.5, 1]
+    (point,) = found["spread"][1]["exponentialHistogram"]["dataPoints"]
+    assert (int(point["count"]), point["scale"]) == (1, 20)
+    assert [int(n) for n in point["positive"]["bucketCounts"]] == [1]

@@ -68,6 +68,7 @@ test('every kind of metric', { timeout: 60000 }, async (context) => {
   const took = new metrics.Histogram({ name: 'took', help: 'Time.', buckets: [0.5, 1] });
   took.observe(0.75);
   took.observe(8);
+  new metrics.Histogram({ name: 'spread', help: 'Spread.', exponential: true }).observe(1);
   assert.equal(await flush(30000), true);
   const [first] = server.requests;
   assert.equal(first.path, '/v1/metrics');
@@ -86,6 +87,9 @@ test('every kind of metric', { timeout: 60000 }, async (context) => {
   assert.equal(point.sum, 8.75);
   assert.deepEqual(point.bucketCounts.map(Number), [0, 1, 1]);
   assert.deepEqual(point.explicitBounds, [0.5, 1]);
+  const [spread] = found.get('spread').exponentialHistogram.dataPoints;
+  assert.deepEqual([Number(spread.count), spread.scale], [1, 20]);
+  assert.deepEqual(spread.positive.bucketCounts.map(Number), [1]);
   const { signals } = telemetryStatus();
   assert.ok(signals.metrics.books.exported >= 4);
   await telemetry.shutdown(10000);

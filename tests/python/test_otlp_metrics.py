@@ -155,6 +155,25 @@ def test_every_kind_in_every_protocol(protocol):
     assert exemplar.trace_id.hex() == trace_id and exemplar.as_double == 0.75
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
+def test_exponential_histograms(protocol):
+    with FaultServer("ok") as server, pushing(server, metrics_protocol=protocol):
+        spread = Histogram("spread", "Spread.", exponential=True)
+        for value in (-300, -1, 0, 1e-9, 1, 1, 2, 1e9):
+            spread.observe(value)
+        assert djp_telemetry.flush(30)
+        metrics = metrics_in(decoded(server.requests[0].body))
+    (point,) = metrics["spread"].exponential_histogram.data_points
+    assert (point.count, point.zero_count) == (8, 1)
+    base = 2 ** (2**-point.scale)
+    for side, values in ((point.positive, (1e-9, 1, 1, 2, 1e9)), (point.negative, (1, 300))):
+        buckets = {side.offset + i: count for i, count in enumerate(side.bucket_counts) if count}
+        assert sum(buckets.values()) == len(values)
+        for value in values:
+            held = [i for i in buckets if base**i * 0.999 < value <= base ** (i + 1) * 1.001]
+            assert held, (value, buckets)
+
+
 def test_the_interval_pushes_without_a_flush():
     with FaultServer("ok") as server, pushing(server, metric_export_interval=0.1):
         Counter("ticks", "Ticks.").inc()

@@ -268,17 +268,9 @@ static int
 unknown_is_set(djp__config_state *state, const char *name)
 {
     djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
-    /* Values that ask for what this SDK does: it exports no logs. */
-    static const char *const fulfilled[][2] = {
-        {"OTEL_LOGS_EXPORTER", "none"},
-        {"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram"},
-    };
-    for (size_t i = 0; i < sizeof fulfilled / sizeof fulfilled[0]; i++) {
-        if (strcmp(name, fulfilled[i][0]) == 0 && djp__text_equal_nocase(value, fulfilled[i][1])) {
-            return 0;
-        }
-    }
-    return value.size != 0;
+    /* This SDK exports no logs, so "none" is correct. */
+    return value.size != 0 &&
+           !(strcmp(name, "OTEL_LOGS_EXPORTER") == 0 && djp__text_equal_nocase(value, "none"));
 }
 
 static void

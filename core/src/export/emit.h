@@ -8,7 +8,8 @@
  * number is the field's number in protobuf, name its name in OTLP JSON, label its name on a console
  * line; each emitter uses one of them. The verbs: id, id_or_none, text (of the record), title (a
  * line always has it), made_text (from anywhere), word (an enumeration), time, duration, count,
- * flags, truth, real (a double, also zero), total and totals (64-bit counts), reals, attributes,
+ * flags, truth, real (a double, also zero), total and totals (64-bit counts), reals, signed_number,
+ * varints, attributes,
  * map, own_attribute, own_number and own_truth, value; open and close around a message,
  * attributes_begin and attributes_end, list_begin and list_end.
  *

@@ -249,6 +249,15 @@ djp__console_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t c
 }
 
 djp__buf *
+djp__console_signed_number(DJP__EMIT_FIELD_PARAMETERS, int32_t value)
+{
+    EMIT_CONSOLE_UNUSED;
+    djp__json_name(out, label);
+    djp__buf_i64(out, value);
+    return out;
+}
+
+djp__buf *
 djp__console_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count)
 {
     djp__console_list_begin(out, number, name, label);

@@ -36,6 +36,8 @@ djp__buf *djp__console_real(DJP__EMIT_FIELD_PARAMETERS, double value);
 /* Numbers, not texts; also zero. */
 djp__buf *djp__console_total(DJP__EMIT_FIELD_PARAMETERS, uint64_t value);
 djp__buf *djp__console_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count);
+djp__buf *djp__console_signed_number(DJP__EMIT_FIELD_PARAMETERS, int32_t value);
+#define djp__console_varints djp__console_totals
 djp__buf *djp__console_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count);
 djp__buf *djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item);
 

@@ -205,6 +205,17 @@ djp__otlp_json_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t
 }
 
 djp__buf *
+djp__otlp_json_signed_number(DJP__EMIT_FIELD_PARAMETERS, int32_t value)
+{
+    EMIT_JSON_UNUSED;
+    if (value != 0) {
+        djp__json_name(out, name);
+        djp__buf_i64(out, value);
+    }
+    return out;
+}
+
+djp__buf *
 djp__otlp_json_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count)
 {
     djp__otlp_json_list_begin(out, number, name, label);

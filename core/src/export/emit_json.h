@@ -39,6 +39,8 @@ djp__buf *djp__otlp_json_truth(DJP__EMIT_FIELD_PARAMETERS, int value);
 djp__buf *djp__otlp_json_real(DJP__EMIT_FIELD_PARAMETERS, double value);
 #define djp__otlp_json_total djp__otlp_json_time
 djp__buf *djp__otlp_json_totals(DJP__EMIT_FIELD_PARAMETERS, const uint64_t *values, size_t count);
+djp__buf *djp__otlp_json_signed_number(DJP__EMIT_FIELD_PARAMETERS, int32_t value);
+#define djp__otlp_json_varints djp__otlp_json_totals
 djp__buf *djp__otlp_json_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count);
 djp__buf *djp__otlp_json_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp__item *item);
 

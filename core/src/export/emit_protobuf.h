@@ -206,6 +206,28 @@ djp__protobuf_reals(char *at, unsigned number, const char *name, const char *lab
                       : at;
 }
 
+/* A sint32. */
+static inline char *
+djp__protobuf_signed_number(char *at, unsigned number, const char *name, const char *label,
+                            int32_t value)
+{
+    uint32_t zigzag = (uint32_t)value << 1 ^ (value < 0 ? UINT32_MAX : 0);
+    return djp__protobuf_count(at, number, name, label, zigzag);
+}
+
+/* Packed numbers of variable size. */
+static inline char *
+djp__protobuf_varints(char *at, unsigned number, const char *name, const char *label,
+                      const uint64_t *values, size_t count)
+{
+    const char *end = at;
+    DJP__EMIT_NO_NAMES;
+    for (size_t i = count; i > 0; i--) {
+        at = djp__wire_varint_long(at, values[i - 1]);
+    }
+    return count != 0 ? djp__protobuf_close(at, number, end) : at;
+}
+
 /* An AnyValue; NULL: none. */
 static inline char *
 djp__protobuf_value(char *at, unsigned number, const char *name, const char *label, djp__walk *walk,

@@ -19,6 +19,7 @@ static const otlp_metrics_kind otlp_metrics_kinds[DJP__POINT_KINDS] = {
     [DJP__POINT_GAUGE] = {"gauge", 5},
     [DJP__POINT_SUM] = {"sum", 7},
     [DJP__POINT_HISTOGRAM] = {"histogram", 9},
+    [DJP__POINT_EXPONENTIAL] = {"exponentialHistogram", 10},
 };
 
 static const char *const otlp_metrics_temporalities[3] = {"none", "delta", "cumulative"};

@@ -58,6 +58,28 @@
     THEN(DJP__HISTOGRAM_SUM(F), THEN(DJP__HISTOGRAM_BUCKETS(F), THEN(DJP__HISTOGRAM_BOUNDS(F), \
     THEN(DJP__POINT_EXEMPLARS(F, 8), DJP__POINT_ATTRIBUTES(F, THEN, 9))))))))
 
+/* ---- ExponentialHistogramDataPoint ---- */
+#define DJP__EXPONENTIAL_SCALE(F) F(signed_number, 6, "scale", "scale", exponential->scale)
+#define DJP__EXPONENTIAL_ZERO(F) F(total, 7, "zeroCount", "zero_count", exponential->zero_count)
+#define DJP__EXPONENTIAL_POSITIVE(F) \
+    F(metric_side, 8, "positive", "positive", record, &exponential->positive)
+#define DJP__EXPONENTIAL_NEGATIVE(F) \
+    F(metric_side, 9, "negative", "negative", record, &exponential->negative)
+#define DJP__EXPONENTIAL_THRESHOLD(F) \
+    F(real, 14, "zeroThreshold", "zero_threshold", DJP__EXPONENTIAL_ZERO_THRESHOLD)
+#define DJP__EXPONENTIAL_FIELDS(F, THEN) \
+    THEN(DJP__POINT_ATTRIBUTES(F, THEN, 1), THEN(DJP__POINT_START(F), THEN(DJP__POINT_TIME(F), \
+    THEN(DJP__HISTOGRAM_COUNT(F), THEN(DJP__HISTOGRAM_SUM(F), THEN(DJP__EXPONENTIAL_SCALE(F), \
+    THEN(DJP__EXPONENTIAL_ZERO(F), THEN(DJP__EXPONENTIAL_POSITIVE(F), \
+    THEN(DJP__EXPONENTIAL_NEGATIVE(F), THEN(DJP__POINT_EXEMPLARS(F, 11), \
+        DJP__EXPONENTIAL_THRESHOLD(F)))))))))))
+
+/* ---- ExponentialHistogramDataPoint.Buckets ---- */
+#define DJP__SIDE_OFFSET(F) F(signed_number, 1, "offset", "offset", side->offset)
+#define DJP__SIDE_COUNTS(F) \
+    F(varints, 2, "bucketCounts", "buckets", djp__metric_at(record, side->counts_at), side->size)
+#define DJP__SIDE_FIELDS(F, THEN) THEN(DJP__SIDE_OFFSET(F), DJP__SIDE_COUNTS(F))
+
 /* ---- Exemplar ---- */
 #define DJP__EXEMPLAR_TIME(F) F(time, 2, "timeUnixNano", "time", exemplar->unix_ns)
 #define DJP__EXEMPLAR_VALUE(F) F(real, 3, "asDouble", "value", exemplar->value)

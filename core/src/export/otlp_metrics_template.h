@@ -64,6 +64,29 @@ DJP__EMIT(metric_sum)(DJP__EMIT_STATE at, unsigned number, const char *name, con
     return point->has_sum ? DJP__EMIT(real)(at, number, name, label, point->number) : at;
 }
 
+/* Nothing without buckets. */
+static DJP__EMIT_STATE
+DJP__EMIT(metric_side)(DJP__EMIT_STATE at, unsigned number, const char *name, const char *label,
+                       const djp__metric_record *record, const djp__metric_side *side)
+{
+    const DJP__EMIT_STATE end = at;
+    if (side->size == 0) {
+        return at;
+    }
+    at = DJP__EMIT(open)(at, name, label);
+    DJP__SIDE_FIELDS(DJP__EMIT_FIELD, DJP__EMIT_THEN)
+    return DJP__EMIT(close)(at, number, end);
+}
+
+static DJP__EMIT_STATE
+DJP__EMIT(metric_exponential)(DJP__EMIT_STATE at, const djp__metric_record *record,
+                              const djp__metric_point *point)
+{
+    const djp__metric_exponential *exponential = djp__metric_at(record, point->buckets_at);
+    DJP__EXPONENTIAL_FIELDS(DJP__EMIT_FIELD, DJP__EMIT_THEN)
+    return at;
+}
+
 /* The fields of one point, by the kind of its metric. */
 static DJP__EMIT_STATE
 DJP__EMIT(metric_point)(DJP__EMIT_STATE at, djp__walk *walk, const djp__metric_record *record,
@@ -77,6 +100,8 @@ DJP__EMIT(metric_point)(DJP__EMIT_STATE at, djp__walk *walk, const djp__metric_r
     case DJP__POINT_HISTOGRAM:
         DJP__HISTOGRAM_FIELDS(DJP__EMIT_FIELD, DJP__EMIT_THEN)
         break;
+    case DJP__POINT_EXPONENTIAL:
+        return DJP__EMIT(metric_exponential)(at, record, point);
     case DJP__POINT_KINDS:
         walk->error = DJP_EPROTO;
         break;

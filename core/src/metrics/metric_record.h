@@ -8,6 +8,7 @@
 #include "djp/key.h"
 #include "djp/value.h"
 #include "metrics/exemplar.h"
+#include "metrics/exponential.h"
 
 /* What the points of a metric are. A further kind is a row here, a case of the reader, and a
  * message of the encoder. */
@@ -15,6 +16,7 @@ typedef enum djp__point_kind {
     DJP__POINT_GAUGE,
     DJP__POINT_SUM,
     DJP__POINT_HISTOGRAM,
+    DJP__POINT_EXPONENTIAL,
     DJP__POINT_KINDS
 } djp__point_kind;
 
@@ -52,6 +54,19 @@ typedef struct djp__metric_record {
     djp__metric_text name, description, unit;
 } djp__metric_record;
 
+/* The buckets of one side of an exponential histogram. */
+typedef struct djp__metric_side {
+    int32_t offset; /* index of the first bucket */
+    uint32_t size;
+    uint32_t counts_at; /* uint64_t, size of them */
+} djp__metric_side;
+
+typedef struct djp__metric_exponential {
+    uint64_t zero_count;
+    int32_t scale;
+    djp__metric_side positive, negative;
+} djp__metric_exponential;
+
 /* A point is followed by what it refers to. */
 typedef struct djp__metric_point {
     uint64_t start_unix_ns; /* 0: gauges */
@@ -61,7 +76,8 @@ typedef struct djp__metric_point {
     uint32_t has_sum; /* 0: the sum of a histogram is not given */
     uint32_t is_overflow; /* 1: the point has no labels but otel.metric.overflow */
     uint32_t values_at; /* djp__metric_text, label_count of them */
-    uint32_t buckets_at; /* histograms: uint64_t, bound_count + 1 of them */
+    /* histograms: uint64_t, bound_count + 1 of them; exponential ones: djp__metric_exponential */
+    uint32_t buckets_at;
     uint32_t exemplar_count;
     uint32_t exemplars_at; /* djp__exemplar */
 } djp__metric_point;

@@ -14,11 +14,20 @@ enum { READER_RECORD_BYTES = 256 << 10 }; /* a record that is longer ends */
 /* The values of one series at the collection before. */
 struct djp__reader_state {
     uint32_t generation;
-    uint32_t bucket_count; /* with +Inf; 0: no histogram */
+    uint32_t bucket_count; /* with +Inf; 0: no histogram of explicit buckets */
     uint64_t whole;
     double number;
+    djp__exponential *exponential; /* owned; NULL: no exponential histogram */
     uint64_t buckets[];
 };
+
+/* Buckets of one point. */
+typedef struct reader_buckets {
+    const uint64_t *explicit; /* NULL: no histogram */
+    djp__exponential *exponential; /* NULL: none */
+    uint64_t changes[DJP_BUCKETS_MAX + 1];
+    djp__exponential copy;
+} reader_buckets;
 
 /* One collection. */
 typedef struct reader_pass {
@@ -31,6 +40,7 @@ typedef struct reader_pass {
     uint32_t point_count;
     uint64_t lost;
     djp__metric_record head;
+    reader_buckets buckets; /* of the current point */
 } reader_pass;
 
 /* ---- writing ---- */
@@ -68,7 +78,7 @@ reader_kind(const djp__snapshot_family *family)
     case DJP_COUNTER:
         return DJP__POINT_SUM;
     case DJP_HISTOGRAM:
-        return DJP__POINT_HISTOGRAM;
+        return family->entry->is_exponential ? DJP__POINT_EXPONENTIAL : DJP__POINT_HISTOGRAM;
     case DJP_GAUGE:
         break;
     }
@@ -123,7 +133,7 @@ reader_open(reader_pass *pass, const djp__snapshot *snapshot)
     pass->head.description = reader_put_text(&pass->out, family->help);
     pass->head.unit = reader_put_text(&pass->out, convention.unit);
     reader_put_labels(pass, snapshot, convention.has_labels);
-    if (family->type == DJP_HISTOGRAM) {
+    if (pass->head.kind == DJP__POINT_HISTOGRAM) {
         pass->head.bound_count = (uint32_t)family->bucket_count;
         pass->head.bounds_at =
             reader_put(&pass->out, family->bounds, family->bucket_count * sizeof family->bounds[0]);
@@ -158,15 +168,45 @@ reader_close(reader_pass *pass)
 
 /* ---- deltas ---- */
 
-/* Returns the state of a series, created with zeros; NULL without memory. *is_new: this is its
- * first collection. */
+static void
+reader_state_free(djp__reader_state *state)
+{
+    if (state != NULL) {
+        djp__free(state->exponential);
+        djp__free(state);
+    }
+}
+
+/* With zeros; NULL without memory. */
+static djp__reader_state *
+reader_state_new(const djp__snapshot *snapshot, uint32_t generation)
+{
+    djp__point_kind kind = reader_kind(&snapshot->family);
+    uint32_t buckets =
+        kind == DJP__POINT_HISTOGRAM ? (uint32_t)snapshot->family.bucket_count + 1 : 0;
+    djp__reader_state *state = djp__calloc(1, sizeof *state + buckets * sizeof(uint64_t));
+    if (state == NULL) {
+        return NULL;
+    }
+    state->generation = generation;
+    state->bucket_count = buckets;
+    if (kind == DJP__POINT_EXPONENTIAL) {
+        state->exponential = djp__alloc(sizeof *state->exponential);
+        if (state->exponential == NULL) {
+            djp__free(state);
+            return NULL;
+        }
+        djp__exponential_init(state->exponential);
+    }
+    return state;
+}
+
+/* Returns the state of a series, created at its first collection (*is_new); NULL without memory. */
 static djp__reader_state *
 reader_state_of(djp__metric_reader *reader, const djp__snapshot *snapshot,
                 const djp__snapshot_point *point, int *is_new)
 {
     uint32_t generation = djp__load_relaxed(&point->entry->generation);
-    uint32_t buckets =
-        snapshot->family.type == DJP_HISTOGRAM ? (uint32_t)snapshot->family.bucket_count + 1 : 0;
     if (reader->states == NULL) {
         reader->states = djp__calloc(reader->registry->handle_capacity, sizeof *reader->states);
     }
@@ -176,12 +216,8 @@ reader_state_of(djp__metric_reader *reader, const djp__snapshot *snapshot,
     djp__reader_state **place = &reader->states[point->entry->index];
     *is_new = *place == NULL || (*place)->generation != generation;
     if (*is_new) {
-        djp__free(*place);
-        *place = djp__calloc(1, sizeof **place + buckets * sizeof(uint64_t));
-        if (*place != NULL) {
-            (*place)->generation = generation;
-            (*place)->bucket_count = buckets;
-        }
+        reader_state_free(*place);
+        *place = reader_state_new(snapshot, generation);
     }
     return *place;
 }
@@ -200,13 +236,61 @@ reader_rise(uint64_t now, uint64_t before)
     return now > before ? now - before : 0;
 }
 
+/* Lowers the counts of one side by those before, of the same scale. */
+static int
+reader_subtract_side(djp__exponential_side *now, const djp__exponential_side *before)
+{
+    int changed = 0;
+    for (uint32_t i = 0; i < now->size; i++) {
+        int64_t at = (int64_t)now->offset + i - before->offset;
+        int was_there = at >= 0 && at < (int64_t)before->size;
+        now->counts[i] = reader_rise(now->counts[i], was_there ? before->counts[at] : 0);
+        changed |= now->counts[i] != 0;
+    }
+    return changed;
+}
+
+/* Turns *now into the observations since *before, which becomes what it was. The scale of a series
+ * only falls. */
+static int
+reader_subtract_exponential(djp__exponential *now, djp__exponential *before)
+{
+    djp__exponential all = *now;
+    if (before->scale > now->scale) {
+        djp__exponential_downscale(before, (uint32_t)(before->scale - now->scale));
+    }
+    now->zero_count = reader_rise(now->zero_count, before->zero_count);
+    int changed = now->zero_count != 0;
+    changed |= reader_subtract_side(&now->positive, &before->positive);
+    changed |= reader_subtract_side(&now->negative, &before->negative);
+    *before = all;
+    return changed;
+}
+
+/* The rise of explicit buckets and of their number. */
+static int
+reader_subtract_buckets(djp__metric_point *out, reader_buckets *buckets, djp__reader_state *state,
+                        const djp__snapshot_point *point)
+{
+    for (uint32_t i = 0; i < state->bucket_count; i++) {
+        buckets->changes[i] = reader_rise(point->buckets[i], state->buckets[i]);
+        state->buckets[i] = point->buckets[i];
+    }
+    if (state->bucket_count > 0) {
+        buckets->explicit = buckets->changes;
+    }
+    out->count = reader_rise(point->whole, state->whole);
+    state->whole = point->whole;
+    return out->count != 0;
+}
+
 /* Turns the values of `out`, with these buckets, into those since the collection before. Returns 0
  * if there are none, or without memory. */
 static int
-reader_subtract(reader_pass *pass, djp__metric_point *out, uint64_t *buckets,
+reader_subtract(reader_pass *pass, djp__metric_point *out, reader_buckets *buckets,
                 const djp__snapshot *snapshot, const djp__snapshot_point *point)
 {
-    int is_new = 0, changed = 0;
+    int is_new = 0;
     djp__reader_state *state = reader_state_of(pass->reader, snapshot, point, &is_new);
     if (state == NULL) {
         pass->lost++;
@@ -218,17 +302,12 @@ reader_subtract(reader_pass *pass, djp__metric_point *out, uint64_t *buckets,
     /* The wall clock may have been set back. */
     out->start_unix_ns = out->start_unix_ns < pass->unix_ns ? out->start_unix_ns : pass->unix_ns;
     double number = point->number - state->number;
-    for (uint32_t i = 0; i < state->bucket_count; i++) {
-        buckets[i] = reader_rise(point->buckets[i], state->buckets[i]);
-        state->buckets[i] = point->buckets[i];
-        changed |= buckets[i] != 0;
-    }
-    uint64_t whole = reader_rise(point->whole, state->whole);
-    out->count = whole;
-    out->number = state->bucket_count > 0 ? number : (double)whole + number;
-    changed |= whole != 0 || number != 0;
-    state->whole = point->whole;
+    int changed = reader_subtract_buckets(out, buckets, state, point) || number != 0;
+    out->number = snapshot->family.type == DJP_HISTOGRAM ? number : (double)out->count + number;
     state->number = point->number;
+    if (state->exponential != NULL) {
+        changed = reader_subtract_exponential(buckets->exponential, state->exponential);
+    }
     return changed;
 }
 
@@ -269,9 +348,29 @@ reader_put_values(reader_pass *pass, djp__metric_point *out, const djp__snapshot
     out->is_overflow = point->entry->is_overflow && count > 0;
 }
 
-/* Writes one point. buckets: of a histogram. */
+static djp__metric_side
+reader_put_side(djp__buf *out, const djp__exponential_side *side)
+{
+    return (djp__metric_side){side->offset, side->size,
+                              reader_put(out, side->counts, side->size * sizeof side->counts[0])};
+}
+
 static void
-reader_put_point(reader_pass *pass, djp__metric_point *out, const uint64_t *buckets,
+reader_put_exponential(djp__buf *out, djp__metric_point *point, const djp__exponential *from)
+{
+    djp__metric_exponential put;
+    memset(&put, 0, sizeof put);
+    put.zero_count = from->zero_count;
+    put.scale = from->scale;
+    put.positive = reader_put_side(out, &from->positive);
+    put.negative = reader_put_side(out, &from->negative);
+    point->buckets_at = reader_put(out, &put, sizeof put);
+    point->count = djp__exponential_count(from);
+}
+
+/* Writes one point. */
+static void
+reader_put_point(reader_pass *pass, djp__metric_point *out, const reader_buckets *buckets,
                  const djp__snapshot *snapshot, const djp__snapshot_point *point)
 {
     if (pass->out.size == 0) {
@@ -280,11 +379,14 @@ reader_put_point(reader_pass *pass, djp__metric_point *out, const uint64_t *buck
     uint32_t at = reader_align(&pass->out);
     djp__buf_append(&pass->out, out, sizeof *out);
     reader_put_values(pass, out, snapshot, point);
-    if (buckets != NULL) {
-        out->buckets_at = reader_put(&pass->out, buckets,
-                                     (snapshot->family.bucket_count + 1) * sizeof buckets[0]);
+    if (buckets->exponential != NULL) {
+        reader_put_exponential(&pass->out, out, buckets->exponential);
+    } else if (buckets->explicit != NULL) {
+        out->buckets_at =
+            reader_put(&pass->out, buckets->explicit,
+                       (snapshot->family.bucket_count + 1) * sizeof buckets->explicit[0]);
     }
-    reader_put_exemplars(pass, out, snapshot, point, buckets);
+    reader_put_exemplars(pass, out, snapshot, point, buckets->explicit);
     if (!pass->out.failed) {
         memcpy(pass->out.data + at, out, sizeof *out);
     }
@@ -307,20 +409,23 @@ reader_visit(void *user, const djp__snapshot *snapshot, const djp__snapshot_poin
 {
     reader_pass *pass = user;
     const djp__snapshot_family *family = &snapshot->family;
-    uint64_t changes[DJP_BUCKETS_MAX + 1];
-    const uint64_t *buckets = point->buckets;
+    reader_buckets *buckets = &pass->buckets;
     djp__temporality temporality = reader_temporality(pass, family);
     djp__metric_point out;
     memset(&out, 0, sizeof out);
+    buckets->explicit = point->buckets;
+    buckets->exponential = NULL;
+    if (point->exponential != NULL) {
+        buckets->copy = *point->exponential;
+        buckets->exponential = &buckets->copy;
+    }
     out.unix_ns = pass->unix_ns;
     out.start_unix_ns = temporality == DJP__TEMPORALITY_NONE ? 0 : reader_start_of(pass, point);
     out.count = point->whole;
     out.number = family->type == DJP_COUNTER ? (double)point->whole + point->number : point->number;
-    if (temporality == DJP__TEMPORALITY_DELTA) {
-        if (!reader_subtract(pass, &out, changes, snapshot, point)) {
-            return;
-        }
-        buckets = buckets != NULL ? changes : NULL;
+    if (temporality == DJP__TEMPORALITY_DELTA &&
+        !reader_subtract(pass, &out, buckets, snapshot, point)) {
+        return;
     }
     out.has_sum = (uint32_t)(family->type == DJP_HISTOGRAM && reader_has_sum(family, out.number));
     reader_put_point(pass, &out, buckets, snapshot, point);
@@ -342,7 +447,7 @@ static void
 reader_discard_states(djp__metric_reader *reader)
 {
     for (uint32_t i = 0; reader->states != NULL && i < reader->registry->handle_capacity; i++) {
-        djp__free(reader->states[i]);
+        reader_state_free(reader->states[i]);
         reader->states[i] = NULL;
     }
 }

@@ -190,6 +190,38 @@ console_lines(void **state)
 }
 
 static void
+an_exponential_histogram(void **state)
+{
+    static const char *const expected[] = {
+        /* scale -1 zigzag, zero count, positive with two buckets, negative, threshold */
+        [DJP__ENCODE_PROTOBUF] = "\x30\x28\x39\x01\0\0\0\0\0\0\0\x42\x0a",
+        [DJP__ENCODE_JSON] = "\"count\":\"3\",\"scale\":20,\"zeroCount\":\"1\",\"positive\":{"
+                             "\"offset\":-1,\"bucketCounts\":[\"1\"]},\"negative\":{\"offset\":"
+                             "1048575,\"bucketCounts\":[\"1\"]},\"zeroThreshold\":1e-128",
+        [DJP__ENCODE_CONSOLE] = "\"count\":3,\"scale\":20,\"zero_count\":1,\"positive\":{"
+                                "\"offset\":-1,\"buckets\":[1]},\"negative\":{\"offset\":1048575,"
+                                "\"buckets\":[1]},\"zero_threshold\":1e-128",
+    };
+    metrics_case c;
+    size_t size;
+    (void)state;
+    for (int i = DJP__ENCODE_PROTOBUF; i <= DJP__ENCODE_CONSOLE; i++) {
+        djp_family *family = NULL;
+        case_begin(&c, (djp__encoding)i);
+        const djp_family_options options = {
+            .type = DJP_HISTOGRAM, .name = "spread", .exponential = DJP_EXPONENTIAL_ON};
+        assert_int_equal(djp_family_new(&family, c.registry, &options), 0);
+        djp_histogram_observe(djp_family_series(family, NULL), 1);
+        djp_histogram_observe(djp_family_series(family, NULL), 0);
+        djp_histogram_observe(djp_family_series(family, NULL), -2);
+        char *body = case_end(&c, &size);
+        size_t length = i == DJP__ENCODE_PROTOBUF ? 11 : strlen(expected[i]);
+        assert_non_null(memmem(body, size, expected[i], length));
+        djp_free(body);
+    }
+}
+
+static void
 the_overflow_series_has_its_attribute(void **state)
 {
     metrics_case c;
@@ -259,6 +291,7 @@ main(void)
         cmocka_unit_test(a_sum_in_protobuf),
         cmocka_unit_test(all_kinds_in_json),
         cmocka_unit_test(console_lines),
+        cmocka_unit_test(an_exponential_histogram),
         cmocka_unit_test(the_overflow_series_has_its_attribute),
         cmocka_unit_test(whole_numbers_of_conventions_are_numbers),
         cmocka_unit_test(an_unknown_kind_is_refused),

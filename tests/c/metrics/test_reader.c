@@ -290,6 +290,93 @@ a_histogram_of_negative_bounds_has_no_sum(void **state)
     djp_registry_free(registry);
 }
 
+static djp_series *
+exponential_series(djp_registry *registry)
+{
+    djp_family *family = NULL;
+    const djp_family_options options = {
+        .type = DJP_HISTOGRAM, .name = "spread", .exponential = DJP_EXPONENTIAL_ON};
+    assert_int_equal(djp_family_new(&family, registry, &options), 0);
+    return djp_family_series(family, NULL);
+}
+
+static uint64_t
+side_total(const reading *all, const djp__metric_side *side)
+{
+    const uint64_t *counts = djp__metric_at(reading_of(all, "spread"), side->counts_at);
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < side->size; i++) {
+        total += counts[i];
+    }
+    return total;
+}
+
+static const djp__metric_exponential *
+reading_exponential(const reading *all)
+{
+    const djp__metric_record *record = reading_of(all, "spread");
+    assert_int_equal(record->kind, DJP__POINT_EXPONENTIAL);
+    return djp__metric_at(record, reading_point(all, "spread")->buckets_at);
+}
+
+static void
+an_exponential_histogram_has_its_buckets(void **state)
+{
+    (void)state;
+    reading all = {.count = 0};
+    djp_registry *registry = fixture_registry(0, 100);
+    djp_series *spread = exponential_series(registry);
+    djp__metric_reader_init(&all.reader, registry, DJP__PREFER_CUMULATIVE);
+    djp_histogram_observe(spread, 1);
+    djp_histogram_observe(spread, 1);
+    djp_histogram_observe(spread, 0);
+    djp_histogram_observe(spread, -4);
+    reading_again(&all);
+    const djp__metric_exponential *read = reading_exponential(&all);
+    assert_int_equal(reading_point(&all, "spread")->count, 4);
+    assert_int_equal(read->zero_count, 1);
+    assert_int_equal(read->positive.size, 1);
+    assert_int_equal(side_total(&all, &read->positive), 2);
+    assert_int_equal(side_total(&all, &read->negative), 1);
+    assert_int_equal(read->scale, DJP__EXPONENTIAL_SCALE_MAX);
+    assert_int_equal(read->positive.offset, djp__exponential_index(1, read->scale));
+    assert_int_equal(reading_of(&all, "spread")->bound_count, 0);
+    reading_end(&all);
+    djp_registry_free(registry);
+}
+
+/* Between two collections the scale falls, because the values spread. */
+static void
+exponential_deltas_follow_the_scale(void **state)
+{
+    (void)state;
+    reading all = {.count = 0};
+    djp_registry *registry = fixture_registry(0, 100);
+    djp_series *spread = exponential_series(registry);
+    djp__metric_reader_init(&all.reader, registry, DJP__PREFER_DELTA);
+    djp_histogram_observe(spread, 1);
+    djp_histogram_observe(spread, 1.5);
+    reading_again(&all);
+    int32_t scale = reading_exponential(&all)->scale;
+    djp_histogram_observe(spread, 1);
+    djp_histogram_observe(spread, 1e9);
+    djp_histogram_observe(spread, -2);
+    reading_again(&all);
+    const djp__metric_exponential *read = reading_exponential(&all);
+    assert_true(read->scale < scale);
+    assert_int_equal(reading_point(&all, "spread")->count, 3);
+    assert_int_equal(side_total(&all, &read->positive), 2);
+    assert_int_equal(side_total(&all, &read->negative), 1);
+    assert_true(reading_point(&all, "spread")->number == 1e9 + 1 - 2);
+    const uint64_t *counts = djp__metric_at(reading_of(&all, "spread"), read->positive.counts_at);
+    int32_t of_one = djp__exponential_index(1, read->scale) - read->positive.offset;
+    assert_int_equal(counts[of_one], 1);
+    reading_again(&all);
+    assert_null(reading_of(&all, "spread"));
+    reading_end(&all);
+    djp_registry_free(registry);
+}
+
 /* A metric of many series has several records, and every series once. */
 static void
 a_long_metric_has_several_records(void **state)
@@ -327,12 +414,14 @@ points_without_memory_are_counted(void **state)
     djp_registry *registry = fixture_registry(0, 100);
     djp_counter_add(one_series(registry, DJP_COUNTER, "calls", DJP_GAUGE_ALL), 1);
     djp__metric_reader_init(&all.reader, registry, DJP__PREFER_DELTA);
-    for (long n = 1; n < 6; n++) {
+    djp_series *spread = exponential_series(registry);
+    for (long n = 1; n < 12; n++) {
         djp_counter_add(one_series(registry, DJP_COUNTER, "calls", DJP_GAUGE_ALL), 1);
+        djp_histogram_observe(spread, 1);
         djp__alloc_fail_after(n);
         reading_again(&all);
         djp__alloc_fail_after(0);
-        assert_int_equal(all.lost + all.count, 1);
+        assert_int_equal(all.lost + all.count, 2);
     }
     reading_end(&all);
     djp_registry_free(registry);
@@ -396,6 +485,8 @@ main(void)
         cmocka_unit_test(labels_and_values_stand_in_the_record),
         cmocka_unit_test(exemplars_are_given_once),
         cmocka_unit_test(a_histogram_of_negative_bounds_has_no_sum),
+        cmocka_unit_test(an_exponential_histogram_has_its_buckets),
+        cmocka_unit_test(exponential_deltas_follow_the_scale),
         cmocka_unit_test(a_long_metric_has_several_records),
         cmocka_unit_test(points_without_memory_are_counted),
         cmocka_unit_test(a_forked_child_reads_its_share),
