@@ -66,6 +66,7 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
 	@echo "make mutants F=core/src/metrics/shard.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
 	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
+	@echo "make stress-metrics  200 deaths of workers under load, of gunicorn and of a Node cluster: nothing is lost"
 	@echo "make gen        what follows from proto/, contract/ and the core: protobuf-c sources, types, docstrings, tables"
 	@echo "make clean"
 
@@ -260,6 +261,8 @@ mutants: $(VENV)/.test $(if $(filter core/%,$(F)),,$(VENV)/.native $(TOOLS_C) no
 	@DJP_NODE=$(NODE) NODE=$(NODE) CC="$(CC)" $(PY) tools/mutants.py $(F) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 soak: $(VENV)/.test $(VENV)/.native
 	$(PY) tests/soak.py --seconds 600
+stress-metrics: $(VENV)/.test $(VENV)/.native node_modules/.base node-native
+	$(PY) tests/python/shared_stress.py --deaths 200
 soak-node: node_modules/.base node-native
 	$(NODE) --expose-gc tests/node/soak.js --seconds $(SOAK_SECONDS)
 
@@ -291,7 +294,7 @@ clean:
 .PHONY: help check py js core tools-c setup-build setup-test demo test test-build build-c test-c test-sanitize test-asan test-tsan build-tsan \
   test-threads build-instructions build-python-asan build-node-asan build-fuzz promtool test-valgrind instructions \
   instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions \
-  test-node-pack backends e2e fuzz-short fuzz mutants soak soak-node lint format bench bench-node bench-specification clean gen
+  test-node-pack backends e2e fuzz-short fuzz mutants soak soak-node stress-metrics lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 $(OUT)/gen/contract: tools/gen/contract.c $(OUT)/libdjp.a
