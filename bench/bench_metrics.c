@@ -6,7 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "djp/djp.h"
+#include "export/otlp_metrics.h"
+#include "metrics/reader.h"
 
 #define CHUNKS 400
 #define CHUNK 2000
@@ -83,8 +86,9 @@ measure_recording(djp_registry *registry)
     djp_builtin_free(standard);
 }
 
-static void
-measure_scrape(djp_metric_type type, int count, const char *name, double whole)
+/* A registry with that many series of one family. */
+static djp_registry *
+fill(djp_metric_type type, int count, double whole)
 {
     djp_registry *registry;
     djp_registry_options options = {.cardinality_limit = 100000, .reserve_bytes = 256u << 20};
@@ -103,6 +107,13 @@ measure_scrape(djp_metric_type type, int count, const char *name, double whole)
             djp_histogram_observe(series, (double)i / 1234.5);
         }
     }
+    return registry;
+}
+
+static void
+measure_scrape(djp_metric_type type, int count, const char *name, double whole)
+{
+    djp_registry *registry = fill(type, count, whole);
     double best = 1e18;
     size_t size = 0;
     for (int c = 0; c < 60; c++) {
@@ -114,6 +125,45 @@ measure_scrape(djp_metric_type type, int count, const char *name, double whole)
         best = spent < best ? spent : best;
     }
     printf("%-44s %10.3f ms (%zu bytes)\n", name, best / 1e6, size);
+    djp_registry_free(registry);
+}
+
+static void
+push_record(void *encoder, djp__metric_record *record)
+{
+    if (djp__encoder_add(encoder, record) != 0) {
+        abort();
+    }
+    djp__free(record);
+}
+
+/* Collection and encoding as an OTLP request in protobuf. */
+static void
+measure_push(djp_metric_type type, int count, const char *name)
+{
+    djp_registry *registry = fill(type, count, 1);
+    djp__metric_reader reader;
+    djp__encoder *encoder = NULL;
+    djp__buf body;
+    double best = 1e18;
+    size_t size = 0;
+    djp__metric_reader_init(&reader, registry, DJP__PREFER_CUMULATIVE);
+    if (djp__encoder_new(&encoder, &djp__otlp_metrics, DJP__ENCODE_PROTOBUF, NULL, 0) != 0) {
+        abort();
+    }
+    for (int c = 0; c < 60; c++) {
+        djp__buf_init(&body, 0);
+        double start = now_ns();
+        djp__metric_reader_collect(&reader, push_record, encoder);
+        djp__encoder_finish(encoder, &body);
+        double spent = now_ns() - start;
+        best = spent < best ? spent : best;
+        size = body.size;
+        djp__buf_fini(&body);
+    }
+    printf("%-44s %10.3f ms (%zu bytes)\n", name, best / 1e6, size);
+    djp__encoder_free(encoder);
+    djp__metric_reader_fini(&reader);
     djp_registry_free(registry);
 }
 
@@ -129,5 +179,7 @@ main(void)
     measure_scrape(DJP_COUNTER, 10000, "scrape of 10,000 counters, whole values", 1);
     measure_scrape(DJP_COUNTER, 10000, "scrape of 10,000 counters, fractions", 1.0 / 7);
     measure_scrape(DJP_HISTOGRAM, 10000, "scrape of 10,000 histograms (190,000 samples)", 1);
+    measure_push(DJP_COUNTER, 10000, "push of 10,000 counters");
+    measure_push(DJP_HISTOGRAM, 10000, "push of 10,000 histograms");
     return 0;
 }

@@ -159,6 +159,30 @@ conditions_time_out(void **state)
     djp__mutex_fini(&mutex);
 }
 
+static void *
+try_to_lock(void *mutex)
+{
+    return djp__mutex_trylock(mutex) ? mutex : NULL;
+}
+
+static void
+a_lock_is_tried_without_a_wait(void **state)
+{
+    (void)state;
+    djp_mutex mutex;
+    pthread_t thread;
+    void *taken = &mutex;
+    assert_int_equal(djp__mutex_init(&mutex), 0);
+    assert_int_equal(djp__mutex_trylock(&mutex), 1);
+    assert_int_equal(pthread_create(&thread, NULL, try_to_lock, &mutex), 0);
+    pthread_join(thread, &taken);
+    assert_null(taken);
+    djp__mutex_unlock(&mutex);
+    assert_int_equal(djp__mutex_trylock(&mutex), 1);
+    djp__mutex_unlock(&mutex);
+    djp__mutex_fini(&mutex);
+}
+
 int
 main(void)
 {
@@ -168,6 +192,7 @@ main(void)
         cmocka_unit_test(threads_have_a_name_and_no_signals),
         cmocka_unit_test(wakes_coalesce_and_time_out),
         cmocka_unit_test(conditions_time_out),
+        cmocka_unit_test(a_lock_is_tried_without_a_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ typedef struct bench {
     _Atomic int sending; /* 1: the sender goes into its transport, and stays while `stays` */
     _Atomic int stays;
     _Atomic int wish; /* the last that poll said */
+    _Atomic int is_this; /* in a task: it runs in the worker */
 } bench;
 
 static void
@@ -100,6 +101,7 @@ run_sender(void *user, uint64_t now)
     bench *self = user;
     (void)now;
     bench_run(self, 2, 's');
+    self->is_this = djp__worker_is_this(&self->worker);
     if (!self->sending) {
         return;
     }
@@ -229,6 +231,7 @@ it_walks_through_its_states(void **state)
     bench self;
     bench_init(&self);
     assert_int_equal(state_of(&self), ABSENT);
+    assert_int_equal(djp__worker_is_this(&self.worker), 0);
     self.sending = self.stays = 1;
     assert_int_equal(djp__worker_ensure(&self.worker), 0); /* START */
     assert_int_equal(self.references, 1);
@@ -250,6 +253,8 @@ tasks_run_in_their_order(void **state)
     assert_int_equal(djp__worker_ensure(&self.worker), 0);
     wait_for(&self.runs[4], 1);
     assert_memory_equal(self.order, "fasol", 5);
+    assert_int_equal(self.is_this, 1);
+    assert_int_equal(djp__worker_is_this(&self.worker), 0);
     assert_int_equal(self.entered, 1);
     /* All were asked, and none is due: it sleeps until it is notified. */
     wait_for(&self.asked[0], 1);
