@@ -2,6 +2,7 @@
 guards, with the class of the layer unchanged."""
 
 import asyncio
+import functools
 
 import asgi_driver as driver
 import djp_telemetry
@@ -52,6 +53,44 @@ def test_middleware_outside_of_ours_is_seen_too(on):
     assert one()[1]["http.status_code"] == 418
     failing = fastapi_app(True, after=Fails)
     assert ask(failing, "/busy/1") == 503
+    span, attributes = one()
+    assert attributes["http.status_code"] == 503 and exceptions(span) == ["Boom"]
+
+
+@pytest.mark.parametrize("kind", ["function", "partial", "partial twice", "object"])
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_handler_may_be_any_callable(on, kind, is_async):
+    starlette = pytest.importorskip("starlette.applications")
+    responses = pytest.importorskip("starlette.responses")
+
+    def respond(status, request, error):
+        return responses.Response(status_code=status)
+
+    async def respond_later(status, request, error):
+        return responses.Response(status_code=status)
+
+    class Responds:
+        def __call__(self, request, error):
+            return respond(503, request, error)
+
+    class RespondsLater:
+        async def __call__(self, request, error):
+            return respond(503, request, error)
+
+    async def fails(request):
+        raise Boom("in fails")
+
+    chosen = functools.partial(respond_later if is_async else respond, 503)
+    handler = {
+        "function": lambda request, error: respond(503, request, error),
+        "partial": chosen,
+        "partial twice": functools.partial(functools.partial(chosen)),
+        "object": RespondsLater() if is_async else Responds(),
+    }[kind]
+    app = starlette.Starlette(exception_handlers={Boom: handler})
+    app.add_route("/fails", fails)
+    app.add_middleware(TelemetryMiddleware)
+    assert ask(app, "/fails") == 503
     span, attributes = one()
     assert attributes["http.status_code"] == 503 and exceptions(span) == ["Boom"]
 
