@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.web.wsgi import WSGIResource
+from twisted.internet import reactor  # type: ignore[import-not-found, unused-ignore]
+from twisted.web.wsgi import WSGIResource  # type: ignore[import-not-found, unused-ignore]
 
 from .. import REGISTRY, exposition
 
