@@ -345,6 +345,11 @@ export interface TelemetryOptions {
   histogramAggregation?:
     'explicit_bucket_histogram' | 'base2_exponential_bucket_histogram' | (string & {});
   /**
+   * Recordings that may become exemplars: trace_based (inside sampled spans), always_on (inside any
+   * span) or always_off. Values: trace_based, always_on, always_off. Default: trace_based.
+   */
+  exemplarFilter?: 'trace_based' | 'always_on' | 'always_off' | (string & {});
+  /**
    * Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
    */
   statusClass?: 'code' | 'class' | (string & {});
@@ -709,6 +714,12 @@ export interface TelemetryOptions {
    * base2_exponential_bucket_histogram. Default: explicit_bucket_histogram.
    */
   histogram_aggregation?: TelemetryOptions['histogramAggregation'];
+  /**
+   * The same as `exemplarFilter`. Recordings that may become exemplars: trace_based (inside sampled
+   * spans), always_on (inside any span) or always_off. Values: trace_based, always_on, always_off.
+   * Default: trace_based.
+   */
+  exemplar_filter?: TelemetryOptions['exemplarFilter'];
   /**
    * The same as `statusClass`. Status label of HTTP metrics: code (404) or class (4xx). Values:
    * code, class. Default: code.

@@ -317,6 +317,11 @@ export interface SettingsStatus {
    * histogram.
    */
   histogram_aggregation: TextSetting;
+  /**
+   * Recordings that may become exemplars: trace_based (inside sampled spans), always_on (inside any
+   * span) or always_off.
+   */
+  exemplar_filter: TextSetting;
   /** Status label of HTTP metrics: code (404) or class (4xx). */
   status_class: TextSetting;
   /**

@@ -89,6 +89,7 @@ def init_telemetry(
     shared_dir: Any = None,
     share_with_children: Any = None,
     histogram_aggregation: Any = None,
+    exemplar_filter: Any = None,
     status_class: Any = None,
     label_style: Any = None,
     sdk_metrics: Any = None,
@@ -279,6 +280,9 @@ def init_telemetry(
       base2_exponential_bucket_histogram to keep exponential buckets beside the explicit ones. A
       declaration with `exponential` decides for its histogram. Values: explicit_bucket_histogram,
       base2_exponential_bucket_histogram. Default: explicit_bucket_histogram.
+    - exemplar_filter: Recordings that may become exemplars: trace_based (inside sampled spans),
+      always_on (inside any span) or always_off. Values: trace_based, always_on, always_off.
+      Default: trace_based.
     - status_class: Status label of HTTP metrics: code (404) or class (4xx). Values: code, class.
       Default: code.
     - label_style: Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path

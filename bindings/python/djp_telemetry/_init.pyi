@@ -247,6 +247,9 @@ def init_telemetry(
     histogram_aggregation: Union[
         Literal["explicit_bucket_histogram", "base2_exponential_bucket_histogram"], str, None
     ] = None,
+    # Recordings that may become exemplars: trace_based (inside sampled spans), always_on (inside
+    # any span) or always_off. Values: trace_based, always_on, always_off. Default: trace_based.
+    exemplar_filter: Union[Literal["trace_based", "always_on", "always_off"], str, None] = None,
     # Status label of HTTP metrics: code (404) or class (4xx). Values: code, class. Default: code.
     status_class: Union[Literal["code", "class"], str, None] = None,
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

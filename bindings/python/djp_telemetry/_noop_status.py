@@ -114,6 +114,7 @@ STATUS = (
     'read"},"shared_dir":{"value":null,"source":"not '
     'read"},"share_with_children":{"value":null,"source":"not '
     'read"},"histogram_aggregation":{"value":null,"source":"not '
+    'read"},"exemplar_filter":{"value":null,"source":"not '
     'read"},"status_class":{"value":null,"source":"not '
     'read"},"label_style":{"value":null,"source":"not '
     'read"},"sdk_metrics":{"value":null,"source":"not '

@@ -244,6 +244,9 @@ class SettingsStatus(TypedDict):
     # keep exponential buckets beside the explicit ones. A declaration with `exponential` decides
     # for its histogram.
     histogram_aggregation: TextSetting
+    # Recordings that may become exemplars: trace_based (inside sampled spans), always_on (inside
+    # any span) or always_off.
+    exemplar_filter: TextSetting
     # Status label of HTTP metrics: code (404) or class (4xx).
     status_class: TextSetting
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,

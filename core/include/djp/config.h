@@ -165,6 +165,7 @@ typedef struct djp_options {
     uint32_t cardinality_limit; /* series per family; default 2000 */
     char *shared_dir; /* "": metrics are not shared by a directory */
     int share_with_children; /* default 1 */
+    int exemplar_filter; /* a djp_exemplar_filter of djp/metrics.h */
     int exponential_histograms; /* 1: histograms keep exponential buckets, too */
     int status_class; /* 1: 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* 1: labels method, path, status and service */

@@ -58,6 +58,13 @@ typedef enum djp_metrics_sharing {
     DJP_SHARE_DIR = 2 /* all processes of this user that name the same directory */
 } djp_metrics_sharing;
 
+/* Which recordings inside a span may become an exemplar. */
+typedef enum djp_exemplar_filter {
+    DJP_EXEMPLARS_TRACE_BASED = 0, /* of sampled spans */
+    DJP_EXEMPLARS_ALWAYS_ON = 1,
+    DJP_EXEMPLARS_ALWAYS_OFF = 2
+} djp_exemplar_filter;
+
 typedef struct djp_registry_options {
     /* reserved address space; 0: 64 MiB. Memory is used when a page is touched */
     uint64_t reserve_bytes;
@@ -74,10 +81,11 @@ typedef struct djp_registry_options {
     int writers;
     /* 1: all histograms keep exponential buckets that do not forbid it */
     int exponential_histograms;
+    djp_exemplar_filter exemplar_filter;
 } djp_registry_options;
-#define DJP_REGISTRY_OPTIONS_INIT           \
-    {                                       \
-        0, 0, 0, DJP_SHARE_NONE, NULL, 0, 0 \
+#define DJP_REGISTRY_OPTIONS_INIT                                      \
+    {                                                                  \
+        0, 0, 0, DJP_SHARE_NONE, NULL, 0, 0, DJP_EXEMPLARS_TRACE_BASED \
     }
 
 /* Creates a registry. With sharing, one exposition of any process shows the numbers of
@@ -165,7 +173,7 @@ void djp_gauge_set(djp_series *series, double value);
 void djp_gauge_add(djp_series *series, double amount);
 void djp_gauge_set_to_now(djp_series *series); /* Unix time in seconds */
 void djp_histogram_observe(djp_series *series, double value);
-/* Adds an exemplar if context (borrowed) is valid and sampled. */
+/* Adds an exemplar if context (borrowed) is valid and passes the registry's filter. */
 void djp_histogram_observe_with_context(djp_series *series, double value,
                                         const djp_span_context *context);
 /* Adds observations that were counted elsewhere: of each bucket, the last one that of

@@ -86,6 +86,7 @@
     X(SHARED_DIR, "shared_dir")                                     \
     X(SHARE_WITH_CHILDREN, "share_with_children")                   \
     X(HISTOGRAM_AGGREGATION, "histogram_aggregation")               \
+    X(EXEMPLAR_FILTER, "exemplar_filter")                           \
     X(STATUS_CLASS, "status_class")                                 \
     X(LABEL_STYLE, "label_style")                                   \
     X(SDK_METRICS, "sdk_metrics")                                   \

@@ -44,6 +44,8 @@ static const djp__config_word table_statuses[] = {
 static const djp__config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
 static const djp__config_word table_aggregations[] = {
     {"explicit_bucket_histogram", 0}, {"base2_exponential_bucket_histogram", 1}, {NULL, 0}};
+static const djp__config_word table_exemplar_filters[] = {
+    {"trace_based", 0}, {"always_on", 1}, {"always_off", 2}, {NULL, 0}};
 static const djp__config_word table_sdk_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
 static const djp__config_word table_console_formats[] = {{"auto", DJP_CONSOLE_AUTO},
                                                          {"json", DJP_CONSOLE_JSON},
@@ -484,6 +486,11 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
                 "base2_exponential_bucket_histogram to keep exponential buckets beside the "
                 "explicit ones. A declaration with `exponential` decides for its histogram.",
          .sources = {{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", DJP_FORM_WORD}}},
+    [DJP_SETTING_EXEMPLAR_FILTER] =
+        {TABLE_WORD(exemplar_filter, table_exemplar_filters), .standard = "trace_based",
+         .doc = "Recordings that may become exemplars: trace_based (inside sampled spans), "
+                "always_on (inside any span) or always_off.",
+         .sources = {{"OTEL_METRICS_EXEMPLAR_FILTER", DJP_FORM_WORD}}},
     [DJP_SETTING_STATUS_CLASS] = {TABLE_WORD(status_class, table_statuses), .standard = "code",
                                   .doc =
                                       "Status label of HTTP metrics: code (404) or class (4xx)."},

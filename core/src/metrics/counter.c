@@ -39,7 +39,7 @@ djp__counter_add_at(djp_series *series, double amount, const djp_span_context *c
                     uint64_t unix_ns)
 {
     if (series != NULL && counter_add(series, amount) && context != NULL &&
-        context->flags & DJP_FLAG_SAMPLED &&
+        djp__exemplar_passes(series, context) &&
         (unix_ns == 0 || !djp__exemplar_is_fresh(series, 0, unix_ns))) {
         djp__exemplar_store(series, 0, amount, context, unix_ns);
     }

@@ -73,7 +73,7 @@ void
 djp__exemplar_store(djp_series *series, uint32_t slot, double value,
                     const djp_span_context *context, uint64_t unix_ns)
 {
-    if (context == NULL || !(context->flags & DJP_FLAG_SAMPLED)) {
+    if (context == NULL || !djp__exemplar_passes(series, context)) {
         return;
     }
     uint64_t words[EXEMPLAR_WORDS];

@@ -12,8 +12,16 @@ typedef struct djp__exemplar {
     uint64_t unix_ns; /* never 0 */
 } djp__exemplar;
 
-/* Stores an exemplar if the context is valid and sampled. Lock-free except for the first one of a
- * series, which is skipped while the lock is taken. unix_ns 0: now. */
+/* 1: the filter lets a recording in that context be an exemplar. */
+static inline int
+djp__exemplar_passes(const djp_series *series, const djp_span_context *context)
+{
+    djp_exemplar_filter filter = series->family->registry->exemplar_filter;
+    return filter == DJP_EXEMPLARS_TRACE_BASED ? (context->flags & DJP_FLAG_SAMPLED) != 0
+                                               : filter == DJP_EXEMPLARS_ALWAYS_ON;
+}
+/* Stores an exemplar if the context is valid and passes the filter. Lock-free except for the first
+ * one of a series, which is skipped while the lock is taken. unix_ns 0: now. */
 void djp__exemplar_store(djp_series *series, uint32_t slot, double value,
                          const djp_span_context *context, uint64_t unix_ns);
 /* Observes, and stores an exemplar of that time (0: now). context may be NULL. histogram.c */

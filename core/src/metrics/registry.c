@@ -224,6 +224,8 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     registry->cardinality_limit =
         options && options->cardinality_limit ? options->cardinality_limit : REGISTRY_CARDINALITY;
     registry->created = options != NULL ? options->created_samples : 0;
+    registry->exemplar_filter =
+        options != NULL ? options->exemplar_filter : DJP_EXEMPLARS_TRACE_BASED;
     registry->exponential = options != NULL ? options->exponential_histograms : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
     int shared = options != NULL && options->sharing != DJP_SHARE_NONE;

@@ -110,6 +110,7 @@ struct djp_registry {
     int sharing_error; /* errno of that, or 0 */
     uint32_t cardinality_limit;
     int created; /* show _created in OpenMetrics */
+    djp_exemplar_filter exemplar_filter;
     int exponential; /* histograms keep exponential buckets unless their declaration forbids it */
     uint64_t reuse_after_ns; /* rest of a removed series' memory before reuse */
     uint32_t handle_capacity;

@@ -215,6 +215,7 @@ sdk_make_metrics(djp_sdk *sdk, const djp_sdk_language *language)
                                                       : DJP_SHARE_NONE;
     registry.shared_dir = options->shared_dir;
     registry.writers = language != NULL && language->has_shards;
+    registry.exemplar_filter = (djp_exemplar_filter)options->exemplar_filter;
     registry.exponential_histograms = options->exponential_histograms;
     int result = djp_registry_new(&sdk->registry, &registry);
     if (result == 0) {

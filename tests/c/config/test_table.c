@@ -83,6 +83,7 @@ static const struct {
     {DJP_SETTING_CONSOLE_FORMAT, "0 auto,1 json,2 pretty,"},
     {DJP_SETTING_STATUS_CLASS, "0 code,1 class,0 false,1 true,0 no,1 yes,0 0,1 1,0 exact,"},
     {DJP_SETTING_LABEL_STYLE, "0 endpoint,1 path,"},
+    {DJP_SETTING_EXEMPLAR_FILTER, "0 trace_based,1 always_on,2 always_off,"},
     {DJP_SETTING_HISTOGRAM_AGGREGATION,
      "0 explicit_bucket_histogram,1 base2_exponential_bucket_histogram,"},
     {DJP_SETTING_SDK_METRICS, "0 basic,1 otel,"},

@@ -199,10 +199,10 @@ unsupported_variables_are_listed_once(void **state)
     (void)state;
     settings_resolve(&got,
                      PAIRS("OTEL_ENTITIES", "x", "OTEL_LOGS_EXPORTER", " none ",
-                           "OTEL_PYTHON_EXCLUDED_URLS", "\t", "OTEL_METRICS_EXEMPLAR_FILTER", "x"),
+                           "OTEL_PYTHON_EXCLUDED_URLS", "\t", "OTEL_BLRP_SCHEDULE_DELAY", "x"),
                      ONLY_ON);
     settings_assert_warnings(&got, 1);
-    assert_true(settings_warned(&got, "here: OTEL_ENTITIES, OTEL_METRICS_EXEMPLAR_FILTER. What"));
+    assert_true(settings_warned(&got, "here: OTEL_ENTITIES, OTEL_BLRP_SCHEDULE_DELAY. What"));
     settings_fini(&got);
     settings_resolve(&got, PAIRS("OTEL_LOGS_EXPORTER", "NONE"), ONLY_ON);
     settings_assert_warnings(&got, 0);

@@ -56,6 +56,37 @@ one_a_second_is_enough_for_a_counter(void **state)
     djp_registry_free(r);
 }
 
+/* Which recordings of a sampled span, of one that is not, and outside of spans become exemplars. */
+static void
+the_filter_decides(void **state)
+{
+    (void)state;
+    static const djp_span_context unsampled = {{1}, {1}, 0, 0, NULL}, none = {{0}, {0}, 0, 0, NULL};
+    static const struct {
+        djp_exemplar_filter filter;
+        int sampled, unsampled;
+    } cases[] = {{DJP_EXEMPLARS_TRACE_BASED, 1, 0},
+                 {DJP_EXEMPLARS_ALWAYS_ON, 1, 1},
+                 {DJP_EXEMPLARS_ALWAYS_OFF, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const djp_span_context *contexts[] = {&sampled, &unsampled, &none, NULL};
+        int expected[] = {cases[i].sampled, cases[i].unsampled, 0, 0};
+        for (size_t k = 0; k < 4; k++) {
+            djp_registry *r = NULL;
+            djp__exemplar exemplar;
+            djp_registry_options options = {.exemplar_filter = cases[i].filter};
+            assert_int_equal(djp_registry_new(&r, &options), 0);
+            djp_series *c = counter_of(r), *h = histogram_of(r, "h");
+            djp_counter_add_with_context(c, 1, contexts[k]);
+            djp_histogram_observe_with_context(h, 1, contexts[k]);
+            assert_int_equal(djp__exemplar_load(&exemplar, r, c->entry, 0), expected[k]);
+            assert_int_equal(djp__exemplar_load(&exemplar, r, h->entry, 0), expected[k]);
+            assert_true(djp_series_value(c) == 1 && djp_series_count(h) == 1);
+            djp_registry_free(r);
+        }
+    }
+}
+
 static void
 each_bucket_has_its_own(void **state)
 {
@@ -185,6 +216,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_a_second_is_enough_for_a_counter),
+        cmocka_unit_test(the_filter_decides),
         cmocka_unit_test(each_bucket_has_its_own),
         cmocka_unit_test(an_exemplar_ends_with_its_series),
         cmocka_unit_test(no_caller_waits_for_the_first_one),
