@@ -68,6 +68,10 @@ const LIBRARIES = {
     const djp = ours({ backend: 'prom', exporter: 'none', cardinalityLimit: 20_000 });
     return { ...pick(djp), text: async () => String(await djp.metricsText()) };
   },
+  client() {
+    ours({ backend: 'prom', exporter: 'none', cardinalityLimit: 20_000 });
+    return library(require('../../bindings/node/lib/prom'));
+  },
   prom: () => library(require('prom-client')),
   io: () => library(require('@prometheus-io/client')),
 };

@@ -86,6 +86,19 @@ const METRICS = [
     ours: 'labelled_ours',
     peers: clients('labelled', { io: 4 }),
   },
+  { group: 'metrics', what: 'prom: inc()', ours: 'inc_client', peers: clients('inc').slice(0, 1) },
+  {
+    group: 'metrics',
+    what: 'prom: inc({3 labels})',
+    ours: 'labelled_client',
+    peers: clients('labelled').slice(0, 1),
+  },
+  {
+    group: 'metrics',
+    what: 'prom: observe({3 labels})',
+    ours: 'observe_client',
+    peers: clients('observe').slice(0, 1),
+  },
   {
     group: 'metrics',
     what: 'inc({3 labels}), values change',
