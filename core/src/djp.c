@@ -108,6 +108,7 @@
 #include "metrics/metric_family.c"
 #include "metrics/negotiate.c"
 #include "metrics/process.c"
+#include "metrics/runtime.c"
 #include "metrics/builtin_table.c"
 #include "metrics/builtin.c"
 #include "metrics/builtin_http.c"

@@ -6,6 +6,7 @@
 const { impl } = require('./loader.js');
 const shards = require('./shards.js');
 const runtime = require('./runtime.js');
+const runtimeMetrics = require('./runtime_metrics.js');
 const base = require('./metric.js');
 const { currentWords, wordsOf } = require('./exemplar.js');
 
@@ -435,6 +436,7 @@ function settled(waiting) {
 
 function prepareExposition() {
   const waiting = [];
+  runtimeMetrics.refresh();
   base.bindAll();
   base.each((metric) => {
     if (metric._callback !== null || metric._definition.collect !== null)

@@ -68,5 +68,7 @@ module.exports = {
   excludesPath: no,
   recordHttpRequest: no,
   recordStandard: no,
+  runtimeRecord: no,
+  runtimeWasRead: no,
   samplerDecideMany: no,
 };

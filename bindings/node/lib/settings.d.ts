@@ -359,6 +359,11 @@ export interface TelemetryOptions {
    */
   labelStyle?: 'endpoint' | 'path' | (string & {});
   /**
+   * Metrics of the language runtime: event loop, heap and garbage collection (docs/metrics.md).
+   * Default: false.
+   */
+  runtimeMetrics?: boolean | string;
+  /**
    * Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
    * OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.
    */
@@ -730,6 +735,11 @@ export interface TelemetryOptions {
    * path (service, method, path, status). Values: endpoint, path. Default: endpoint.
    */
   label_style?: TelemetryOptions['labelStyle'];
+  /**
+   * The same as `runtimeMetrics`. Metrics of the language runtime: event loop, heap and garbage
+   * collection (docs/metrics.md). Default: false.
+   */
+  runtime_metrics?: TelemetryOptions['runtimeMetrics'];
   /**
    * The same as `sdkMetrics`. Metrics of the SDK about itself: basic, or otel to add the otel.sdk.*
    * names of the OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.

@@ -329,6 +329,8 @@ export interface SettingsStatus {
    * path, status).
    */
   label_style: TextSetting;
+  /** Metrics of the language runtime: event loop, heap and garbage collection (docs/metrics.md). */
+  runtime_metrics: SwitchSetting;
   /**
    * Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
    * OpenTelemetry semantic conventions.

@@ -174,6 +174,7 @@ void djp_node_shutdown_exports(napi_env env, napi_value exports);
 void djp_node_context_exports(napi_env env, napi_value exports);
 void djp_node_baggage_exports(napi_env env, napi_value exports);
 void djp_node_metrics_exports(napi_env env, napi_value exports);
+void djp_node_runtime_metrics_exports(napi_env env, napi_value exports);
 void djp_node_shards_exports(napi_env env, napi_value exports);
 void djp_node_exposition_exports(napi_env env, napi_value exports);
 void djp_node_http_exports(napi_env env, napi_value exports);

@@ -72,6 +72,7 @@ NAPI_MODULE_INIT()
     djp_node_context_exports(env, exports);
     djp_node_baggage_exports(env, exports);
     djp_node_metrics_exports(env, exports);
+    djp_node_runtime_metrics_exports(env, exports);
     djp_node_shards_exports(env, exports);
     djp_node_exposition_exports(env, exports);
     djp_node_http_exports(env, exports);

@@ -169,6 +169,7 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     djp_node_put_text(env, result, "service_version", options->service_version);
     djp_node_put_text(env, result, "environment", options->environment);
     djp_node_put(env, result, "log_correlation", djp_node_boolean(env, options->log_correlation));
+    djp_node_put(env, result, "runtime_metrics", djp_node_boolean(env, options->runtime_metrics));
     djp_node_put(env, result, "shutdown_timeout",
                  djp_node_double(env, (double)options->shutdown_timeout_ns / 1e9));
     djp_node_put(env, result, "prometheus_port", djp_node_double(env, options->prometheus_port));

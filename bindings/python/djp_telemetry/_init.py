@@ -92,6 +92,7 @@ def init_telemetry(
     exemplar_filter: Any = None,
     status_class: Any = None,
     label_style: Any = None,
+    runtime_metrics: Any = None,
     sdk_metrics: Any = None,
     semconv: Any = None,
     excluded_paths: Any = None,
@@ -287,6 +288,8 @@ def init_telemetry(
       Default: code.
     - label_style: Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path
       (service, method, path, status). Values: endpoint, path. Default: endpoint.
+    - runtime_metrics: Metrics of the language runtime: event loop, heap and garbage collection
+      (docs/metrics.md). Default: false.
     - sdk_metrics: Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of
       the OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.
     - semconv: Names of HTTP attributes and metrics: old (the documented ones), stable (those of the

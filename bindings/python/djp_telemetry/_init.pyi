@@ -255,6 +255,9 @@ def init_telemetry(
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,
     # path, status). Values: endpoint, path. Default: endpoint.
     label_style: Union[Literal["endpoint", "path"], str, None] = None,
+    # Metrics of the language runtime: event loop, heap and garbage collection (docs/metrics.md).
+    # Default: false.
+    runtime_metrics: Optional[bool] = None,
     # Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
     # OpenTelemetry semantic conventions. Values: basic, otel. Default: basic.
     sdk_metrics: Union[Literal["basic", "otel"], str, None] = None,

@@ -117,6 +117,7 @@ STATUS = (
     'read"},"exemplar_filter":{"value":null,"source":"not '
     'read"},"status_class":{"value":null,"source":"not '
     'read"},"label_style":{"value":null,"source":"not '
+    'read"},"runtime_metrics":{"value":null,"source":"not '
     'read"},"sdk_metrics":{"value":null,"source":"not '
     'read"},"semconv":{"value":null,"source":"not '
     'read"},"excluded_paths":{"value":null,"source":"not '

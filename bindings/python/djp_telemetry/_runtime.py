@@ -17,7 +17,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, cast
 
-from . import _fork_exit, _loader
+from . import _fork_exit, _loader, _runtime_metrics
 from ._loader import impl
 from ._version import __version__
 from .log_correlation import install_trace_correlation
@@ -214,6 +214,7 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
     _runtime.settings = impl.sdk_start(_runtime.given, os.environ, _program(), warn)
     _runtime.active = impl.sdk_status() is not None
     _runtime.last_status = ""
+    _runtime_metrics.begin(_runtime.settings if _runtime.active else {})
     if _runtime.active:
         _runtime.summary = _runtime.settings["summary"]
         if _runtime.settings["on_stdout"]:
@@ -310,6 +311,7 @@ def _wait(call: Callable[[Any], Any], argument: Any) -> Any:
 
 
 def _stop(limit: Any, wait: Callable[[Callable[[Any], Any], Any], Any]) -> bool:
+    _runtime_metrics.end()
     result = wait(impl.sdk_stop, limit)
     if result is None:
         return True
@@ -492,6 +494,7 @@ def _after_fork_in_child() -> None:
     _runtime.ending = None  # the thread that ran the shutdown does not exist in this process
     _fork_exit.after_fork(_runtime.active)
     if _runtime.active:
+        _runtime_metrics.describe()
         impl.sdk_start_metrics()  # a child may record no span, which would start the export
 
 

@@ -252,6 +252,8 @@ class SettingsStatus(TypedDict):
     # Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, method,
     # path, status).
     label_style: TextSetting
+    # Metrics of the language runtime: event loop, heap and garbage collection (docs/metrics.md).
+    runtime_metrics: SwitchSetting
     # Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names of the
     # OpenTelemetry semantic conventions.
     sdk_metrics: TextSetting

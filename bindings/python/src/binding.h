@@ -141,7 +141,7 @@ extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part
     djp_py_baggage_part, djp_py_current_part;
 extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part,
     djp_py_parent_part, djp_py_use_part, djp_py_http_call_part, djp_py_operation_part,
-    djp_py_metrics_part, djp_py_asgi_part;
+    djp_py_metrics_part, djp_py_asgi_part, djp_py_runtime_metrics_part;
 /* Makes a heap type of this module; with name != NULL it also becomes an attribute of the module.
  * NULL with an exception set. */
 PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);

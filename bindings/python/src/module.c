@@ -4,10 +4,11 @@
 #include "binding.h"
 
 static const djp_py_part *const module_parts[] = {
-    &djp_py_sdk_part,     &djp_py_value_part,     &djp_py_context_part,   &djp_py_baggage_part,
-    &djp_py_parent_part,  &djp_py_current_part,   &djp_py_span_part,      &djp_py_tracer_part,
-    &djp_py_use_part,     &djp_py_propagate_part, &djp_py_http_call_part, &djp_py_operation_part,
-    &djp_py_metrics_part, &djp_py_asgi_part,
+    &djp_py_sdk_part,       &djp_py_value_part,     &djp_py_context_part,
+    &djp_py_baggage_part,   &djp_py_parent_part,    &djp_py_current_part,
+    &djp_py_span_part,      &djp_py_tracer_part,    &djp_py_use_part,
+    &djp_py_propagate_part, &djp_py_http_call_part, &djp_py_operation_part,
+    &djp_py_metrics_part,   &djp_py_asgi_part,      &djp_py_runtime_metrics_part,
 };
 #define MODULE_PARTS (sizeof module_parts / sizeof module_parts[0])
 

@@ -151,13 +151,14 @@ sdk_describe(const djp_options *options, int with_status)
         sdk_is_on_stdout(options->metrics_exporter, options->metrics_further_exporters,
                          options->metrics_file_path);
     return Py_BuildValue(
-        "{s:O,s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "on_stdout",
+        "{s:O,s:O,s:s,s:s,s:s,s:O,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "on_stdout",
         on_stdout ? Py_True : Py_False, "enabled", options->enabled ? Py_True : Py_False, "backend",
         backends[options->backend], "semconv", semconvs[options->semconv], "service_name",
         options->service_name, "log_correlation", options->log_correlation ? Py_True : Py_False,
-        "shutdown_timeout", (double)options->shutdown_timeout_ns / 1e9, "prometheus_port",
-        options->prometheus_port, "log_level", options->log_level, "report",
-        djp_py_text_object(report), "summary", djp_py_text_object(summary), "status",
+        "runtime_metrics", options->runtime_metrics ? Py_True : Py_False, "shutdown_timeout",
+        (double)options->shutdown_timeout_ns / 1e9, "prometheus_port", options->prometheus_port,
+        "log_level", options->log_level, "report", djp_py_text_object(report), "summary",
+        djp_py_text_object(summary), "status",
         with_status ? sdk_off_status(options) : PyUnicode_FromString(""));
 }
 

@@ -169,6 +169,7 @@ typedef struct djp_options {
     int exponential_histograms; /* 1: histograms keep exponential buckets, too */
     int status_class; /* 1: 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* 1: labels method, path, status and service */
+    int runtime_metrics; /* 1: event loop, heap and garbage collection */
     int sdk_metrics; /* 1: also export the SDK's metrics as otel.sdk.* */
     /* export of metrics; as the members for traces with the same names */
     djp_exporter metrics_exporter;

@@ -245,6 +245,18 @@ void djp_free(char *text);
  * ...), read from /proc at each exposition. Returns 0 or an error of djp_family_new. */
 int djp_registry_add_process(djp_registry *registry);
 
+/* Records in a family of the language runtime (docs/metrics.md): adds to a counter,
+ * sets a gauge, observes in a histogram. The name is that of the scrape, a counter's
+ * without
+ * "_total"; labels (borrowed) holds one text per label. Does nothing unless the setting
+ * runtime_metrics is on. Returns 0, or DJP_EINVAL and counts a dropped recording for an
+ * unknown name, another number of labels, or a name that the application uses. */
+int djp_runtime_record(djp_registry *registry, const char *name, const djp_text *labels,
+                       size_t label_count, double value);
+/* Returns 1 if the metrics were exposed or exported since the call before, so that
+ * values over the time between two readings begin again. */
+int djp_runtime_was_read(djp_registry *registry);
+
 /* The documented families of HTTP servers, jobs, external calls and models
  * (docs/metrics.md), each created at first use. */
 typedef struct djp_builtin djp_builtin;

@@ -89,6 +89,7 @@
     X(EXEMPLAR_FILTER, "exemplar_filter")                           \
     X(STATUS_CLASS, "status_class")                                 \
     X(LABEL_STYLE, "label_style")                                   \
+    X(RUNTIME_METRICS, "runtime_metrics")                           \
     X(SDK_METRICS, "sdk_metrics")                                   \
     X(SEMCONV, "semconv")                                           \
     X(EXCLUDED_PATHS, "excluded_paths")                             \

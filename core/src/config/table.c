@@ -498,6 +498,10 @@ const djp__config_row djp__config_table[DJP_SETTINGS] = {
         {TABLE_WORD(label_style_path, table_label_styles), .standard = "endpoint",
          .doc = "Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path "
                 "(service, method, path, status)."},
+    [DJP_SETTING_RUNTIME_METRICS] =
+        {TABLE_BOOL(runtime_metrics), .standard = "false",
+         .doc = "Metrics of the language runtime: event loop, heap and garbage collection "
+                "(docs/metrics.md)."},
     [DJP_SETTING_SDK_METRICS] =
         {TABLE_WORD(sdk_metrics, table_sdk_metrics), .standard = "basic",
          .doc = "Metrics of the SDK about itself: basic, or otel to add the otel.sdk.* names "

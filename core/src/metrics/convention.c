@@ -27,6 +27,21 @@ static const convention_row convention_families[] = {
     {"otel_sdk_exporter_operation_duration_seconds", "otel.sdk.exporter.operation.duration", "s"},
     {"otel_sdk_metric_reader_collection_duration_seconds",
      "otel.sdk.metric_reader.collection.duration", "s"},
+    {"nodejs_eventloop_lag_min_seconds", "nodejs.eventloop.delay.min", "s"},
+    {"nodejs_eventloop_lag_max_seconds", "nodejs.eventloop.delay.max", "s"},
+    {"nodejs_eventloop_lag_mean_seconds", "nodejs.eventloop.delay.mean", "s"},
+    {"nodejs_eventloop_lag_stddev_seconds", "nodejs.eventloop.delay.stddev", "s"},
+    {"nodejs_eventloop_lag_p50_seconds", "nodejs.eventloop.delay.p50", "s"},
+    {"nodejs_eventloop_lag_p90_seconds", "nodejs.eventloop.delay.p90", "s"},
+    {"nodejs_eventloop_lag_p99_seconds", "nodejs.eventloop.delay.p99", "s"},
+    {"nodejs_eventloop_utilization_ratio", "nodejs.eventloop.utilization", "1"},
+    {"nodejs_gc_duration_seconds", "v8js.gc.duration", "s"},
+    {"nodejs_heap_space_size_total_bytes", "v8js.memory.heap.limit", "By"},
+    {"nodejs_heap_space_size_used_bytes", "v8js.memory.heap.used", "By"},
+    {"nodejs_heap_space_size_available_bytes", "v8js.memory.heap.space.available_size", "By"},
+    {"python_gc_collections", "cpython.gc.collections", "{collection}"},
+    {"python_gc_objects_collected", "cpython.gc.collected_objects", "{object}"},
+    {"python_gc_objects_uncollectable", "cpython.gc.uncollectable_objects", "{object}"},
 };
 
 static const struct {
@@ -34,9 +49,11 @@ static const struct {
     int is_integer;
 } convention_labels[] = {
     {"error_type", "error.type", 0},
+    {"generation", "cpython.gc.generation", 1},
     {"http_request_method", "http.request.method", 0},
     {"http_response_status_code", "http.response.status_code", 1},
     {"http_route", "http.route", 0},
+    {"kind", "v8js.gc.type", 0},
     {"network_protocol_name", "network.protocol.name", 0},
     {"network_protocol_version", "network.protocol.version", 0},
     {"otel_component_name", "otel.component.name", 0},
@@ -45,6 +62,7 @@ static const struct {
     {"otel_span_sampling_result", "otel.span.sampling_result", 0},
     {"server_address", "server.address", 0},
     {"server_port", "server.port", 1},
+    {"space", "v8js.heap.space.name", 0},
     {"url_scheme", "url.scheme", 0},
     {"url_template", "url.template", 0},
 };

@@ -15,6 +15,8 @@
 
 enum {
     PROCESS_CPU,
+    PROCESS_CPU_USER,
+    PROCESS_CPU_SYSTEM,
     PROCESS_RESIDENT,
     PROCESS_VIRTUAL,
     PROCESS_START,
@@ -32,6 +34,10 @@ static const struct {
 } process_families[PROCESS_COUNT] = {
     {"process_cpu_seconds", DJP_COUNTER, "seconds",
      "Processor time used, user and system, in seconds."},
+    {"process_cpu_user_seconds", DJP_COUNTER, "seconds",
+     "Processor time used in the program, in seconds."},
+    {"process_cpu_system_seconds", DJP_COUNTER, "seconds",
+     "Processor time used in the kernel, in seconds."},
     {"process_resident_memory_bytes", DJP_GAUGE, "bytes",
      "Memory in use that is resident, in bytes."},
     {"process_virtual_memory_bytes", DJP_GAUGE, "bytes", "Virtual memory size in bytes."},
@@ -121,6 +127,8 @@ process_stat(djp__process *process)
         return;
     }
     process_set(process, PROCESS_CPU, (double)(fields[14] + fields[15]) / (double)ticks);
+    process_set(process, PROCESS_CPU_USER, (double)fields[14] / (double)ticks);
+    process_set(process, PROCESS_CPU_SYSTEM, (double)fields[15] / (double)ticks);
     process_set(process, PROCESS_THREADS, (double)fields[20]);
     process_set(process, PROCESS_VIRTUAL, (double)fields[23]);
     process_set(process, PROCESS_RESIDENT, (double)fields[24] * (double)page);

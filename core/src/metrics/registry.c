@@ -11,6 +11,7 @@
 #include "metrics/exemplar.h"
 #include "metrics/fold.h"
 #include "metrics/handle.h"
+#include "metrics/runtime.h"
 #include "metrics/segment_file.h"
 #include "metrics/slot.h"
 
@@ -336,6 +337,7 @@ djp_registry_free(djp_registry *registry)
     djp__mutex_fini(&registry->collect_mutex);
     djp__buf_fini(&registry->target);
     djp__process_free(registry->process);
+    djp__runtime_free(registry->runtime);
     registry_close(registry);
 }
 

@@ -103,6 +103,7 @@ typedef void (*djp__collect)(void *user);
 
 typedef struct djp__series_block djp__series_block;
 typedef struct djp__process djp__process;
+typedef struct djp__runtime djp__runtime;
 
 struct djp_registry {
     djp__segment segment;
@@ -128,6 +129,7 @@ struct djp_registry {
     djp__buf target; /* labels of target_info, without braces; under collect_mutex */
     struct djp_shard *shards; /* of writers, under collect_mutex; borrowed */
     djp__process *process; /* owned, or NULL */
+    djp__runtime *runtime; /* owned, or NULL: its metrics are off */
     djp__fork_hook fork_hook;
     DJP__ATOMIC(uint64_t) dropped; /* invalid recordings, or ones after removal; relaxed */
     DJP__ATOMIC(uint64_t) overflowed; /* look-ups that returned an overflow series; relaxed */

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "djp/sampler.h"
 #include "djp/version.h"
+#include "metrics/runtime.h"
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
 #include "sampling/head.h"
@@ -221,6 +222,9 @@ sdk_make_metrics(djp_sdk *sdk, const djp_sdk_language *language)
     if (result == 0) {
         sdk_check_sharing(sdk);
         result = djp_registry_add_process(sdk->registry);
+    }
+    if (result == 0 && options->runtime_metrics) {
+        result = djp__runtime_add(sdk->registry);
     }
     if (result == 0) {
         djp_builtin_options standard = {options->status_class, options->label_style_path,

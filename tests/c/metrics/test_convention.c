@@ -22,6 +22,12 @@ families_of_conventions_have_their_names(void **state)
     found = djp__convention_of(djp__text("otel_sdk_span_live"), djp__text(""));
     assert_true(djp__text_equal(found.name, "otel.sdk.span.live"));
     assert_true(djp__text_equal(found.unit, "{span}"));
+    found = djp__convention_of(djp__text("nodejs_eventloop_utilization_ratio"), djp__text("ratio"));
+    assert_true(djp__text_equal(found.name, "nodejs.eventloop.utilization"));
+    assert_true(djp__text_equal(found.unit, "1"));
+    assert_true(found.has_labels);
+    found = djp__convention_of(djp__text("python_gc_collections"), djp__text(""));
+    assert_true(djp__text_equal(found.name, "cpython.gc.collections"));
 }
 
 static void
