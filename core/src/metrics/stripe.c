@@ -4,7 +4,7 @@
 
 #include "metrics/slot.h"
 
-enum { STRIPE_TRIES = 4 };
+enum { STRIPE_TRIES = 4, STRIPE_LINE_WORDS = 8 };
 
 static uint64_t
 stripe_add_double(uint64_t a, uint64_t b)
@@ -80,6 +80,7 @@ djp__stripe_sum(uint64_t *words, const djp_registry *registry, const djp__family
     }
     if (family->type == DJP_COUNTER) {
         for (; stripe < end; stripe++, values += step) {
+            __builtin_prefetch(values + STRIPE_LINE_WORDS); /* an exposition reads it next */
             stripe_add_counter(words, values);
         }
         return;
