@@ -1,6 +1,12 @@
 /* What a session is made of: the way to the receiver, the options of its sockets, when its TLS
- * files are read again, and memory that fails. The source is compiled in. */
+ * files are read again, memory that fails, and the end of the process. The source is compiled in,
+ * with a hook in front of that end. */
+#include "net/curl_global.h"
+
+static int hooked_is_over(void);
+#define djp__curl_is_over hooked_is_over
 #include "net/curl_session.c"
+#undef djp__curl_is_over
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +18,14 @@
 #include <cmocka.h>
 
 #include "loopback.h"
+
+static int is_over;
+
+static int
+hooked_is_over(void)
+{
+    return is_over;
+}
 
 static loopback *server;
 static char endpoint[64];
@@ -242,6 +256,27 @@ a_session_without_memory_says_so(void **state)
     assert_int_equal(djp__curl_session_new(&session, &target, &destination, "test", why), 0);
 }
 
+/* libcurl may have ended already: its handles are left alone, and the system closes the sockets. */
+static void
+at_the_end_of_the_process_nothing_is_freed(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(), 0);
+    free(request());
+    djp__curl_session *left = session;
+    int fd = left->sockets[0].fd;
+    session = NULL;
+    is_over = 1;
+    djp__curl_session_free(left);
+    is_over = 0;
+    assert_ptr_equal(curl_session_abandoned, left);
+    assert_int_equal(left->socket_count, 0);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    curl_session_abandoned = left->next;
+    djp__curl_session_free(left);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int
 main(void)
 {
@@ -249,7 +284,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         ONE(a_proxy_is_used_except_for_some_hosts), ONE(connections_are_kept_alive),
         ONE(only_so_many_sockets_are_noted),        ONE(tls_files_are_read_again),
-        ONE(a_session_without_memory_says_so),
+        ONE(a_session_without_memory_says_so),      ONE(at_the_end_of_the_process_nothing_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
