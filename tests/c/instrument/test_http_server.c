@@ -2,6 +2,9 @@
  * convention. Spans are read back from the memory exporter with the generated protobuf code. */
 #include "fixture.h"
 
+#include "base/str.h"
+#include "instrument/http_server.h"
+
 typedef struct fixture {
     djp_sdk *sdk;
     djp_http_server *server;
@@ -404,6 +407,57 @@ test_vectors(void **state)
     json_free(vectors);
 }
 
+/* A sampler is given what is known of a request, and no attribute without a value. */
+static void
+test_what_a_sampler_is_given(void **state)
+{
+    static const struct {
+        djp_http_type type;
+        djp_http_request request;
+        const char *name, *attributes;
+    } cases[] = {
+        {DJP_HTTP_REQUEST,
+         {TEXT("GET"), TEXT("/a/1"), TEXT("http"), TEXT("/a/{n}"), NULL},
+         "GET /a/{n}",
+         "http.request.method=GET;url.path=/a/1;url.scheme=http;http.route=/a/{n};"},
+        {DJP_HTTP_REQUEST,
+         {TEXT("GET"), TEXT("/a/1"), {NULL, 0}, {NULL, 0}, NULL},
+         "GET /a/1",
+         "http.request.method=GET;url.path=/a/1;"},
+        {DJP_HTTP_REQUEST,
+         {TEXT("BREW"), TEXT("/"), TEXT("http"), {NULL, 0}, NULL},
+         "HTTP /",
+         "http.request.method=_OTHER;url.path=/;url.scheme=http;"},
+        {DJP_HTTP_WEBSOCKET,
+         {TEXT("GET"), TEXT("/w"), TEXT("ws"), {NULL, 0}, NULL},
+         "websocket /w",
+         "http.request.method=GET;url.path=/w;url.scheme=ws;"},
+        {DJP_HTTP_WEBSOCKET,
+         {{NULL, 0}, TEXT("/w"), {NULL, 0}, {NULL, 0}, NULL},
+         "websocket /w",
+         "url.path=/w;"},
+    };
+    (void)state;
+    fixture it;
+    fixture_init(&it, "http", "hybrid");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__http_sampling given;
+        char text[512] = "";
+        djp__http_sampling_fill(&given, it.server, cases[i].type, &cases[i].request);
+        if (!djp__text_equal(given.name_text, cases[i].name)) {
+            fail_msg("%.*s", (int)given.name_text.size, given.name_text.data);
+        }
+        for (size_t k = 0; k < given.count; k++) {
+            const djp_attribute *one = &given.attributes[k];
+            size_t at = strlen(text);
+            snprintf(text + at, sizeof text - at, "%.*s=%.*s;", (int)one->key.size, one->key.data,
+                     (int)one->value.as.text.size, one->value.as.text.data);
+        }
+        assert_string_equal(text, cases[i].attributes);
+    }
+    fixture_fini(&it);
+}
+
 int
 main(void)
 {
@@ -418,6 +472,7 @@ main(void)
         cmocka_unit_test(test_odd_numbers),
         cmocka_unit_test(test_excluded_paths),
         cmocka_unit_test(test_exemplars_of_late_sampled_requests),
+        cmocka_unit_test(test_what_a_sampler_is_given),
         cmocka_unit_test(test_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,20 @@ test_any_bytes(void **state)
     assert_text(url.text, "http://h/a");
 }
 
+/* What follows a text in memory is not part of it. */
+static void
+test_the_end_of_a_text_is_its_size(void **state)
+{
+    static const char text[] = "http://h:1/a?b=1";
+    (void)state;
+    for (size_t size = 10; size <= 12; size++) {
+        assert_true(djp__http_url_read(&url, (djp_text){text, size}, (djp_text){NULL, 0}));
+        assert_int_equal(strncmp(url.text.data, "http://h:1", 10), 0);
+        assert_null(memchr(url.text.data, '?', url.text.size));
+        assert_null(memchr(url.text.data, 'b', url.text.size));
+    }
+}
+
 int
 main(void)
 {
@@ -289,6 +303,7 @@ main(void)
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_long_urls_are_cut),
         cmocka_unit_test(test_long_hosts_and_schemes_are_cut),
+        cmocka_unit_test(test_the_end_of_a_text_is_its_size),
         cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
