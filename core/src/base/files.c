@@ -187,21 +187,25 @@ files_open_again(void)
     return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* A ready pipe accepts a line at once. A pipe without readers has further flags, and writing to it
+ * would raise a signal. */
+static void
+files_write_if_ready(int fd, const char *line, size_t size)
+{
+    struct pollfd stream = {fd, POLLOUT, 0};
+    ssize_t wrote = 0;
+    if (fd >= 0 && poll(&stream, 1, 0) > 0 && stream.revents == POLLOUT) {
+        wrote = write(fd, line, size);
+    }
+    (void)wrote; /* there is no one to report a failure to */
+}
+
 static void
 files_write_stream(int fd, const djp__file_id *id, const char *line, size_t size)
 {
-    ssize_t wrote = 0;
     int again = files_open_again();
-    if (again >= 0 && djp__file_is(id, again)) {
-        wrote = write(again, line, size);
-    } else if (fd >= 0) {
-        /* A ready pipe accepts this much at once; a pipe without readers has further flags. */
-        struct pollfd stream = {fd, POLLOUT, 0};
-        if (poll(&stream, 1, 0) > 0 && stream.revents == POLLOUT) {
-            wrote = write(fd, line, size);
-        }
-    }
-    (void)wrote; /* there is no one to report a failure to */
+    int is_same = again >= 0 && djp__file_is(id, again);
+    files_write_if_ready(is_same ? again : fd, line, size);
     if (again >= 0) {
         close(again);
     }
@@ -215,8 +219,7 @@ files_write_reopened(const djp__file_id *at_start, const char *line, size_t size
     djp__file_id id;
     int again = files_open_again();
     if (djp__file_id_get(&id, again) && (files_same(&id, at_start) || S_ISCHR(id.kind))) {
-        ssize_t wrote = write(again, line, size);
-        (void)wrote;
+        files_write_if_ready(again, line, size);
     }
     if (again >= 0) {
         close(again);

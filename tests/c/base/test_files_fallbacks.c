@@ -37,7 +37,7 @@ static int hooked_open(const char *path, int flags, ...);
 #include <cmocka.h>
 
 static struct {
-    int close_range, pidfd_open, pidfd_getfd, access, unshare, null;
+    int close_range, pidfd_open, pidfd_getfd, access, unshare, null, again;
 } refused;
 
 static long
@@ -73,7 +73,9 @@ hooked_unshare(int flags)
 static int
 hooked_open(const char *path, int flags, ...)
 {
-    return refused.null && strcmp(path, "/dev/null") == 0 ? -1 : open(path, flags, 0600);
+    int is_refused = (refused.null && strcmp(path, "/dev/null") == 0) ||
+                     (refused.again && strcmp(path, "/proc/self/fd/2") == 0);
+    return is_refused ? -1 : open(path, flags, 0600);
 }
 
 /* Runs in a child, which may be spoiled; 0 is success. */
@@ -258,6 +260,45 @@ standard_error_is_reached_without_pidfds(void **state)
     }
 }
 
+/* A pipe that cannot be opened again; with or without room, or without a reader. */
+static int
+write_to_a_pipe_at_hand(void)
+{
+    static char block[4096];
+    char text[16];
+    int ends[2];
+    signal(SIGPIPE, SIG_DFL);
+    if (pipe(ends) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
+        return 90;
+    }
+    dup2(ends[1], STDERR_FILENO);
+    djp__file_id_get(&at_start, STDERR_FILENO);
+    djp__standard_error_write(&at_start, "line\n", 5);
+    if (read(ends[0], text, sizeof text) != 5 || memcmp(text, "line\n", 5) != 0) {
+        return 1;
+    }
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    while (write(ends[1], block, sizeof block) > 0) {
+        continue;
+    }
+    fcntl(ends[1], F_SETFL, 0);
+    djp__standard_error_write(&at_start, "line\n", 5); /* does not wait */
+    close(ends[0]);
+    djp__standard_error_write(&at_start, "line\n", 5); /* and ends no process */
+    return 0;
+}
+
+static void
+a_pipe_is_written_to_if_it_has_room(void **state)
+{
+    (void)state;
+    memset(&refused, 0, sizeof refused);
+    refused.again = 1;
+    assert_int_equal(in_child(write_to_a_pipe_at_hand), 0);
+    refused.again = 0;
+    assert_int_equal(in_child(write_to_a_pipe_at_hand), 0);
+}
+
 /* ---- identity ---- */
 
 static void
@@ -333,6 +374,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_separate_without_close_range),
         cmocka_unit_test(standard_error_is_reached_without_pidfds),
+        cmocka_unit_test(a_pipe_is_written_to_if_it_has_room),
         cmocka_unit_test(a_file_is_known_by_all_its_numbers),
         cmocka_unit_test(only_some_streams_are_safe),
     };
