@@ -113,6 +113,68 @@ class _Files:
                 value._attach()
 
 
+class _MmapedValue:
+    """A number in a file. Each class that MultiProcessValue() makes has its own files."""
+
+    _multiprocess = True
+    _files: Any
+
+    def __init__(
+        self,
+        typ: str,
+        metric_name: str,
+        name: str,
+        labelnames: Any,
+        labelvalues: Any,
+        help_text: str,
+        multiprocess_mode: str = "",
+        **kwargs: Any,
+    ) -> None:
+        _adopt_old_variable()
+        self._kind = f"{typ}_{multiprocess_mode}" if typ == "gauge" else typ
+        self._key = mmap_key(metric_name, name, labelnames, labelvalues, help_text)
+        with self._files.lock:
+            self._files.follow()
+            self._attach()
+            self._files.values.append(self)
+
+    def _attach(self) -> None:
+        self._value, self._timestamp = self._files.of(self._kind).read_value(self._key)
+
+    def _write(self) -> None:
+        self._files.of(self._kind).write_value(self._key, self._value, self._timestamp)
+
+    def inc(self, amount: float) -> None:
+        with self._files.lock:
+            self._files.follow()
+            self._value += amount
+            self._timestamp = 0.0
+            self._write()
+
+    def set(self, value: float, timestamp: Any = None) -> None:
+        with self._files.lock:
+            self._files.follow()
+            self._value = value
+            self._timestamp = timestamp or 0.0
+            self._write()
+
+    def set_exemplar(self, exemplar: Any) -> None:
+        return None  # the files have no place for exemplars
+
+    def get(self) -> float:
+        with self._files.lock:
+            self._files.follow()
+            return self._value
+
+    def get_exemplar(self) -> Any:
+        return None
+
+    @classmethod
+    def close_all_files(cls) -> None:
+        with cls._files.lock:
+            cls._files.discard()
+
+
 def MultiProcessValue(process_identifier: Callable[[], Any] = os.getpid) -> Any:
     """A class of numbers in files that MultiProcessCollector reads, in the format of
     prometheus_client. The native core shares its metrics without these files.
@@ -122,66 +184,7 @@ def MultiProcessValue(process_identifier: Callable[[], Any] = os.getpid) -> Any:
     """
     files = _Files(process_identifier)
     _multi_process_cleanups.append(files.discard)
-
-    class MmapedValue:  # made at run time, so that each class has its own files
-        _multiprocess = True
-
-        def __init__(
-            self,
-            typ: str,
-            metric_name: str,
-            name: str,
-            labelnames: Any,
-            labelvalues: Any,
-            help_text: str,
-            multiprocess_mode: str = "",
-            **kwargs: Any,
-        ) -> None:
-            _adopt_old_variable()
-            self._kind = f"{typ}_{multiprocess_mode}" if typ == "gauge" else typ
-            self._key = mmap_key(metric_name, name, labelnames, labelvalues, help_text)
-            with files.lock:
-                files.follow()
-                self._attach()
-                files.values.append(self)
-
-        def _attach(self) -> None:
-            self._value, self._timestamp = files.of(self._kind).read_value(self._key)
-
-        def _write(self) -> None:
-            files.of(self._kind).write_value(self._key, self._value, self._timestamp)
-
-        def inc(self, amount: float) -> None:
-            with files.lock:
-                files.follow()
-                self._value += amount
-                self._timestamp = 0.0
-                self._write()
-
-        def set(self, value: float, timestamp: Any = None) -> None:
-            with files.lock:
-                files.follow()
-                self._value = value
-                self._timestamp = timestamp or 0.0
-                self._write()
-
-        def set_exemplar(self, exemplar: Any) -> None:
-            return None  # the files have no place for exemplars
-
-        def get(self) -> float:
-            with files.lock:
-                files.follow()
-                return self._value
-
-        def get_exemplar(self) -> Any:
-            return None
-
-        @classmethod
-        def close_all_files(cls) -> None:
-            with files.lock:
-                files.discard()
-
-    return MmapedValue
+    return type("MmapedValue", (_MmapedValue,), {"_files": files})
 
 
 def _adopt_old_variable() -> None:
