@@ -109,6 +109,7 @@
 #include "metrics/negotiate.c"
 #include "metrics/process.c"
 #include "metrics/runtime.c"
+#include "metrics/cardinality.c"
 #include "metrics/builtin_table.c"
 #include "metrics/builtin.c"
 #include "metrics/builtin_http.c"

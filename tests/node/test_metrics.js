@@ -37,6 +37,19 @@ on('a counter', () => {
   assert.equal(plain.value, 15);
 });
 
+on('the status names the largest', () => {
+  const many = new Counter('many', 'Many', ['a']);
+  const few = new Gauge('few', 'Few', ['a']);
+  for (let i = 0; i < 40; i += 1) many.labels(String(i)).inc();
+  for (let i = 0; i < 30; i += 1) few.labels(String(i)).set(i);
+  const { largest } = runtime.telemetryStatus().registry;
+  assert.deepEqual(Object.entries(largest).slice(0, 2), [
+    ['many', 40],
+    ['few', 30],
+  ]);
+  assert.ok(Object.keys(largest).length <= 10);
+});
+
 on('a gauge', () => {
   const gauge = new Gauge('depth', 'Depth', ['queue']);
   gauge.set({ queue: 'q' }, 5);

@@ -27,6 +27,18 @@ def dropped():
     return djp_telemetry.telemetry_status()["registry"]["dropped"]
 
 
+def test_the_status_names_the_largest(on):
+    many, few = Counter("many", "m", ["a"]), Gauge("few", "f", ["a"])
+    for i in range(40):
+        many.labels(str(i)).inc()
+    for i in range(30):
+        few.labels(str(i)).set(i)
+    largest = djp_telemetry.telemetry_status()["registry"]["largest"]
+    assert list(largest.items())[:2] == [("many", 40), ("few", 30)] and len(largest) <= 10
+    few.clear()
+    assert "few" not in djp_telemetry.telemetry_status()["registry"]["largest"]
+
+
 def test_gauge_functions(on):
     gauge, other = Gauge("live", "l"), Gauge("other", "o", ["a"])
     gauge.set_function(lambda: 42)

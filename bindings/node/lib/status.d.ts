@@ -779,6 +779,11 @@ export interface RegistryStatus {
   overflowed: number;
   /** Declarations and recordings refused because memory ran out or they conflict with others. */
   refused: number;
+  /**
+   * Series of the metrics that have the most, at most ten, in descending order. The name of a
+   * counter is without `_total`; metrics with a single series are left out.
+   */
+  largest: Record<string, number>;
   /** How the metrics are shared with other processes. */
   sharing: RegistrySharingStatus;
 }

@@ -701,6 +701,9 @@ class RegistryStatus(TypedDict):
     overflowed: int
     # Declarations and recordings refused because memory ran out or they conflict with others.
     refused: int
+    # Series of the metrics that have the most, at most ten, in descending order. The name of a
+    # counter is without `_total`; metrics with a single series are left out.
+    largest: dict[str, int]
     # How the metrics are shared with other processes.
     sharing: RegistrySharingStatus
 

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "djp/version.h"
+#include "metrics/cardinality.h"
 #include "metrics/registry.h"
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
@@ -198,6 +199,22 @@ status_sharing(djp__buf *out, const djp_sdk *sdk, const djp__registry_totals *to
 }
 
 static void
+status_largest(djp__buf *out, const djp_sdk *sdk)
+{
+    djp__cardinality cardinality;
+    djp__status_open(out, "largest");
+    if (sdk->registry) {
+        djp__cardinality_read(&cardinality, sdk->registry);
+        for (size_t i = 0; i < cardinality.count; i++) {
+            /* ends in NUL, as all names of families */
+            djp__status_number(out, djp__cardinality_name(&cardinality, i, sdk->registry).data,
+                               cardinality.largest[i].series);
+        }
+    }
+    djp__buf_char(out, '}');
+}
+
+static void
 status_registry(djp__buf *out, djp_sdk *sdk)
 {
     djp__registry_totals counters;
@@ -212,6 +229,7 @@ status_registry(djp__buf *out, djp_sdk *sdk)
     djp__status_number(out, "dropped", counters.dropped);
     djp__status_number(out, "overflowed", counters.overflowed);
     djp__status_number(out, "refused", counters.refused);
+    status_largest(out, sdk);
     status_sharing(out, sdk, &counters);
     djp__buf_char(out, '}');
 }
