@@ -28,6 +28,7 @@ module.exports = {
   sdkResolve: none,
   sdkStatus: none,
   sdkEpoch: zero,
+  sdkSharedName: () => '',
   sdkTakeExported: none,
   sdkTakeSignals: nothing,
   sdkSetEnabled: no,
