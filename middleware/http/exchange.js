@@ -26,6 +26,7 @@ class Exchange {
     this.ended = false;
     this.left = false; // the client left before a response was started
     this.instead = 0; // the status of a response by Node itself
+    this.active = 0; // the mark of enterRequest
     this.received = 0; // bytes of a body without a content-length
     this.error = NO_ERROR;
     this.requestEmit = null;

@@ -6,6 +6,8 @@
 const {
   startRequest,
   endRequest,
+  enterRequest,
+  leaveRequest,
   holdRequest,
   wantsRequest,
   FAILED,
@@ -55,6 +57,8 @@ function begin(recorder, req, res) {
   exchange.recorder = recorder;
   exchange.context = request.local === 0 ? carried(req) : request;
   listen(exchange, req, res, finish);
+  // A response that is already closed has no end to come.
+  if (res.destroyed !== true) exchange.active = enterRequest(req.method, schemeOf(req));
   if (headers.accept === EVENTS) holdRequest(request);
   return exchange.context;
 }
@@ -146,6 +150,7 @@ function sendsEvents(res) {
 /** Records an exchange whose response has closed. */
 function finish(exchange, req, res) {
   const request = exchange.request;
+  leaveRequest(exchange.active);
   try {
     const [status, flags, error] = outcomeOf(exchange, req, res);
     const errorType = error === undefined ? '' : classOf(error);

@@ -4,6 +4,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const http = require('node:http');
 const net = require('node:net');
 const {
   EXPRESS,
@@ -14,10 +15,14 @@ const {
   samples,
   serverSpans,
   sleep,
+  telemetry,
   wire,
 } = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
 const { cases } = require('../vectors/http_server.json');
+const { families } = require('../vectors/http_metrics.json');
+const { telemetryListener } = require('../../middleware/http');
+const { startClient } = require('../../bindings/node/lib/client_span.js');
 
 const LABELS = [
   'http_request_method',
@@ -158,3 +163,117 @@ for (const { name, express } of EXPRESS) {
     });
   }
 }
+
+/** Returns the exposed families of HTTP: name, type, labels in their order, and bounds. */
+async function exposed() {
+  const found = new Map();
+  for (const [series] of Object.entries(await samples('http_'))) {
+    const [, full, text] = /^(\w+)\{(.*)\}$/.exec(series);
+    const labels = [...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]);
+    const name = full.replace(/_(bucket|sum|count)$/, '');
+    if (!found.has(name)) found.set(name, { name, bounds: [] });
+    const row = found.get(name);
+    row.labels = labels.map(([key]) => key).filter((key) => key !== 'le');
+    for (const [key, value] of labels)
+      if (key === 'le' && value !== '+Inf') row.bounds.push(Number(value));
+  }
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+for (const semconv of ['old', 'stable', 'both']) {
+  test(`the families of ${semconv} names`, { timeout: 60000 }, async (t) => {
+    await begin({ semconv });
+    const { port, close } = await listen(
+      telemetryListener((req, res) => req.resume().on('end', () => res.end('done'))),
+    );
+    t.after(close);
+    await raw(port, bytesOf({ method: 'GET', path: '/', body: '1234567' }), (text) =>
+      text.endsWith('done'),
+    );
+    await serverSpans();
+    const call = startClient('GET', 'http://example.com/', '');
+    call.respond(200, '1.1', 0);
+    call.end();
+    await telemetry.flush(10000);
+    const wanted = families
+      .filter((row) => row.semconv.includes(semconv))
+      .map(({ name, labels, bounds = [] }) => ({ name, bounds, labels }))
+      .sort((a, b) => a.name.localeCompare(b.name));
+    assert.deepEqual(await exposed(), wanted);
+  });
+}
+
+const active = () => samples('http_server_active_requests');
+const series = (method, scheme = 'http') =>
+  `http_server_active_requests{http_request_method="${method}",url_scheme="${scheme}"}`;
+
+for (const semconv of ['stable', 'both']) {
+  test(`active requests, ${semconv} names`, { timeout: 60000 }, async (t) => {
+    await begin({ semconv });
+    const held = [];
+    const waiters = [];
+    const { port, close } = await listen(
+      telemetryListener((req, res) => {
+        held.push(res);
+        waiters.shift()();
+      }),
+    );
+    t.after(close);
+    const request = async (options) => {
+      const arrived = new Promise((resolve) => waiters.push(resolve));
+      const sent = http.request({ port, agent: false, ...options });
+      const closed = new Promise((resolve) =>
+        sent
+          .on('response', (res) => res.resume())
+          .on('error', () => {})
+          .on('close', resolve),
+      );
+      sent.end();
+      await arrived;
+      return { sent, closed };
+    };
+    const first = await request({ method: 'GET' });
+    const second = await request({ method: 'GET' });
+    const third = await request({ method: 'PROPFIND' });
+    assert.deepEqual(await active(), { [series('GET')]: 2, [series('_OTHER')]: 1 });
+    const ended = held.map((res) => new Promise((resolve) => res.on('close', resolve)));
+    held[0].end('done');
+    await Promise.all([first.closed, ended[0]]);
+    assert.equal((await active())[series('GET')], 1);
+    second.sent.destroy(); // the client leaves
+    held[2].writeHead(500).end();
+    await Promise.all([...ended, second.closed, third.closed]);
+    assert.deepEqual(await active(), { [series('GET')]: 0, [series('_OTHER')]: 0 });
+  });
+}
+
+test('active requests: of an earlier start, and under the documented names', async (t) => {
+  await begin({ semconv: 'stable' });
+  let response;
+  let arrive;
+  const arrived = new Promise((resolve) => {
+    arrive = resolve;
+  });
+  const { port, close } = await listen(
+    telemetryListener((req, res) => {
+      response = res;
+      arrive();
+    }),
+  );
+  t.after(close);
+  const answer = raw(port, wire('GET', '/'), (text) => text.endsWith('done'));
+  await arrived;
+  await begin({ semconv: 'stable' });
+  response.end('done');
+  await answer;
+  assert.deepEqual(await active(), {});
+  await begin({ semconv: 'old' });
+  const next = new Promise((resolve) => {
+    arrive = resolve;
+  });
+  const other = raw(port, wire('GET', '/'), (text) => text.endsWith('done'));
+  await next;
+  assert.deepEqual(await active(), {});
+  response.end('done');
+  await other;
+});

@@ -82,6 +82,17 @@ def requests_total():
     }
 
 
+def convention_requests():
+    """requests_total() of the families of the conventions, where no route is an empty text."""
+    pattern = re.compile(
+        r'method="(.*?)",.*http_route="(.*?)",http_response_status_code="(.*?)"', re.DOTALL
+    )
+    return {
+        pattern.search(key).groups(): value
+        for key, value in samples("http_server_request_duration_seconds_count").items()
+    }
+
+
 def http_scope(path="/", method="GET", headers=(), **more):
     return {
         "type": "http",

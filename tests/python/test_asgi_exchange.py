@@ -245,3 +245,89 @@ def test_a_request_gives_back_what_it_took(name, options):
             assert asyncio.run(main()) < 1600
         finally:
             tracemalloc.stop()
+
+
+def active():
+    """{(method, scheme): requests that have not ended}"""
+    prefix = "http_server_active_requests"
+    return {
+        tuple(part.split('"')[1] for part in series[len(prefix) :].split(",")): value
+        for series, value in driver.samples(prefix).items()
+    }
+
+
+@pytest.mark.parametrize("semconv", ["stable", "both"])
+def test_a_request_is_active_until_it_is_recorded(semconv):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(active())
+        scope["method"], scope["scheme"] = "PUT", "changed"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        seen.append(active())
+        await send({"type": "http.response.body", "body": b""})
+
+    with driver.telemetry(semconv=semconv):
+        driver.request(TelemetryMiddleware(app), scheme="https")
+        driver.request(TelemetryMiddleware(driver.answering(200)), method="BREW", scheme="odd")
+        assert seen == [{("GET", "https"): 1}] * 2
+        assert active() == {("GET", "https"): 0, ("_OTHER", ""): 0}
+
+
+def test_requests_that_fail_or_are_dropped_end_too():
+    async def fail(scope, receive, send):
+        raise ValueError("no")
+
+    class Forever:
+        def __await__(self):
+            while True:
+                yield
+
+    async def wait(scope, receive, send):
+        await Forever()
+
+    with driver.telemetry(semconv="stable"):
+        with pytest.raises(ValueError, match="no"):
+            driver.request(TelemetryMiddleware(fail))
+        assert active() == {("GET", "http"): 0}
+        connection = driver.Connection()
+        calls = [
+            TelemetryMiddleware(wait)(driver.http_scope(), connection.receive, connection.send)
+            for _ in range(3)
+        ]
+        for call in calls:
+            call.send(None)
+        assert active() == {("GET", "http"): 3}
+        calls.pop().close()
+        assert active() == {("GET", "http"): 2}
+        del calls, call
+        gc.collect()
+        assert active() == {("GET", "http"): 0}
+
+
+@pytest.mark.parametrize("holds", [[name] for name in PARTS] + [PARTS])
+def test_a_request_that_refers_to_itself_is_active_until_it_is_freed(holds):
+    with driver.telemetry(semconv="stable"):
+        reference = never_ending(holds, "begun")
+        for _ in range(3):
+            gc.collect()
+        assert reference() is None
+        assert active() == {("GET", "http"): 0}
+
+
+def test_nothing_is_active_without_the_conventions(on):
+    driver.request(TelemetryMiddleware(driver.answering(200)))
+    assert active() == {}
+
+
+def test_a_request_over_a_restart_does_not_count_in_the_new_start():
+    async def app(scope, receive, send):
+        djp_telemetry.shutdown(1)
+        djp_telemetry.init_telemetry(
+            enabled=True, backend="hybrid", exporter="memory", semconv="stable"
+        )
+        await driver.answering(200)(scope, receive, send)
+
+    with driver.telemetry(semconv="stable"):
+        driver.request(TelemetryMiddleware(app))
+        assert active() == {}

@@ -137,6 +137,20 @@ function startRequest(traceparent, tracestate, baggage, websocket, known) {
   return request;
 }
 
+/**
+ * Counts a request that begins as active, if the names of the conventions are on. Returns a number
+ * for leaveRequest; 0: not counted.
+ */
+function enterRequest(method, scheme) {
+  const names = settings().semconv;
+  if ((names !== 'stable' && names !== 'both') || (control[ACTIVE] & METRICS) === 0) return 0;
+  return impl.enterRequest(textOf(method), scheme);
+}
+
+function leaveRequest(mark) {
+  if (mark !== 0) impl.leaveRequest(mark);
+}
+
 /** Whether a sampler needs the request. */
 function wantsRequest() {
   return (control[ACTIVE] & ASK) !== 0;
@@ -223,8 +237,10 @@ module.exports = require('./one.js')('http_server', {
   FAILED,
   WEBSOCKET,
   endRequest,
+  enterRequest,
   excludes,
   holdRequest,
+  leaveRequest,
   runRequest,
   startRequest,
   wantsRequest,

@@ -68,6 +68,8 @@ module.exports = {
   normalisePath: (path) => (typeof path === 'string' ? path : ''),
   excludesPath: no,
   recordHttpRequest: no,
+  enterRequest: zero,
+  leaveRequest: nothing,
   recordStandard: no,
   runtimeRecord: no,
   runtimeWasRead: no,

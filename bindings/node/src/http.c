@@ -4,6 +4,8 @@
 
 #include "binding.h"
 
+#define HTTP_MARKS 4294967296.0 /* numbers of enterRequest per start of the SDK */
+
 /* normalisePath(path): a path as a label. */
 static napi_value
 http_normalise_path(napi_env env, napi_callback_info info)
@@ -68,13 +70,53 @@ http_record_request(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, taken);
 }
 
+/* enterRequest(method, scheme): counts a request that begins as active; a number for leaveRequest,
+ * 0 if it is not counted. */
+static napi_value
+http_enter_request(napi_env env, napi_callback_info info)
+{
+    napi_value given[2];
+    djp_node_text method, scheme;
+    if (!djp_node_arguments(env, info, given, 2)) {
+        return NULL;
+    }
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    (void)djp_node_text_get(&method, env, given[0]);
+    (void)djp_node_text_get(&scheme, env, given[1]);
+    uint32_t mark =
+        sdk != NULL ? djp_builtin_http_enter(sdk->standard, method.text, scheme.text) : 0;
+    double start = mark != 0 ? (double)sdk->epoch : 0;
+    djp_node_text_release(&method);
+    djp_node_text_release(&scheme);
+    djp_node_sdk_release(sdk);
+    return djp_node_double(env, start * HTTP_MARKS + mark);
+}
+
+/* leaveRequest(number): the request has ended. A number of an earlier start changes nothing. */
+static napi_value
+http_leave_request(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    if (!djp_node_arguments(env, info, given, 1)) {
+        return NULL;
+    }
+    double number = djp_node_number(env, given[0], 0);
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    double start = sdk != NULL ? (double)sdk->epoch * HTTP_MARKS : 0;
+    if (sdk != NULL && number > start && number < start + HTTP_MARKS) {
+        djp_builtin_http_leave(sdk->standard, (uint32_t)(number - start));
+    }
+    djp_node_sdk_release(sdk);
+    return NULL;
+}
+
 void
 djp_node_http_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"normalisePath", http_normalise_path},
-        {"excludesPath", http_excludes_path},
-        {"recordHttpRequest", http_record_request},
+        {"normalisePath", http_normalise_path},     {"excludesPath", http_excludes_path},
+        {"recordHttpRequest", http_record_request}, {"enterRequest", http_enter_request},
+        {"leaveRequest", http_leave_request},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

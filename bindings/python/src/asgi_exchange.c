@@ -75,6 +75,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->request_bytes = request->headers->content_length;
     exchange->received_bytes = 0;
     exchange->status = 0;
+    exchange->active = 0;
     exchange->type = DJP_HTTP_REQUEST;
     exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed =
         exchange->stepping = 0;
@@ -105,6 +106,39 @@ djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->span = exchange_carrier(app->state, request->headers);
     PyObject_GC_Track(exchange);
     return exchange;
+}
+
+/* The text is held: the next key look-up compares it with the keys of the scope, which may be any
+ * objects. */
+static void
+exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
+{
+    PyObject *value = djp_py_asgi_get(exchange->scope, key);
+    *out = (djp_py_text){{NULL, 0}, NULL};
+    if (value != NULL && djp_py_text_get(out, value) && out->owner == NULL) {
+        out->owner = Py_NewRef(value);
+    }
+}
+
+/* Counts the request as active; only under the conventions. */
+static DJP_PY_COLD void
+exchange_enter(djp_py_exchange *exchange)
+{
+    djp_py_asgi_state *asgi = exchange->state->asgi;
+    djp_py_text method, scheme;
+    exchange_scope_text(&method, exchange, asgi->words.method);
+    exchange_scope_text(&scheme, exchange, asgi->words.scheme);
+    exchange->active =
+        djp_builtin_http_enter(djp_sdk_builtin(exchange->http->sdk->sdk), method.text, scheme.text);
+    djp_py_text_release(&method);
+    djp_py_text_release(&scheme);
+}
+
+static DJP_PY_COLD void
+exchange_leave(djp_py_exchange *exchange)
+{
+    djp_builtin_http_leave(djp_sdk_builtin(exchange->http->sdk->sdk), exchange->active);
+    exchange->active = 0;
 }
 
 /* 1 when the scope declares that send() raises OSError after the client disconnected (version 2.4
@@ -154,6 +188,9 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
                          : djp_http_server_start(&exchange->start_ns, http->server, type,
                                                  headers->has_remote ? &headers->remote : NULL);
     exchange->span = span != NULL ? djp_py_span_new(state, span) : exchange_carrier(state, headers);
+    if (http->transport && type == DJP_HTTP_REQUEST) {
+        exchange_enter(exchange);
+    }
     if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0) {
         PyErr_Clear();
     }
@@ -182,6 +219,9 @@ exchange_clear(PyObject *self)
     djp_py_exchange *exchange = (djp_py_exchange *)self;
     djp_py_http *http = exchange->http;
     exchange->recorded = 1;
+    if (exchange->active != 0) {
+        exchange_leave(exchange);
+    }
     exchange->http = NULL;
     Py_CLEAR(exchange->app);
     Py_CLEAR(exchange->scope);
@@ -207,18 +247,6 @@ exchange_dealloc(PyObject *self)
 }
 
 /* ---- recording ---- */
-/* The text is held: the next key look-up compares it with the keys of the scope, which may be any
- * objects. */
-static void
-exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
-{
-    PyObject *value = djp_py_asgi_get(exchange->scope, key);
-    *out = (djp_py_text){{NULL, 0}, NULL};
-    if (value != NULL && djp_py_text_get(out, value) && out->owner == NULL) {
-        out->owner = Py_NewRef(value);
-    }
-}
-
 /* The status to record. A response that began after the client disconnected counts only if the
  * service failed. Without an exception, a 5xx about an incomplete request body does not count. */
 static int
@@ -299,6 +327,9 @@ djp_py_exchange_finish(djp_py_exchange *exchange)
         return;
     }
     exchange->recorded = 1;
+    if (exchange->active != 0) {
+        exchange_leave(exchange);
+    }
     exchange_record(exchange);
     Py_CLEAR(exchange->scope);
     Py_CLEAR(exchange->root_path);

@@ -124,6 +124,7 @@ typedef struct djp_py_exchange {
     int64_t request_bytes; /* -1: unknown */
     int64_t received_bytes;
     int status;
+    uint32_t active; /* mark of a request that is counted as active; 0: it is not */
     uint8_t type; /* djp_http_type */
     uint8_t streams; /* the response has several parts */
     uint8_t complete; /* the last body byte was passed to the server */

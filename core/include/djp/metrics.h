@@ -272,10 +272,12 @@ typedef struct djp_builtin_options {
      * as dropped. user is borrowed. May be NULL. */
     void (*on_taken)(void *user, const char *name);
     void *user;
+    /* 1: djp_builtin_http_enter counts; the setting semconv is not old */
+    int conventions;
 } djp_builtin_options;
-#define DJP_BUILTIN_OPTIONS_INIT     \
-    {                                \
-        0, 0, NULL, NULL, NULL, NULL \
+#define DJP_BUILTIN_OPTIONS_INIT        \
+    {                                   \
+        0, 0, NULL, NULL, NULL, NULL, 0 \
     }
 /* Copies the texts of options (may be NULL); borrows registry, which must outlive it.
  * Returns 0, DJP_EINVAL or DJP_ENOMEM. */
@@ -291,6 +293,13 @@ void djp_builtin_http_request(djp_builtin *builtin, djp_text method, djp_text en
                               int64_t request_bytes, const djp_span_context *context);
 /* Counts the request without a duration, and counts a dropped recording. */
 #define DJP_DURATION_UNKNOWN UINT64_MAX
+/* Counts a request that begins in http_server_active_requests, a gauge of the
+ * OpenTelemetry conventions, under its method and scheme ("http", "https", else empty).
+ * builtin may be NULL. Returns the mark for djp_builtin_http_leave; 0: not counted,
+ * because conventions is 0. Borrows. Any thread. */
+uint32_t djp_builtin_http_enter(djp_builtin *builtin, djp_text method, djp_text scheme);
+/* The request has ended. mark: from the same builtin, used once; 0 does nothing. */
+void djp_builtin_http_leave(djp_builtin *builtin, uint32_t mark);
 /* Records in a documented family except the three of HTTP: adds to a counter, sets a
  * gauge, observes in a histogram. labels (borrowed) holds one text per label; context
  * (may be NULL) adds an exemplar. Returns 0, or DJP_EINVAL and counts the recording as

@@ -34,8 +34,9 @@ builtin_make_family(djp_builtin *builtin, size_t i)
         .labels = labels,
         .buckets = definition->buckets,
         .bucket_count = definition->bucket_count,
-        /* what they measure is not in one process: a queue, a device */
-        .mode = DJP_GAUGE_LIVEMOSTRECENT,
+        /* The requests of all processes; the others measure something outside of a process: a
+         * queue, a device. */
+        .mode = i == DJP__BUILTIN_SERVER_ACTIVE ? DJP_GAUGE_LIVESUM : DJP_GAUGE_LIVEMOSTRECENT,
     };
     while (options.label_count < DJP__BUILTIN_LABELS_MAX && labels[options.label_count]) {
         options.label_count++;
@@ -52,9 +53,8 @@ builtin_make_family(djp_builtin *builtin, size_t i)
     return family;
 }
 
-/* NULL if it is unavailable; each recording lost by that is counted. */
-static djp_family *
-builtin_family(djp_builtin *builtin, size_t i)
+djp_family *
+djp__builtin_family_at(djp_builtin *builtin, size_t i)
 {
     djp_family *family = djp__load_acquire(&builtin->families[i]);
     family = family != NULL ? family : builtin_make_family(builtin, i);
@@ -74,7 +74,7 @@ djp_builtin_family(djp_builtin *builtin, const char *name)
         return NULL;
     }
     size_t i = djp__builtin_find(name);
-    return i < djp__builtin_count ? builtin_family(builtin, i) : NULL;
+    return i < djp__builtin_count ? djp__builtin_family_at(builtin, i) : NULL;
 }
 
 int
@@ -83,7 +83,7 @@ djp__builtin_record_at(djp_builtin *builtin, size_t index, const djp_text *label
                        uint64_t unix_ns)
 {
     const djp__builtin_definition *definition = &djp__builtin_definitions[index];
-    djp_family *family = builtin_family(builtin, index);
+    djp_family *family = djp__builtin_family_at(builtin, index);
     if (family == NULL || label_count != family->entry->label_count || !isfinite(value) ||
         (definition->type != DJP_GAUGE && value < 0)) {
         builtin_lost(builtin);
@@ -131,6 +131,7 @@ djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_opt
     }
     builtin->registry = registry;
     builtin->status_class = options != NULL ? options->status_class : 0;
+    builtin->conventions = options != NULL ? options->conventions : 0;
     builtin->path_style = options != NULL ? options->label_style_path : 0;
     builtin->on_taken = options != NULL ? options->on_taken : NULL;
     builtin->user = options != NULL ? options->user : NULL;
@@ -192,7 +193,8 @@ builtin_series(djp_builtin *builtin, size_t which, uint32_t method, djp_text end
     djp_text status_text = builtin_status(builtin, digits, status);
     djp_text plain[3] = {method_text, endpoint, status_text};
     djp_text path[4] = {djp__text(builtin->service), method_text, endpoint, status_text};
-    return djp_family_series(builtin_family(builtin, which), builtin->path_style ? path : plain);
+    return djp_family_series(djp__builtin_family_at(builtin, which),
+                             builtin->path_style ? path : plain);
 }
 
 /* Eight bytes at a time; the last word overlaps the one before. */

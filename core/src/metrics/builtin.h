@@ -27,6 +27,7 @@ struct djp_builtin {
     djp_registry *registry; /* borrowed */
     int status_class;
     int path_style;
+    int conventions;
     void (*on_taken)(void *user, const char *name); /* or NULL */
     void *user; /* borrowed */
     char *service; /* owned, "" when none */
@@ -35,6 +36,10 @@ struct djp_builtin {
     DJP__ATOMIC(djp__builtin_route *) cache[DJP__BUILTIN_CACHE]; /* release */
     DJP__ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
 };
+
+/* The family of an index, created by the first call; NULL if it is unavailable: each recording lost
+ * by that is counted by the caller. */
+djp_family *djp__builtin_family_at(djp_builtin *builtin, size_t index);
 
 /* djp_builtin_record by the index of the table, with the time of the exemplar. 0: now. */
 int djp__builtin_record_at(djp_builtin *builtin, size_t index, const djp_text *labels,

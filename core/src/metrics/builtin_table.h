@@ -26,6 +26,7 @@ enum {
     DJP__BUILTIN_CLIENT = DJP__BUILTIN_OTHERS, /* http_client_request_duration_seconds */
     /* under the OpenTelemetry conventions (settings.semconv): */
     DJP__BUILTIN_SERVER_DURATION, /* http_server_request_duration_seconds */
+    DJP__BUILTIN_SERVER_ACTIVE, /* http_server_active_requests */
     DJP__BUILTIN_SERVER_REQUEST_SIZE, /* http_server_request_body_size_bytes */
     DJP__BUILTIN_CLIENT_DURATION /* http_client_request_duration_seconds, in place of the other */
 };

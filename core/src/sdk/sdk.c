@@ -227,9 +227,13 @@ sdk_make_metrics(djp_sdk *sdk, const djp_sdk_language *language)
         result = djp__runtime_add(sdk->registry);
     }
     if (result == 0) {
-        djp_builtin_options standard = {options->status_class, options->label_style_path,
-                                        options->service_name, options->known_methods,
-                                        sdk_family_taken,      sdk};
+        djp_builtin_options standard = {options->status_class,
+                                        options->label_style_path,
+                                        options->service_name,
+                                        options->known_methods,
+                                        sdk_family_taken,
+                                        sdk,
+                                        options->semconv != DJP_SEMCONV_OLD};
         result = djp_builtin_new(&sdk->standard, sdk->registry, &standard);
     }
     if (result == 0) {

@@ -1,5 +1,5 @@
-/* One request in the families of the conventions: which labels it has when facts are missing, and
- * numbers at their edges. */
+/* One request in the families of the conventions: which labels it has when facts are missing,
+ * numbers at their edges, and from when to when it is active. */
 #include "metrics_fixture.h"
 
 #include "metrics/builtin.h"
@@ -15,7 +15,9 @@ static rig
 rig_of(uint32_t limit)
 {
     rig r = {fixture_registry(0, limit), NULL};
-    assert_int_equal(djp_builtin_new(&r.builtin, r.registry, NULL), 0);
+    djp_builtin_options options = DJP_BUILTIN_OPTIONS_INIT;
+    options.conventions = 1;
+    assert_int_equal(djp_builtin_new(&r.builtin, r.registry, &options), 0);
     return r;
 }
 
@@ -135,6 +137,83 @@ an_exemplar_refers_to_the_sampled_request(void **state)
     rig_fini(&r);
 }
 
+static int
+shows_active(rig *r, const char *method, const char *scheme, int count)
+{
+    char line[200];
+    snprintf(line, sizeof line,
+             "\nhttp_server_active_requests{http_request_method=\"%s\",url_scheme=\"%s\"} %d\n",
+             method, scheme, count);
+    return shows(r, line);
+}
+
+static void
+requests_are_active_from_enter_to_leave(void **state)
+{
+    (void)state;
+    rig r = rig_of(0);
+    uint32_t first = djp_builtin_http_enter(r.builtin, DJP_TEXT("GET"), DJP_TEXT("https")),
+             second = djp_builtin_http_enter(r.builtin, DJP_TEXT("GET"), DJP_TEXT("https")),
+             other = djp_builtin_http_enter(r.builtin, DJP_TEXT("BREW"), DJP_TEXT("http")),
+             odd = djp_builtin_http_enter(r.builtin, DJP_TEXT("TRACE"), DJP_TEXT("chosen"));
+    assert_true(shows_active(&r, "GET", "https", 2));
+    assert_true(shows_active(&r, "_OTHER", "http", 1));
+    assert_true(shows_active(&r, "TRACE", "", 1));
+    djp_builtin_http_leave(r.builtin, first);
+    assert_true(shows_active(&r, "GET", "https", 1));
+    djp_builtin_http_leave(r.builtin, second);
+    djp_builtin_http_leave(r.builtin, other);
+    djp_builtin_http_leave(r.builtin, odd);
+    djp_builtin_http_leave(r.builtin, 0);
+    assert_true(shows_active(&r, "GET", "https", 0));
+    assert_true(shows_active(&r, "_OTHER", "http", 0));
+    assert_true(shows_active(&r, "TRACE", "", 0));
+    rig_fini(&r);
+}
+
+static void
+nothing_is_active_without_the_conventions(void **state)
+{
+    (void)state;
+    rig r = rig_of(0);
+    djp_builtin_free(r.builtin);
+    assert_int_equal(djp_builtin_new(&r.builtin, r.registry, NULL), 0);
+    assert_int_equal(djp_builtin_http_enter(r.builtin, DJP_TEXT("GET"), DJP_TEXT("http")), 0);
+    assert_int_equal(djp_builtin_http_enter(NULL, DJP_TEXT("GET"), DJP_TEXT("http")), 0);
+    djp_builtin_http_leave(r.builtin, 0);
+    djp_builtin_http_leave(NULL, 1);
+    assert_false(shows(&r, "active_requests"));
+    rig_fini(&r);
+}
+
+/* A mark of another builtin, or any number, harms nothing. */
+static void
+any_mark_is_accepted(void **state)
+{
+    (void)state;
+    rig r = rig_of(0);
+    djp_builtin_http_leave(r.builtin, UINT32_MAX);
+    assert_true(shows(&r, "http_request_method=\"_OTHER\""));
+    rig_fini(&r);
+}
+
+static void
+another_declaration_of_the_name_is_left_alone(void **state)
+{
+    (void)state;
+    rig r = rig_of(0);
+    djp_family *theirs = NULL;
+    djp_family_options options = {
+        .type = DJP_GAUGE, .name = "http_server_active_requests", .help = "Theirs."};
+    assert_int_equal(djp_family_new(&theirs, r.registry, &options), 0);
+    djp_gauge_set(djp_family_series(theirs, NULL), 7);
+    djp_builtin_http_leave(r.builtin,
+                           djp_builtin_http_enter(r.builtin, DJP_TEXT("GET"), DJP_TEXT("http")));
+    assert_true(shows(&r, "\nhttp_server_active_requests 7\n"));
+    assert_int_equal(djp__load_relaxed(&r.registry->dropped), 2);
+    rig_fini(&r);
+}
+
 int
 main(void)
 {
@@ -143,6 +222,10 @@ main(void)
         cmocka_unit_test(what_is_not_known_is_empty),
         cmocka_unit_test(classes_of_errors_without_bound_share_a_series),
         cmocka_unit_test(an_exemplar_refers_to_the_sampled_request),
+        cmocka_unit_test(requests_are_active_from_enter_to_leave),
+        cmocka_unit_test(nothing_is_active_without_the_conventions),
+        cmocka_unit_test(any_mark_is_accepted),
+        cmocka_unit_test(another_declaration_of_the_name_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
