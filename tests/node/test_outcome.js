@@ -17,6 +17,7 @@ const {
   raw,
   request,
   requestsTotal,
+  samples,
   serverSpans,
   sleep,
   wire,
@@ -369,7 +370,7 @@ test('a listener whose framework answers errors by itself', { timeout: 30000 }, 
 });
 
 test('HTTP/2: methods that a client makes up take no room', { timeout: 60000 }, async (t) => {
-  await begin({ semconv: 'stable' });
+  await begin({ semconv: 'both' });
   const server = instrumentServer(http2.createServer((req, res) => res.end()));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
@@ -385,6 +386,9 @@ test('HTTP/2: methods that a client makes up take no room', { timeout: 60000 }, 
   assert.ok(spans.every((span) => span.attributes['http.request.method'] === '_OTHER'));
   assert.ok(original.size >= 10 && original.size <= 65, String(original.size));
   assert.deepEqual(Object.keys(await requestsTotal()), ['_OTHER unmatched 200']);
+  const series = Object.keys(await samples('http_server_request_duration_seconds_count'));
+  assert.equal(series.length, 1);
+  assert.match(series[0], /method="_OTHER",.*network_protocol_version="2"/);
 });
 
 test('HTTP/2: a reset by the client, and one of our own', { timeout: 30000 }, async (t) => {

@@ -35,6 +35,7 @@ module.exports = {
   sdkSetSampleRatio: no,
   sdkSetCanaryRatio: no,
   sdkListen: no,
+  sdkSharedName: () => '',
   sdkFlush: () => Promise.resolve(true),
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),
