@@ -129,14 +129,16 @@ djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_opt
     if (builtin == NULL) {
         return DJP_ENOMEM;
     }
+    const djp_builtin_options none = DJP_BUILTIN_OPTIONS_INIT;
+    options = options != NULL ? options : &none;
     builtin->registry = registry;
-    builtin->status_class = options != NULL ? options->status_class : 0;
-    builtin->conventions = options != NULL ? options->conventions : 0;
-    builtin->path_style = options != NULL ? options->label_style_path : 0;
-    builtin->on_taken = options != NULL ? options->on_taken : NULL;
-    builtin->user = options != NULL ? options->user : NULL;
-    builtin->service = djp__strdup(options && options->service ? options->service : "");
-    int has_methods = options && options->known_methods != NULL && options->known_methods[0];
+    builtin->status_class = options->status_class;
+    builtin->conventions = options->conventions;
+    builtin->path_style = options->label_style_path;
+    builtin->on_taken = options->on_taken;
+    builtin->user = options->user;
+    builtin->service = djp__strdup(options->service ? options->service : "");
+    int has_methods = options->known_methods != NULL && options->known_methods[0];
     int result =
         djp__words_init(&builtin->methods, has_methods ? options->known_methods : BUILTIN_METHODS);
     if (!builtin->service || result != 0) {
