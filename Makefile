@@ -188,12 +188,12 @@ TSAN_TESTS = \
   control/overrides control/remote \
   export/prometheus_http \
   instrument/baggage_attributes \
-  metrics/builtin metrics/counter metrics/histogram metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
+  metrics/builtin metrics/counter metrics/histogram metrics/registry metrics/segment metrics/series metrics/native metrics/shard \
   model/context model/key \
   oplog/oplog oplog/oplog_life oplog/oplog_switch \
   pipeline/flush pipeline/second_signal pipeline/worker pipeline/worker_faults pipeline/worker_race pipeline/worker_tasks \
   sampling/rate_limit sampling/tail_rules \
-  sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics sdk/shutdown \
+  sdk/metrics sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics sdk/shutdown \
   trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span trace/span_processor
 TSAN_PROGRAMS = $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 build-tsan: $(TSAN_PROGRAMS)
