@@ -14,13 +14,7 @@
 #include <zlib.h>
 
 #include "export/prometheus_http.h"
-
-/* ThreadSanitizer takes a shared lock that the parent held at a fork for one of the child. */
-#ifdef __SANITIZE_THREAD__
-#define SKIP_FORK() skip()
-#else
-#define SKIP_FORK() ((void)0)
-#endif
+#include "skip_fork.h"
 
 typedef struct rig {
     djp__diagnostics diag;

@@ -15,13 +15,7 @@
 
 #include "base/mem.h"
 #include "pipeline/helper.h"
-
-/* ThreadSanitizer ends a child of a process with threads that starts one. */
-#ifdef __SANITIZE_THREAD__
-#define SKIP_FORK() skip()
-#else
-#define SKIP_FORK() ((void)0)
-#endif
+#include "skip_fork.h"
 
 static char path[64];
 
