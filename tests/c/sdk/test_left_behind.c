@@ -189,6 +189,10 @@ use(djp_sdk *sdk)
 static void
 fork_and_use(djp_sdk *sdk)
 {
+#ifdef __SANITIZE_ADDRESS__ /* whose allocator may be locked by another thread at the fork */
+    (void)sdk;
+    return;
+#endif
     pid_t child = fork();
     if (child == 0) {
         alarm(200);
