@@ -3,6 +3,7 @@
 // without a call, lock or allocation; a gauge is one call. A recording never throws, and does
 // nothing while telemetry is off. The form of the memory is that of djp/shard.h.
 
+const { bucketOf } = require('./buckets.js');
 const { impl } = require('./loader.js');
 const shards = require('./shards.js');
 const runtime = require('./runtime.js');
@@ -243,18 +244,6 @@ class Gauge extends Metric {
 }
 
 // ---- histograms --------------------------------------------------------------------------------
-
-/** Returns the number of bounds below value: the index of its bucket. */
-function bucketOf(bounds, value) {
-  let low = 0;
-  let high = bounds.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (bounds[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /** Returns 1 if it was observed, 0 if the series was removed. */
 function observe(metric, value) {

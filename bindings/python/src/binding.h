@@ -211,6 +211,9 @@ typedef struct djp_py_text {
  * release afterwards. */
 int djp_py_text_get(djp_py_text *out, PyObject *object);
 #define djp_py_text_release(out) Py_XDECREF((out)->owner)
+/* The same of a tuple's first DJP_LABELS_MAX items, also as texts. Returns how many to release. */
+size_t djp_py_texts_get(djp_py_text *out, djp_text *texts, PyObject *tuple);
+void djp_py_texts_release(djp_py_text *out, size_t count);
 /* A str from bytes; invalid UTF-8 is replaced. NULL with an exception only without memory. */
 PyObject *djp_py_text_object(djp_text text);
 /* PyObject_GetAttrString with one object for each name: the interpreter's cache of attributes keeps

@@ -221,19 +221,6 @@ djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
     return label_nowhere(metric, "got other labels than it was declared with");
 }
 
-/* Borrows the UTF-8 of every value; returns how many owners to release. */
-static size_t
-label_borrow(djp_py_text *out, djp_text *texts, PyObject *values)
-{
-    size_t count = (size_t)PyTuple_GET_SIZE(values);
-    count = count < DJP_LABELS_MAX ? count : DJP_LABELS_MAX;
-    for (size_t i = 0; i < count; i++) {
-        djp_py_text_get(&out[i], PyTuple_GET_ITEM(values, (Py_ssize_t)i));
-        texts[i] = out[i].text;
-    }
-    return count;
-}
-
 djp_series *
 djp_py_metric_bind(djp_py_metric *metric)
 {
@@ -260,11 +247,9 @@ djp_py_metric_bind(djp_py_metric *metric)
     }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
-    size_t count = label_borrow(owners, texts, metric->values);
+    size_t count = djp_py_texts_get(owners, texts, metric->values);
     metric->series = djp_family_series(family, texts);
-    for (size_t i = 0; i < count; i++) {
-        djp_py_text_release(&owners[i]);
-    }
+    djp_py_texts_release(owners, count);
     return metric->series;
 }
 
@@ -309,15 +294,13 @@ djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
-    size_t count = label_borrow(owners, texts, values);
+    size_t count = djp_py_texts_get(owners, texts, values);
     /* after the texts, which any code may have made */
     djp_family *family = djp_py_definition_bind(metric->definition);
     if (family != NULL) {
         djp_family_remove(family, texts);
     }
-    for (size_t i = 0; i < count; i++) {
-        djp_py_text_release(&owners[i]);
-    }
+    djp_py_texts_release(owners, count);
     Py_DECREF(values);
     label_cache_drop(metric);
     Py_RETURN_NONE;

@@ -130,22 +130,16 @@ metrics_standard(PyObject *module, PyObject *args)
     }
     double number = djp_py_metric_number(value); /* may run code that ends the SDK */
     djp_builtin *standard = state->sdk != NULL ? djp_sdk_builtin(state->sdk->sdk) : NULL;
-    Py_ssize_t count = PyTuple_GET_SIZE(labels);
-    if (standard == NULL || count > (Py_ssize_t)DJP_LABELS_MAX) {
+    if (standard == NULL || PyTuple_GET_SIZE(labels) > (Py_ssize_t)DJP_LABELS_MAX) {
         Py_RETURN_FALSE;
     }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
-    for (Py_ssize_t i = 0; i < count; i++) {
-        djp_py_text_get(&owners[i], PyTuple_GET_ITEM(labels, i));
-        texts[i] = owners[i].text;
-    }
+    size_t count = djp_py_texts_get(owners, texts, labels);
     djp_span_context context;
     djp_py_current_context(state, &context);
-    int error = djp_builtin_record(standard, name, texts, (size_t)count, number, &context);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        djp_py_text_release(&owners[i]);
-    }
+    int error = djp_builtin_record(standard, name, texts, count, number, &context);
+    djp_py_texts_release(owners, count);
     return PyBool_FromLong(error == 0);
 }
 

@@ -20,20 +20,14 @@ runtime_metrics_record(PyObject *module, PyObject *args)
         return NULL;
     }
     djp_registry *registry = runtime_metrics_registry(module);
-    Py_ssize_t count = PyTuple_GET_SIZE(labels);
-    if (registry == NULL || count > (Py_ssize_t)DJP_LABELS_MAX) {
+    if (registry == NULL || PyTuple_GET_SIZE(labels) > (Py_ssize_t)DJP_LABELS_MAX) {
         Py_RETURN_FALSE;
     }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
-    for (Py_ssize_t i = 0; i < count; i++) {
-        djp_py_text_get(&owners[i], PyTuple_GET_ITEM(labels, i));
-        texts[i] = owners[i].text;
-    }
-    int error = djp_runtime_record(registry, name, texts, (size_t)count, value);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        djp_py_text_release(&owners[i]);
-    }
+    size_t count = djp_py_texts_get(owners, texts, labels);
+    int error = djp_runtime_record(registry, name, texts, count, value);
+    djp_py_texts_release(owners, count);
     return PyBool_FromLong(error == 0);
 }
 

@@ -82,6 +82,26 @@ djp_py_text_get(djp_py_text *out, PyObject *object)
     return 0;
 }
 
+size_t
+djp_py_texts_get(djp_py_text *out, djp_text *texts, PyObject *tuple)
+{
+    size_t count = (size_t)PyTuple_GET_SIZE(tuple);
+    count = count < DJP_LABELS_MAX ? count : DJP_LABELS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        djp_py_text_get(&out[i], PyTuple_GET_ITEM(tuple, (Py_ssize_t)i));
+        texts[i] = out[i].text;
+    }
+    return count;
+}
+
+void
+djp_py_texts_release(djp_py_text *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        djp_py_text_release(&out[i]);
+    }
+}
+
 PyObject *
 djp_py_text_object(djp_text text)
 {

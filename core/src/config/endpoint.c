@@ -360,6 +360,15 @@ endpoint_is_refused_in_dev(djp__config_state *state, const endpoint_signal *sign
     return 1;
 }
 
+/* Without the text, which may hold a password. */
+static void
+endpoint_warn(djp__config_state *state, const djp__config_given *given, const char *wanted)
+{
+    djp__config_warn(state, given,
+                     "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+                     given->name, wanted);
+}
+
 /* Takes the endpoint of a source. Returns 0 if it cannot be used. */
 static int
 endpoint_try(djp__config_state *state, const endpoint_signal *signal,
@@ -372,10 +381,7 @@ endpoint_try(djp__config_state *state, const endpoint_signal *signal,
         return 1;
     }
     if (wanted != NULL) {
-        djp__config_warn(
-            state, given,
-            "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-            given->name, wanted);
+        endpoint_warn(state, given, wanted);
     }
     return 0;
 }
@@ -462,10 +468,7 @@ djp__config_store_sampling_url(djp__config_state *state, const djp__config_given
     endpoint_url url;
     const char *wanted = endpoint_split(&url, djp__text(given->text));
     if (wanted != NULL) {
-        djp__config_warn(
-            state, given,
-            "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-            given->name, wanted);
+        endpoint_warn(state, given, wanted);
         return 0;
     }
     if (url.port == ENDPOINT_SAMPLING_GRPC_PORT) {

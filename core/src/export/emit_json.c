@@ -219,10 +219,7 @@ djp__buf *
 djp__otlp_json_reals(DJP__EMIT_FIELD_PARAMETERS, const double *values, size_t count)
 {
     djp__otlp_json_list_begin(out, number, name, label);
-    for (size_t i = 0; i < count; i++) {
-        djp__json_comma(out);
-        djp__json_double(out, values[i]);
-    }
+    djp__json_doubles(out, values, count);
     return djp__otlp_json_list_end(out, number, name, label);
 }
 

@@ -51,6 +51,15 @@ djp__json_double(djp__buf *out, double value)
 }
 
 void
+djp__json_doubles(djp__buf *out, const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        djp__json_comma(out);
+        djp__json_double(out, values[i]);
+    }
+}
+
+void
 djp__json_hex(djp__buf *out, const void *data, size_t size)
 {
     djp__buf_char(out, '"');

@@ -17,6 +17,8 @@ void djp__json_comma(djp__buf *out);
 void djp__json_u64_text(djp__buf *out, uint64_t value);
 /* A number, or one of "NaN", "Infinity", "-Infinity" as a string. */
 void djp__json_double(djp__buf *out, double value);
+/* The elements of an array of them. */
+void djp__json_doubles(djp__buf *out, const double *values, size_t count);
 /* Bytes as a quoted hex string. */
 void djp__json_hex(djp__buf *out, const void *data, size_t size);
 /* a member; borrows */

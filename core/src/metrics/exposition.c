@@ -326,15 +326,17 @@ exposition_target(djp__buf *out, djp_registry *registry, const djp__exposition_f
 }
 
 int
-djp__exposition_native(djp__exponential *out, const djp__exponential *histogram)
+djp__exposition_native(djp__exponential *out, uint64_t *count, const djp__snapshot_point *point)
 {
-    if (histogram->scale < EXPOSITION_SCHEMA_MIN) {
+    *count = point->whole;
+    if (point->exponential == NULL || point->exponential->scale < EXPOSITION_SCHEMA_MIN) {
         return 0;
     }
-    *out = *histogram;
+    *out = *point->exponential;
     if (out->scale > EXPOSITION_SCHEMA_MAX) {
         djp__exponential_downscale(out, (uint32_t)(out->scale - EXPOSITION_SCHEMA_MAX));
     }
+    *count = djp__exponential_count(out);
     return 1;
 }
 

@@ -15,8 +15,10 @@ typedef struct djp__exposition_form {
 extern const djp__exposition_form djp__exposition_protobuf; /* metric_family.c */
 extern const djp__exposition_form djp__exposition_openmetrics2; /* openmetrics2.c */
 
-/* The schema of Prometheus that holds the histogram; scales above the highest schema are lowered.
- * Returns 0 if its scale is below the lowest one. */
-int djp__exposition_native(djp__exponential *out, const djp__exponential *histogram);
+/* The native histogram of a point in a schema of Prometheus; scales above the highest schema are
+ * lowered. Returns 0 if there is none, or if its scale is below the lowest schema. *count is then
+ * that of the observations, else that of the native buckets: a reader refuses another one. */
+int
+djp__exposition_native(djp__exponential *out, uint64_t *count, const djp__snapshot_point *point);
 
 #endif

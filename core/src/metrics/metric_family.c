@@ -234,10 +234,8 @@ metric_family_histogram(metric_family_writer *w, const djp__snapshot *snapshot,
                         const djp__snapshot_point *point)
 {
     djp__exponential native;
-    int is_native =
-        point->exponential != NULL && djp__exposition_native(&native, point->exponential);
-    /* A reader refuses a native histogram whose count is not that of its buckets. */
-    uint64_t count = is_native ? djp__exponential_count(&native) : point->whole;
+    uint64_t count;
+    int is_native = djp__exposition_native(&native, &count, point);
     metric_family_u64(&w->value, 1, count);
     metric_family_double(&w->value, 2, point->number);
     metric_family_buckets(w, snapshot, point, count);

@@ -151,10 +151,8 @@ openmetrics2_histogram(openmetrics2_writer *w, const djp__snapshot *snapshot,
                        const djp__snapshot_point *point)
 {
     djp__exponential native;
-    int is_native =
-        point->exponential != NULL && djp__exposition_native(&native, point->exponential);
-    /* The count of a native histogram is that of its buckets. */
-    uint64_t count = is_native ? djp__exponential_count(&native) : point->whole;
+    uint64_t count;
+    int is_native = djp__exposition_native(&native, &count, point);
     djp__buf_text(w->out, "{count:");
     djp__buf_u64(w->out, count);
     djp__buf_text(w->out, ",sum:");

@@ -3,33 +3,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "djp/version.h"
-#include "export/destination.h"
 #include "sdk/sdk.h"
 
 /* Bytes of a request: receivers of gRPC accept 4 MiB without a setting of theirs. */
 enum { METRICS_EXPORTERS__BATCH_BYTES = 1 << 20 };
-
-static int
-metrics_exporters_transport(djp__transport **out, djp_sdk *sdk, djp_exporter exporter)
-{
-    const djp__destination destination =
-        djp__destination_of_metrics(&sdk->options, &djp__metrics_signal.route);
-    switch (exporter) {
-    case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
-                                       &sdk->diag);
-    case DJP_EXPORTER_CONSOLE:
-        return djp__transport_console_new(out);
-    case DJP_EXPORTER_FILE:
-        return djp__transport_file_new(out, sdk->options.metrics_file_path);
-    case DJP_EXPORTER_MEMORY:
-    case DJP_EXPORTER_NONE:
-    case DJP_EXPORTER_PROMETHEUS:
-        break;
-    }
-    return DJP_EINVAL;
-}
 
 /* Takes the transport. */
 static void
@@ -87,7 +64,10 @@ static int
 metrics_exporters_make(djp_sdk *sdk, djp_exporter exporter)
 {
     djp__transport *transport = NULL;
-    int result = metrics_exporters_transport(&transport, sdk, exporter);
+    const djp__destination destination =
+        djp__destination_of_metrics(&sdk->options, &djp__metrics_signal.route);
+    int result = djp__exporter_transport(&transport, sdk, exporter, &destination,
+                                         sdk->options.metrics_file_path);
     if (result == DJP_EINVAL && exporter == DJP_EXPORTER_OTLP) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
                   "No metric is sent by OTLP, because the address or a file of its TLS settings "

@@ -12,6 +12,7 @@
 #include "base/fork.h"
 #include "control/plane.h"
 #include "djp/sdk.h"
+#include "export/destination.h"
 #include "export/otlp_trace.h"
 #include "export/prometheus_http.h"
 #include "instrument/http_client.h"
@@ -202,6 +203,10 @@ int djp__sdk_metrics_exporters_make(djp_sdk *sdk);
  * Then the kind of exporter in the names of components, by the OpenTelemetry conventions. */
 djp__encoding djp__exporter_form(djp_protocol protocol, djp_exporter exporter);
 const char *djp__exporter_kind(djp_protocol protocol, djp_exporter exporter);
+/* Creates the transport of an exporter: to the destination, to the file of file_path, ... Returns
+ * 0, DJP_EINVAL (an exporter without one, or a destination that cannot be used) or DJP_ENOMEM. */
+int djp__exporter_transport(djp__transport **out, djp_sdk *sdk, djp_exporter exporter,
+                            const djp__destination *destination, const char *file_path);
 /* Creates the pipelines of spans, one for each exporter of the settings, and adds
  * their tasks. Takes *transport, if there is one, for the first exporter. An OTLP address that
  * cannot be used is reported, and disables traces if there is no other exporter. Returns 0 or

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "djp/version.h"
-#include "export/destination.h"
 #include "sdk/sdk.h"
 
 enum { SDK_EXPORTERS__BATCH_BYTES = 1 << 20, SDK_EXPORTERS__BATCH_LEAST = 64 << 10 };
@@ -43,6 +42,27 @@ djp__exporter_kind(djp_protocol protocol, djp_exporter exporter)
                                                 : "otlp_http";
 }
 
+int
+djp__exporter_transport(djp__transport **out, djp_sdk *sdk, djp_exporter exporter,
+                        const djp__destination *destination, const char *file_path)
+{
+    switch (exporter) {
+    case DJP_EXPORTER_OTLP:
+        return djp__transport_otlp_new(out, destination, "djp-telemetry-exporter-c/" DJP_VERSION,
+                                       &sdk->diag);
+    case DJP_EXPORTER_CONSOLE:
+        return djp__transport_console_new(out);
+    case DJP_EXPORTER_FILE:
+        return djp__transport_file_new(out, file_path);
+    case DJP_EXPORTER_MEMORY:
+        return djp__transport_memory_new(out);
+    case DJP_EXPORTER_NONE:
+    case DJP_EXPORTER_PROMETHEUS:
+        break;
+    }
+    return DJP_EINVAL;
+}
+
 static void
 sdk_exporters_report_unasked(djp_sdk *sdk)
 {
@@ -59,25 +79,12 @@ sdk_exporters_report_unasked(djp_sdk *sdk)
 static int
 sdk_exporters_transport(djp__transport **out, djp_sdk *sdk, djp_exporter exporter)
 {
-    djp__destination destination =
+    const djp__destination destination =
         djp__destination_of_traces(&sdk->options, &djp__signal_traces.route);
-    switch (exporter) {
-    case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
-                                       &sdk->diag);
-    case DJP_EXPORTER_CONSOLE:
+    if (exporter == DJP_EXPORTER_CONSOLE || exporter == DJP_EXPORTER_FILE) {
         sdk_exporters_report_unasked(sdk);
-        return djp__transport_console_new(out);
-    case DJP_EXPORTER_FILE:
-        sdk_exporters_report_unasked(sdk);
-        return djp__transport_file_new(out, sdk->options.file_path);
-    case DJP_EXPORTER_MEMORY:
-        return djp__transport_memory_new(out);
-    case DJP_EXPORTER_NONE:
-    case DJP_EXPORTER_PROMETHEUS:
-        break;
     }
-    return DJP_EINVAL;
+    return djp__exporter_transport(out, sdk, exporter, &destination, sdk->options.file_path);
 }
 
 static uint64_t

@@ -2,6 +2,7 @@
 // Observations counted in buckets.
 
 const util = require('node:util');
+const { bucketOf } = require('../buckets.js');
 const { Histogram: Core } = require('../metrics.js');
 const Exemplar = require('./exemplar.js');
 const { Metric } = require('./metric.js');
@@ -17,18 +18,6 @@ const push = (entry) => {
   for (const value of entry.early) entry.child.observe(value);
   entry.early = [];
 };
-
-/** Index of the bucket whose bound includes the value; the last one is +Inf. */
-function bucketOf(bounds, value) {
-  let low = 0;
-  let high = bounds.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (bounds[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 function observe(metric, labels, value) {
   if (!Number.isFinite(value)) {
