@@ -9,6 +9,7 @@ const runtime = require('../../bindings/node/lib/runtime.js');
 const metrics = require('../../bindings/node/lib/metrics.js');
 
 const { dropped, on, said, samples } = require('./metrics_support.js');
+const { hostile, proxy } = require('./hostile.js');
 
 const { Counter, Gauge, Histogram, metricsText } = metrics;
 
@@ -114,26 +115,6 @@ on('more labels than three', () => {
   for (let i = 0; i < 100; i++) counter.inc({ a: 1, b: i % 2, c: 3, d: i % 5, e: 'x' });
   assert.deepEqual(Object.values(samples('deep')), Array(10).fill(10));
 });
-
-const hostile = {
-  get a() {
-    throw new Error('no');
-  },
-  b: 1,
-};
-const proxy = new Proxy(
-  {},
-  {
-    get() {
-      throw new Error('no');
-    },
-    ownKeys() {
-      throw new Error('no');
-    },
-  },
-);
-const revoked = Proxy.revocable({}, {});
-revoked.revoke();
 
 on('labels that are declared otherwise are refused at every call', () => {
   const counter = new Counter('strict', '', ['a', 'b']);

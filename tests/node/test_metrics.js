@@ -10,6 +10,7 @@ const { getCurrentSpanId, getCurrentTraceId } = require('../../bindings/node/lib
 const metrics = require('../../bindings/node/lib/metrics.js');
 
 const { dropped, on, said, samples } = require('./metrics_support.js');
+const { hostile, proxy, revoked } = require('./hostile.js');
 
 const { Counter, Gauge, Histogram, metricsText } = metrics;
 const OPENMETRICS = 'application/openmetrics-text; version=1.0.0';
@@ -128,30 +129,11 @@ on('the documented families under their names', () => {
   );
 });
 
-const hostile = {
-  get a() {
-    throw new Error('no');
-  },
-  b: 1,
-};
-const proxy = new Proxy(
-  {},
-  {
-    get() {
-      throw new Error('no');
-    },
-    ownKeys() {
-      throw new Error('no');
-    },
-  },
-);
 const unprintable = {
   toString() {
     throw new Error('no');
   },
 };
-const revoked = Proxy.revocable({}, {});
-revoked.revoke();
 
 on('wrong types never throw', () => {
   const counter = new Counter('wrong_total', 'w');

@@ -30,6 +30,51 @@ def ask(app, path="/", method="GET"):
     return connection.status or 500
 
 
+async def plain(scope, receive, send):
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Waiting:
+    """An awaitable that gives control back once."""
+
+    def __await__(self):
+        yield "waiting"
+
+
+async def pausing(scope, receive, send):
+    await Waiting()
+    await plain(scope, receive, send)
+    await Waiting()
+    return "done"
+
+
+def started(application):
+    """The awaitable of a request."""
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        pass
+
+    return TelemetryMiddleware(application)(driver.http_scope("/x"), receive, send)
+
+
+class Catches:
+    """A middleware that responds to exceptions of the layers inside it."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            await driver.answering(418)(scope, receive, send)
+
+
 def one():
     ((span, attributes),) = driver.server_spans()
     return span, attributes

@@ -7,7 +7,7 @@ import gc
 import asgi_driver as driver
 import djp_telemetry
 import pytest
-from asgi_driver import http_scope
+from asgi_applications import Waiting, pausing, plain, started
 from djp_telemetry import INVALID_SPAN
 from djp_telemetry.asgi import TelemetryMiddleware
 
@@ -42,38 +42,6 @@ def test_generator_based_and_custom_awaitables(on):
         return await TelemetryMiddleware(lambda *_: Custom())(driver.http_scope(), None, None)
 
     assert asyncio.run(main()) == "custom"
-
-
-async def plain(scope, receive, send):
-    await receive()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"ok"})
-
-
-class Waiting:
-    """An awaitable that gives control back once."""
-
-    def __await__(self):
-        yield "waiting"
-
-
-def started(application, *first):
-    """The awaitable of a request after its first step; by default send(None)."""
-
-    async def receive():
-        return {"type": "http.request"}
-
-    async def send(message):
-        pass
-
-    return TelemetryMiddleware(application)(http_scope("/x"), receive, send)
-
-
-async def pausing(scope, receive, send):
-    await Waiting()
-    await plain(scope, receive, send)
-    await Waiting()
-    return "done"
 
 
 def test_every_order_of_steps(on):

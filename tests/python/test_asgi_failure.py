@@ -9,7 +9,7 @@ import time
 import asgi_driver as driver
 import djp_telemetry
 import pytest
-from asgi_applications import Boom, ask, exceptions, fastapi_app, one
+from asgi_applications import Boom, Catches, ask, exceptions, fastapi_app, one
 from asgi_server import SERVERS, serving
 from djp_telemetry.asgi import TelemetryMiddleware
 from djp_telemetry.integrations.structlog import add_trace_context
@@ -21,19 +21,6 @@ pytest.importorskip("djp_telemetry._native")
 def on():
     with driver.telemetry():
         yield
-
-
-class Catches:
-    """A middleware that responds to exceptions of the layers inside it."""
-
-    def __init__(self, app):
-        self.app = app
-
-    async def __call__(self, scope, receive, send):
-        try:
-            await self.app(scope, receive, send)
-        except Exception:
-            await driver.answering(418)(scope, receive, send)
 
 
 # ---- after the answer ----

@@ -7,7 +7,7 @@ import functools
 import asgi_driver as driver
 import djp_telemetry
 import pytest
-from asgi_applications import Boom, ask, exceptions, fastapi_app, one
+from asgi_applications import Boom, Catches, ask, exceptions, fastapi_app, one
 from djp_telemetry.asgi import TelemetryMiddleware
 
 pytest.importorskip("djp_telemetry._native")
@@ -17,19 +17,6 @@ pytest.importorskip("djp_telemetry._native")
 def on():
     with driver.telemetry():
         yield
-
-
-class Catches:
-    """A middleware that responds to exceptions of the layers inside it."""
-
-    def __init__(self, app):
-        self.app = app
-
-    async def __call__(self, scope, receive, send):
-        try:
-            await self.app(scope, receive, send)
-        except Exception:
-            await driver.answering(418)(scope, receive, send)
 
 
 class Fails(Catches):

@@ -7,6 +7,7 @@ import gc
 
 import djp_telemetry
 import pytest
+from asgi_applications import pausing, plain, started
 from asgi_driver import Connection, http_scope
 from djp_telemetry import INVALID_SPAN
 from djp_telemetry.asgi import TelemetryMiddleware
@@ -31,12 +32,6 @@ def evil(request):
 @pytest.fixture(params=list(ACTIONS))
 def action(request):
     return ACTIONS[request.param]
-
-
-async def plain(scope, receive, send):
-    await receive()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"ok"})
 
 
 def call(app, scope, *incoming):
@@ -254,32 +249,6 @@ def test_requests_during_which_telemetry_ends(on, action, moment):
 
 
 # ---- awaitables --------------------------------------------------------------------------------
-
-
-class Waiting:
-    """An awaitable that gives control back once."""
-
-    def __await__(self):
-        yield "waiting"
-
-
-def started(application, *first):
-    """The awaitable of a request after its first step; by default send(None)."""
-
-    async def receive():
-        return {"type": "http.request"}
-
-    async def send(message):
-        pass
-
-    return TelemetryMiddleware(application)(http_scope("/x"), receive, send)
-
-
-async def pausing(scope, receive, send):
-    await Waiting()
-    await plain(scope, receive, send)
-    await Waiting()
-    return "done"
 
 
 def test_awaitables_that_are_dropped(on):
