@@ -327,6 +327,14 @@ djp_registry_name(const djp_registry *registry, char *room, size_t size)
 }
 
 void
+djp__registry_end_name(djp_registry *registry)
+{
+    if (registry != NULL) {
+        djp__segment_close(&registry->segment);
+    }
+}
+
+void
 djp_registry_free(djp_registry *registry)
 {
     if (registry == NULL) {

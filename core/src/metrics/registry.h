@@ -168,6 +168,10 @@ void djp__registry_set_target(djp_registry *registry, djp__buf *labels);
 int djp__registry_lock(djp_registry *registry);
 #define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
 
+/* Other processes can no longer open the memory by its name: before the last reference, which may
+ * end on a thread without the descriptors of the process. */
+void djp__registry_end_name(djp_registry *registry);
+
 /* Notes the port of the Prometheus endpoint, or 0. Returns 1 if another process that shares the
  * memory has noted the same one, so that it has the endpoint or waits for it. */
 int djp__registry_note_port(djp_registry *registry, int port);

@@ -197,6 +197,15 @@ djp__segment_name(char out[DJP__SEGMENT_NAME_SIZE], const djp__segment *segment)
     }
 }
 
+void
+djp__segment_close(djp__segment *segment)
+{
+    if (segment->fd > 0 && djp__file_is(&segment->fd_id, segment->fd)) {
+        close(segment->fd);
+    }
+    segment->fd = 0;
+}
+
 int
 djp__segment_is_name(const char *text)
 {
@@ -264,9 +273,7 @@ djp__segment_fini(djp__segment *segment)
         }
     }
     djp__segment_file_free(segment->file);
-    if (segment->fd > 0 && djp__file_is(&segment->fd_id, segment->fd)) {
-        close(segment->fd);
-    }
+    djp__segment_close(segment);
     memset(segment, 0, sizeof *segment);
 }
 

@@ -116,6 +116,9 @@ int djp__segment_new_shared(djp__segment *out, uint64_t bytes, uint32_t slots, i
 #define DJP__SEGMENT_NAME_SIZE 48u
 /* Writes the name for djp__segment_open, valid while this process lives; "" without one. */
 void djp__segment_name(char out[DJP__SEGMENT_NAME_SIZE], const djp__segment *segment);
+/* Ends the name; the memory stays. On a thread with the descriptors of the process: the last
+ * reference may end on another one, which cannot close it. */
+void djp__segment_close(djp__segment *segment);
 /* 1 if the text has the form of such a name. */
 int djp__segment_is_name(const char *text);
 /* Maps the memory of another process of this user. Returns 0, DJP_EIO with errno, or DJP_ENOMEM;

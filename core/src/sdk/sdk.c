@@ -421,6 +421,7 @@ djp_sdk_free(djp_sdk *sdk)
     djp_sdk_shutdown(sdk, 0);
     djp__oplogs_detach(&sdk->oplogs);
     djp__fork_unregister(&sdk->fork_hook);
+    djp__registry_end_name(sdk->registry);
     djp__sdk_unref(sdk);
 }
 

@@ -201,6 +201,31 @@ no_address_space_is_said(void **state)
 
 /* Memory that another process opens by its name, and names that are not of such memory. */
 static void
+a_name_ends_before_the_memory(void **state)
+{
+    (void)state;
+    djp__segment segment;
+    char name[DJP__SEGMENT_NAME_SIZE];
+    assert_int_equal(djp__segment_new_shared(&segment, 1 << 20, 4, 1), 0);
+    int fd = segment.fd;
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    djp__segment_close(&segment);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    djp__segment_name(name, &segment);
+    assert_string_equal(name, "");
+    djp__store_relaxed(djp__segment_values(&segment, 2, 64), 7);
+    assert_int_equal(djp__load_relaxed(djp__segment_values(&segment, 2, 64)), 7);
+    int null = open("/dev/null", O_RDWR), other = dup2(null, fd);
+    djp__segment_close(&segment);
+    djp__segment_fini(&segment);
+    assert_true(fcntl(other, F_GETFD) >= 0);
+    close(other);
+    if (null != other) {
+        close(null);
+    }
+}
+
+static void
 open_memory_has_a_name(void **state)
 {
     (void)state;
@@ -256,6 +281,7 @@ main(void)
         cmocka_unit_test(one_holder_at_a_time),
         cmocka_unit_test(no_address_space_is_said),
         cmocka_unit_test(open_memory_has_a_name),
+        cmocka_unit_test(a_name_ends_before_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
